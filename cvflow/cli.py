@@ -1,0 +1,192 @@
+"""The command line: thin layers over the Python calls.
+
+Exit codes: 0 done, 1 the run failed (what it had is on disk), 2 misuse (one line, nothing touched), 130 interrupted.
+"""
+
+import sys
+from concurrent.futures.process import BrokenProcessPool
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from cvflow import __version__
+from cvflow.config import Config, ConfigError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; must not hold a run.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a live progress line.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes, each pinned to a core.")]
+Folder = Annotated[Path, typer.Argument(help="The --out folder of a run.")]
+
+
+class PolymerCv(StrEnum):
+    """CVs of the polymer demo."""
+
+    END_TO_END = "end-to-end"
+
+
+class EngineName(StrEnum):
+    """Engines of the polymer demo."""
+
+    OPENMM = "openmm"
+
+
+@app.command()
+def polymer(
+    cv: Annotated[PolymerCv, typer.Option(help="Collective variable.")] = PolymerCv.END_TO_END,
+    engine: Annotated[EngineName, typer.Option(help="Engine.")] = EngineName.OPENMM,
+    walkers: Annotated[int | None, typer.Option(min=1, help="Number of chains.")] = None,
+    jumps: Annotated[int | None, typer.Option(min=1, help="Production jumps per walker.")] = None,
+    path_steps: Annotated[int | None, typer.Option(min=1, help="Time steps of a path between the states.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Every random number follows from it.")] = 1,
+    out: Out = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A minute instead of five.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Sample the 9-bead polymer in solvent, stuck between a compact and an extended state."""
+    from cvflow.config import parse
+    from cvflow.presets import POLYMER, POLYMER_QUICK
+
+    run = POLYMER["run"] | (POLYMER_QUICK if quick else {}) | {"seed": seed}
+    run |= {key: value for key, value in (("walkers", walkers), ("jumps", jumps)) if value is not None}
+    path = POLYMER["path"] | ({"steps": path_steps} if path_steps else {})
+    config = parse(POLYMER | {"run": run, "path": path, "engine": {"name": engine.value}}, "cvflow polymer")
+    _sample(config, Path(), out or _free_folder("cvflow-polymer"), quiet, None)
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="TOML file.")],
+    out: Out = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file.")] = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run a config file."""
+    from cvflow.config import load
+
+    loaded = load(config, settings)
+    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers)
+
+
+@app.command()
+def resume(
+    folder: Folder,
+    jumps: Annotated[int | None, typer.Option(min=1, help="Production jumps per walker, in all.")] = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Continue an interrupted run, or make a finished one longer."""
+    from cvflow import project
+    from cvflow.progress import watching
+
+    with watching(quiet) as watch:
+        summary = project.resume(folder, jumps, watch, workers)
+    _show(summary, folder)
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Write figures, tables, summary.json and report.html again, from the store alone."""
+    from cvflow.project import open_record
+    from cvflow.report import write_report
+
+    _show(write_report(open_record(folder), folder), folder)
+
+
+@app.command()
+def fes(
+    folder: Folder,
+    cv: Annotated[str | None, typer.Option("--cv", help="Name of the CV; the first one if left out.")] = None,
+    bins: Annotated[int, typer.Option("--bins", min=2, help="Number of bins.")] = 60,
+) -> None:
+    """Write the free energy along a CV, fes.dat and fes_<cv>.png, from the store alone."""
+    from cvflow.project import open_record
+    from cvflow.report import write_fes
+
+    record = open_record(folder)
+    name = cv or record.header.cvs[0]
+    if name not in record.header.cvs:
+        raise ConfigError(f"--cv {name}: unknown CV; the run has {', '.join(record.header.cvs)}")
+    write_fes(record, folder, name, bins)
+    typer.echo(f"wrote {folder / 'fes.dat'} and {folder / f'fes_{name}.png'}")
+
+
+@app.command()
+def systems() -> None:
+    """List the built-in systems, their parameters and where they come from."""
+    from dataclasses import fields
+
+    from cvflow.systems import BUILT_IN
+
+    for name, system in BUILT_IN.items():
+        typer.echo(f"{name}: {system.summary}\n  {system.reference}")
+        values = ", ".join(f"{item.name} = {item.default}" for item in fields(system))  # type: ignore[arg-type]
+        typer.echo(f"  system.parameters: {values}")
+
+
+def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int | None) -> None:
+    from cvflow import project
+    from cvflow.build import from_config
+    from cvflow.progress import watching
+
+    setup = from_config(config, base)
+    for note in setup.notes:
+        typer.echo(f"note: {note}")
+    with watching(quiet) as watch:
+        summary = project.begin(setup, folder, watch, workers)
+    _show(summary, folder)
+
+
+def _show(summary: dict[str, Any], folder: Path) -> None:
+    from rich.console import Console
+
+    from cvflow.project import open_record
+    from cvflow.report.tables import final_table
+
+    Console().print(final_table(summary, open_record(folder).header))
+    typer.echo(f"report: {folder / 'report.html'}")
+
+
+def _free_folder(name: str) -> Path:
+    """The first of name, name-2, name-3, … that holds no run."""
+    number = 1
+    while (folder := Path(name if number == 1 else f"{name}-{number}")).joinpath("run.h5").exists():
+        number += 1
+    return folder
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point: turns exceptions into one line and an exit code."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except ConfigError as error:
+        return _say(str(error), 2)
+    except click.UsageError as error:
+        return _say(error.format_message() + "; see `cvflow --help`", 2)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted; what is done is committed, go on with `cvflow resume DIR`", 130)
+    except BrokenProcessPool:
+        return _say("a worker process died (out of memory?); go on with `cvflow resume DIR`", 1)
+    except OSError as error:
+        return _say(f"{error}; go on with `cvflow resume DIR`", 1)
+
+
+def _say(message: str, code: int) -> int:
+    typer.echo(f"cvflow: {' '.join(message.split())}", err=True)
+    return code

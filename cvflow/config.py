@@ -1,0 +1,203 @@
+"""The config: TOML into frozen models that refuse what they do not know."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.types import PositiveFloat, PositiveInt
+
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[PositiveFloat, Field(allow_inf_nan=False)]
+
+
+class ConfigError(ValueError):
+    """Misuse, in one line: what, where, the mend."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class RunSection(_Section):
+    """Lengths and the seed; jumps are per walker."""
+
+    seed: Annotated[int, Field(ge=0)] = 1
+    walkers: PositiveInt = 4
+    adapt_jumps: Annotated[int, Field(ge=0)] = 100
+    jumps: PositiveInt = 400
+    local_steps: PositiveInt = 500
+    local: Literal["hmc", "langevin"] = "hmc"
+
+
+class SystemSection(_Section):
+    """A built-in system by name, or a serialised OpenMM System with its topology and one start a state."""
+
+    name: str | None = None
+    xml: str | None = None
+    topology: str | None = None
+    starts: dict[str, str] = {}
+    parameters: dict[str, float | int] = {}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "SystemSection":
+        if (self.name is None) == (self.xml is None):
+            raise ValueError("give either name (a built-in system) or xml (a serialised OpenMM System)")
+        if self.xml is not None and self.topology is None:
+            raise ValueError("xml needs topology = a PDB file with the same atoms")
+        return self
+
+
+class EngineSection(_Section):
+    """The engine and its own words."""
+
+    name: Literal["openmm"] = "openmm"
+    platform: str = "CPU"
+    temperature: Positive | None = None
+    precision: str | None = None
+    device: str | None = None
+    threads: PositiveInt | None = None
+
+
+class CvSection(_Section):
+    """One collective variable."""
+
+    name: str
+    type: Literal["distance", "force"]
+    atoms: list[int] | None = None
+    xml: str | None = None
+    unit: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "CvSection":
+        if self.type == "distance" and self.atoms is None:
+            raise ValueError("a distance needs atoms = [i, j], counted from 0")
+        if self.type == "force" and self.xml is None:
+            raise ValueError("a force CV needs xml = a file with a serialised OpenMM Force")
+        return self
+
+
+class PathSection(_Section):
+    """The steered paths."""
+
+    kernel: Literal["restraint"] = "restraint"
+    steps: PositiveInt = 1000
+    timestep: Positive = 0.01
+    friction: NonNegative = 0.0
+    kappa: Literal["auto"] | Positive | list[Positive] = "auto"
+    schedule: Literal["linear", "cosine"] = "linear"
+
+
+class FlowSection(_Section):
+    """The learned flow."""
+
+    transforms: PositiveInt = 3
+    epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    retrain_every: PositiveInt = 50
+
+
+class ProposalSection(_Section):
+    """A fixed mixture of Gaussians in place of the flow."""
+
+    means: list[list[float]]
+    sigmas: list[list[Positive]]
+    weights: list[NonNegative]
+
+
+class Config(_Section):
+    """Everything a run is told."""
+
+    run: RunSection = RunSection()
+    system: SystemSection
+    engine: EngineSection = EngineSection()
+    cv: list[CvSection] = []
+    path: PathSection = PathSection()
+    flow: FlowSection | None = None
+    proposal: ProposalSection | None = None
+    states: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_proposal(self) -> "Config":
+        if self.flow is not None and self.proposal is not None:
+            raise ValueError("give [flow] or [proposal], not both")
+        return self
+
+    def to_toml(self) -> str:
+        """Write every setting that has a value, defaults included."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+
+def load(path: Path, overrides: list[str] | None = None) -> Config:
+    """Read a config file, with overrides of the form ``section.key=value`` (the value in TOML).
+
+    Raises:
+        ConfigError: the file cannot be read, does not parse, or holds what is unknown or out of range.
+    """
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    for override in overrides or []:
+        _override(values, override)
+    return parse(values, str(path))
+
+
+def parse(values: dict[str, Any], source: str) -> Config:
+    """Check a config given as nested dicts.
+
+    Raises:
+        ConfigError: it holds what is unknown or out of range; the first fault, in one line.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_one_line(error)}") from error
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    *sections, last = key.strip().split(".")
+    if not equals or not sections or not last:
+        raise ConfigError(f"--set {override}: write --set section.key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"--set {override}: {section} is not a section")
+    values[last] = value
+
+
+def _one_line(error: ValidationError) -> str:
+    """The first fault, with the place and the mend."""
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(fault["loc"][:-1])
+        close = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
+        return f"unknown key {place}; " + (f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}")
+    if fault["type"] == "missing":
+        return f"{place} is missing"
+    got = "" if isinstance(fault["input"], dict) else f", got {fault['input']!r}"
+    return f"{place}: {message}{got}" if place else message
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {
+        "run": RunSection,
+        "system": SystemSection,
+        "engine": EngineSection,
+        "cv": CvSection,
+        "path": PathSection,
+        "flow": FlowSection,
+        "proposal": ProposalSection,
+    }
+    model = sections[str(location[0])] if location else Config
+    return list(model.model_fields)

@@ -1,0 +1,68 @@
+"""CVs given as OpenMM forces: the energy of the force is the CV's value."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import openmm
+
+from cvflow.cv.base import CollectiveVariable, checked_name
+from cvflow.state import Frame
+
+
+@dataclass(frozen=True)
+class ForceCV(CollectiveVariable):
+    """A CV whose value is the energy [kJ/mol, read as the CV's unit] of a serialised OpenMM force."""
+
+    name: str
+    force_xml: str
+    atoms_seen: int
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)
+
+    @property
+    def highest_atom(self) -> int:
+        return self.atoms_seen
+
+    def evaluate(self, frame: Frame) -> float:
+        context = _lone_context(self.force_xml, len(frame.positions))
+        if frame.box is not None:
+            context.setPeriodicBoxVectors(*frame.box)
+        context.setPositions(frame.positions)
+        return float(context.getState(getEnergy=True).getPotentialEnergy()._value)
+
+
+def from_force(name: str, force: openmm.Force, unit: str = "") -> ForceCV:
+    """Make a CV of any OpenMM force: CustomCompoundBondForce, CustomCentroidBondForce, RMSDForce, RGForce, ...
+
+    Args:
+        name: the CV's name in state expressions and files.
+        force: its energy, as a number, is the CV's value; it is copied.
+        unit: for tables and axes.
+
+    Raises:
+        ValueError: the force runs Python code, whose serialised form would hold code instead of data.
+    """
+    if type(force).__name__ == "PythonForce":
+        raise ValueError(f"CV {name}: a PythonForce stores code, not data; express the CV as another OpenMM force")
+    return ForceCV(name, openmm.XmlSerializer.serialize(force), _highest_atom(force), unit)
+
+
+def _highest_atom(force: openmm.Force) -> int:
+    """The largest particle index a force names, 0 for forces that read every particle."""
+    if isinstance(force, openmm.CustomCompoundBondForce):
+        return max((max(force.getBondParameters(i)[0]) for i in range(force.getNumBonds())), default=0)
+    if isinstance(force, openmm.CustomCentroidBondForce):
+        return max((max(force.getGroupParameters(i)[0]) for i in range(force.getNumGroups())), default=0)
+    return 0
+
+
+@lru_cache(maxsize=16)
+def _lone_context(force_xml: str, particles: int) -> openmm.Context:
+    """A double-precision context that holds the force alone."""
+    system = openmm.System()
+    for _ in range(particles):
+        system.addParticle(1.0)
+    system.addForce(openmm.XmlSerializer.deserialize(force_xml))
+    return openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatform("Reference"))

@@ -1,0 +1,1 @@
+"""Engines: what moves the atoms."""

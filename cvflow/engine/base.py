@@ -1,0 +1,35 @@
+"""The engine's law."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from cvflow.state import Exactness, Frame, PathResult, Point, Steering
+
+
+class Engine(ABC):
+    """Moves configurations by reversible dynamics whose work it accounts for exactly.
+
+    Law: a path is a pure function of its arguments, the random generator included; the same call gives the same result
+    whatever the engine did before. A path that fails is returned with its outcome, never raised and never retried.
+    """
+
+    kT: float
+    """Thermal energy, kJ/mol."""
+
+    @property
+    @abstractmethod
+    def exactness(self) -> Exactness:
+        """Whether the one-jump stationarity test has passed through this very engine as it is set up."""
+
+    @abstractmethod
+    def cv_values(self, frame: Frame) -> Point:
+        """Values of the CVs."""
+
+    @abstractmethod
+    def steer(self, frame: Frame, steering: Steering, rng: np.random.Generator) -> PathResult:
+        """Drag the restraint's centre, from fresh Maxwell velocities; docs/theory.md, section 3."""
+
+    @abstractmethod
+    def free_path(self, frame: Frame, steps: int, friction: float, rng: np.random.Generator) -> PathResult:
+        """A path of the same dynamics without the restraint, at a friction [1/ps]: the local moves are made of it."""

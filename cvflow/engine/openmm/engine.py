@@ -1,0 +1,241 @@
+"""Paths of kernel K5 (soft restraint, λ extended) in OpenMM."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import openmm
+from jaxtyping import Float
+
+from cvflow.cv import CollectiveVariable
+from cvflow.engine.base import Engine
+from cvflow.engine.openmm.integrator import SteeredVerlet
+from cvflow.engine.openmm.preparation import prepare
+from cvflow.engine.openmm.restraint import centre_name, kappa_name, restraint_force
+from cvflow.schedule import Linear, Schedule
+from cvflow.state import Exactness, Frame, Outcome, PathResult, Point, Positions, Steering
+
+REFRESH_STEPS = 25
+"""Time steps between two velocity refreshments of a path with friction."""
+
+ENERGY_CAP = 1e9
+"""|H| [kJ/mol] from which an end of a path counts as blown up. Absolute, hence the same for a path and its reverse."""
+
+_PROVEN_PLATFORMS = ("CPU", "Reference")
+"""Where tests/engine/test_stationarity.py runs."""
+
+
+@dataclass(frozen=True)
+class OpenMMSpec:
+    """Everything that makes an OpenMMEngine, as plain data, so that worker processes can build their own."""
+
+    system_xml: str
+    cvs: tuple[CollectiveVariable, ...]
+    kT: float
+    timestep: float
+    friction: float = 0.0
+    schedule: Schedule = field(default_factory=Linear)
+    platform: str = "CPU"
+    properties: tuple[tuple[str, str], ...] = ()
+
+    def build(self) -> "OpenMMEngine":
+        """Build the engine."""
+        return OpenMMEngine(self)
+
+
+class OpenMMEngine(Engine):
+    """Velocity Verlet paths with rare velocity refreshments, exact at any time step.
+
+    Friction acts as Ornstein-Uhlenbeck refreshments of the velocities every 25 steps, in the middle of a kick; their
+    heat is the exact kinetic change. Without friction a path is Hamiltonian and costs two energies beyond its steps.
+
+    Raises:
+        ValueError: the system cannot be steered reversibly (see `prepare`), a CV reads atoms that are not there, a
+            setting is out of range, or the platform is not installed.
+    """
+
+    def __init__(self, spec: OpenMMSpec) -> None:
+        if not spec.cvs:
+            raise ValueError("at least one CV is needed")
+        if not spec.kT > 0:
+            raise ValueError(f"kT must be positive, got {spec.kT} kJ/mol")
+        if spec.friction < 0:
+            raise ValueError(f"friction must not be negative, got {spec.friction} 1/ps")
+        self.kT = spec.kT
+        self._spec = spec
+        system = prepare(openmm.XmlSerializer.deserialize(spec.system_xml)).system
+        for index, cv in enumerate(spec.cvs):
+            if cv.highest_atom >= system.getNumParticles():
+                raise ValueError(
+                    f"CV {cv.name}: atom {cv.highest_atom} is out of range, the system has "
+                    f"{system.getNumParticles()} atoms, counted from 0"
+                )
+            system.addForce(restraint_force(cv, index))
+        self._masses = np.array([system.getParticleMass(i)._value for i in range(system.getNumParticles())])[:, None]
+        with np.errstate(divide="ignore"):
+            self._inverse_masses = np.where(self._masses > 0, 1 / self._masses, 0.0)
+        self._integrator = SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
+        self._context = openmm.Context(
+            system, self._integrator, _platform(spec.platform), _properties(spec.platform, dict(spec.properties))
+        )
+
+    @property
+    def exactness(self) -> Exactness:
+        if self._spec.platform not in _PROVEN_PLATFORMS:
+            return Exactness(False, f"the one-jump test has not been run on OpenMM's {self._spec.platform} platform")
+        return Exactness(True, f"one-jump stationarity test passed on OpenMM's {self._spec.platform} platform")
+
+    def cv_values(self, frame: Frame) -> Point:
+        return np.array([cv.evaluate(frame) for cv in self._spec.cvs])
+
+    def potential_energy(self, frame: Frame) -> float:
+        """Potential energy without the restraint [kJ/mol]."""
+        zero = np.zeros(len(self._spec.cvs))
+        self._place(frame, zero, zero)
+        return float(self._context.getState(getEnergy=True).getPotentialEnergy()._value)
+
+    def forces(self, frame: Frame) -> Positions:
+        """Forces without the restraint [kJ/mol/nm]."""
+        zero = np.zeros(len(self._spec.cvs))
+        self._place(frame, zero, zero)
+        return self._context.getState(getForces=True).getForces(asNumpy=True)._value
+
+    def minimise(self, frame: Frame, centre: Point, kappa: Point) -> Frame:
+        """Go downhill in energy with the restraint held at `centre`, by OpenMM's LocalEnergyMinimizer."""
+        self._place(frame, centre, kappa)
+        openmm.LocalEnergyMinimizer.minimize(self._context)
+        return self._frame(self._context.getState(getPositions=True), frame.box)
+
+    def steer(self, frame: Frame, steering: Steering, rng: np.random.Generator) -> PathResult:
+        return self._path(frame, steering, self._spec.friction, rng)
+
+    def free_path(self, frame: Frame, steps: int, friction: float, rng: np.random.Generator) -> PathResult:
+        zero = np.zeros(len(self._spec.cvs))
+        return self._path(frame, Steering(zero, zero, zero, steps), friction, rng)
+
+    def _path(self, frame: Frame, steering: Steering, friction: float, rng: np.random.Generator) -> PathResult:
+        """Run one path; docs/theory.md, eqs. (6) to (9)."""
+        velocities = self._maxwell(rng)
+        self._forget(frame)
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # a blown-up path shows in its energy
+                return self._run(frame, velocities, steering, friction, rng)
+        except openmm.OpenMMException as error:
+            if "NaN" not in str(error):
+                raise
+        nan = float("nan")
+        return PathResult(frame, self.cv_values(frame), nan, nan, nan, nan, steering.steps, Outcome.DIVERGED)
+
+    def _run(
+        self, frame: Frame, velocities: Positions, steering: Steering, friction: float, rng: np.random.Generator
+    ) -> PathResult:
+        half = 0.5 * self._spec.timestep * self._inverse_masses
+        self._place(frame, steering.start, steering.kappa)
+        start = self._context.getState(getEnergy=True, getForces=True, getParameterDerivatives=True)
+        energy_before = start.getPotentialEnergy()._value + self._kinetic_energy(velocities)
+        self._context.setVelocities(velocities + half * start.getForces(asNumpy=True)._value)
+
+        first = float(self._spec.schedule.fraction(np.array([1 / steering.steps]))[0])
+        self._integrator.begin(list(steering.start), list(steering.end), steering.steps, first)
+        protocol_work = 0.5 * first * self._pull(start, steering)
+        heat = 0.0
+        if friction > 0:
+            *inner, last = palindromic_segments(steering.steps, REFRESH_STEPS)
+            decay = np.exp(-friction * self._spec.timestep * REFRESH_STEPS)
+            for steps in inner:
+                self._integrator.step(steps)
+                heat += self._refresh(decay, rng)
+        else:
+            last = steering.steps
+        self._integrator.step(last)
+
+        end = self._context.getState(getEnergy=True, getForces=True, getPositions=True, getVelocities=True)
+        velocities = end.getVelocities(asNumpy=True)._value - half * end.getForces(asNumpy=True)._value
+        energy_after = end.getPotentialEnergy()._value + self._kinetic_energy(velocities)
+        frame_after = self._frame(end, frame.box)
+        if not max(abs(energy_before), abs(energy_after)) < ENERGY_CAP:
+            raise openmm.OpenMMException("energy is NaN or beyond the cap")
+        cv = self.cv_values(frame_after)
+        restraint = 0.5 * float(np.sum(steering.kappa * (cv - steering.end) ** 2))
+        return PathResult(
+            frame=frame_after,
+            cv=cv,
+            potential_energy=end.getPotentialEnergy()._value - restraint,
+            work=(energy_after - energy_before - heat) / self.kT,
+            protocol_work=(protocol_work + self._integrator.protocol_work) / self.kT,
+            heat=heat / self.kT,
+            steps=steering.steps,
+            outcome=Outcome.COMPLETED,
+        )
+
+    def _refresh(self, decay: float, rng: np.random.Generator) -> float:
+        """Ornstein-Uhlenbeck step on the synchronous velocities; returns its heat [kJ/mol]."""
+        half = 0.5 * self._spec.timestep * self._inverse_masses
+        state = self._context.getState(getForces=True, getVelocities=True)
+        kick = half * state.getForces(asNumpy=True)._value
+        before = state.getVelocities(asNumpy=True)._value - kick
+        after = decay * before + np.sqrt(1 - decay**2) * self._maxwell(rng)
+        self._context.setVelocities(after + kick)
+        return self._kinetic_energy(after) - self._kinetic_energy(before)
+
+    def _maxwell(self, rng: np.random.Generator) -> Positions:
+        """Velocities [nm/ps] from the Maxwell distribution; particles without mass stay at rest."""
+        return np.sqrt(self.kT * self._inverse_masses) * rng.standard_normal((len(self._masses), 3))
+
+    def _kinetic_energy(self, velocities: Positions) -> float:
+        return 0.5 * float(np.sum(self._masses * velocities**2))
+
+    def _pull(self, state: openmm.State, steering: Steering) -> float:
+        """∂u/∂λ along the whole way from start to end [kJ/mol]."""
+        derivatives = state.getEnergyParameterDerivatives()
+        slopes = np.array([derivatives[centre_name(i)] for i in range(len(self._spec.cvs))])
+        return float(np.sum(slopes * (steering.end - steering.start)))
+
+    def _place(self, frame: Frame, centre: Point, kappa: Point) -> None:
+        for i in range(len(self._spec.cvs)):
+            self._context.setParameter(centre_name(i), float(centre[i]))
+            self._context.setParameter(kappa_name(i), float(kappa[i]))
+        if frame.box is not None:
+            self._context.setPeriodicBoxVectors(*frame.box)
+        self._context.setPositions(frame.positions)
+
+    def _forget(self, frame: Frame) -> None:
+        """Make the path independent of what the context computed before.
+
+        The CPU platform keeps its neighbour list until atoms have moved, and the list's order is the order of its sums
+        in single precision: the same path would differ in its last digits, and after some hundred steps everywhere.
+        One energy of the frame moved far away rebuilds the list now, and placing the frame rebuilds it again.
+        """
+        if self._spec.platform == "CPU":
+            self._context.setPositions(frame.positions + 1000.0)
+            self._context.getState(getEnergy=True)
+
+    def _frame(self, state: openmm.State, box: Float[np.ndarray, "3 3"] | None) -> Frame:
+        return Frame(np.array(state.getPositions(asNumpy=True)._value), box)
+
+
+def palindromic_segments(steps: int, longest: int) -> list[int]:
+    """Split a path into an odd number of segments that read the same backwards, each about `longest` steps or fewer.
+
+    The count is odd so that any number of steps can be split evenly: what is left over goes to the middle and to pairs.
+    """
+    count = 2 * (steps // (2 * longest)) + 1
+    length, left_over = divmod(steps, count)
+    segments = [length] * count
+    middle = count // 2
+    segments[middle] += left_over % 2
+    for i in range(left_over // 2):
+        segments[i] += 1
+        segments[-1 - i] += 1
+    return segments
+
+
+def _platform(name: str) -> openmm.Platform:
+    installed = [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
+    if name not in installed:
+        raise ValueError(f"OpenMM has no platform {name!r} here; installed: {', '.join(installed)}")
+    return openmm.Platform.getPlatform(name)
+
+
+def _properties(platform: str, given: dict[str, str]) -> dict[str, str]:
+    """One thread a walker unless told otherwise: a walker process has one core."""
+    return {"Threads": "1"} | given if platform == "CPU" else given

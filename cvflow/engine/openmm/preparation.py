@@ -1,0 +1,63 @@
+"""Makes a user's OpenMM System fit for paths whose reverse exists, or says why it is not."""
+
+from copy import deepcopy
+from typing import NamedTuple
+
+import openmm
+
+_TAKEN_OUT = {
+    "CMMotionRemover": "it takes momentum out between steps, so a path through it has no reverse",
+    "AndersenThermostat": "paths draw their own Maxwell velocities",
+}
+
+
+class Prepared(NamedTuple):
+    """A System fit for paths, and one line for everything that was taken out of it."""
+
+    system: openmm.System
+    notes: tuple[str, ...]
+
+
+def prepare(system: openmm.System) -> Prepared:
+    """Copy a System, without the forces that break reversibility.
+
+    Raises:
+        ValueError: the System holds what the path integrator cannot reverse or account for: Drude particles, virtual
+            sites, constraints, a barostat, Python code.
+    """
+    _refuse(system)
+    system = deepcopy(system)
+    notes = []
+    for index in reversed(range(system.getNumForces())):
+        name = type(system.getForce(index)).__name__
+        if name in _TAKEN_OUT:
+            system.removeForce(index)
+            notes.append(f"{name} taken out of the system: {_TAKEN_OUT[name]}")
+    return Prepared(system, tuple(notes))
+
+
+def _refuse(system: openmm.System) -> None:
+    names = [type(force).__name__ for force in system.getForces()]
+    if "DrudeForce" in names:
+        raise ValueError(
+            "the system has Drude particles: their oscillators need a second thermostat, which has no work account; "
+            "use a non-polarisable force field"
+        )
+    if any(system.isVirtualSite(i) for i in range(system.getNumParticles())):
+        raise ValueError(
+            "the system has virtual sites: they carry no momentum of their own, and the path's half kicks do not know "
+            "them; use a model without them (TIP3P instead of TIP4P)"
+        )
+    if system.getNumConstraints():
+        raise ValueError(
+            f"the system has {system.getNumConstraints()} constraints: paths with SHAKE are not tested for exactness; "
+            "build it with constraints=None, rigidWater=False and a time step of 0.0005 ps"
+        )
+    for name in names:
+        if "Barostat" in name:
+            raise ValueError(
+                f"the system has a {name}: paths run at fixed box, and volume moves between jumps are not there yet; "
+                "equilibrate the box first, then remove the barostat"
+            )
+        if name == "PythonForce":
+            raise ValueError("the system has a PythonForce: its stored form would hold code, not data")

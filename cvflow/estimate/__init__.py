@@ -1,0 +1,1 @@
+"""Estimates from a run's record; they read the store and nothing else."""

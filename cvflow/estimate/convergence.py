@@ -1,0 +1,54 @@
+"""Effective sample sizes, R-hat and standard errors of chain averages (ArviZ's, Vehtari et al. 2021)."""
+
+import numpy as np
+from arviz_stats.base import array_stats
+from jaxtyping import Float
+
+from cvflow.store import Record
+
+Chains = Float[np.ndarray, "walkers draws"]
+
+
+def production(record: Record) -> np.ndarray:
+    """Production turns as (walkers, turns), cut to the shortest chain.
+
+    Raises:
+        ValueError: a walker has no production turn yet.
+    """
+    turns = record.turns[record.turns["production"]]
+    chains = [turns[turns["walker"] == walker] for walker in range(record.header.walkers)]
+    shortest = min(len(chain) for chain in chains)
+    if shortest == 0:
+        raise ValueError("the run has no production turns yet: continue it with `cvflow resume`")
+    return np.stack([chain[:shortest] for chain in chains])
+
+
+def cv_chains(record: Record) -> Float[np.ndarray, "walkers draws cvs"]:
+    """CV values along each chain in production, two a turn: after the jump and after the local move."""
+    turns = production(record)
+    pairs = np.stack([turns["cv_kept"], turns["cv"]], axis=2)
+    return pairs.reshape(len(turns), -1, pairs.shape[-1])
+
+
+def standard_error(chains: Chains) -> float:
+    """Monte Carlo standard error of the mean over all chains; NaN where the chains are constant or too short."""
+    if chains.shape[1] < 8 or np.ptp(chains) == 0:
+        return float("nan")
+    return float(array_stats.mcse(chains, chain_axis=0, draw_axis=1, method="mean"))
+
+
+def effective_sample_size(chains: Chains) -> dict[str, float]:
+    """Bulk and tail effective sample sizes."""
+    if chains.shape[1] < 8 or np.ptp(chains) == 0:
+        return {"bulk": float("nan"), "tail": float("nan")}
+    return {
+        "bulk": float(array_stats.ess(chains, chain_axis=0, draw_axis=1, method="bulk")),
+        "tail": float(array_stats.ess(chains, chain_axis=0, draw_axis=1, method="tail", prob=0.9)),
+    }
+
+
+def r_hat(chains: Chains) -> float:
+    """Rank-normalised split R-hat."""
+    if chains.shape[1] < 8 or np.ptp(chains) == 0:
+        return float("nan")
+    return float(array_stats.rhat(chains, chain_axis=0, draw_axis=1))

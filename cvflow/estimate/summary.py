@@ -1,0 +1,111 @@
+"""The run in numbers: `summary.json`."""
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from cvflow.estimate.convergence import cv_chains, effective_sample_size, r_hat
+from cvflow.estimate.free_energy import chain_differences
+from cvflow.estimate.modes import ModeCount, count_modes
+from cvflow.estimate.work import Difference, bennett, crossing_works
+from cvflow.state import Outcome
+from cvflow.store import Record
+
+
+def summarise(record: Record) -> dict[str, Any]:
+    """Collect the summary. Numbers that cannot be had (too few jumps) are null.
+
+    Acceptances and mode changes are those of production; steps and wall times are those of the whole run.
+    """
+    header, turns = record.header, record.turns
+    made = turns[turns["production"]]
+    modes = count_modes(record)
+    chains = cv_chains(record)
+    bar = [
+        bennett(crossing_works(record, 0, index), next(iter(header.states)), name, header.seed)
+        for index, name in enumerate(list(header.states)[1:], start=1)
+    ]
+    production_steps = int(made["steps"].sum())
+    summary = {
+        "version": header.version,
+        "seed": header.seed,
+        "system": header.system,
+        "engine": header.engine,
+        "cvs": header.cvs,
+        "kT": header.kT,
+        "walkers": header.walkers,
+        "jumps": _jumps(made, modes),
+        "mode_changes": modes.mode_changes,
+        "local_crossings": modes.local_crossings,
+        "steps": _steps(turns),
+        "steps_per_mode_change": production_steps / modes.mode_changes if modes.mode_changes else None,
+        "delta_f": [_difference(d) for d in chain_differences(record)],
+        "delta_f_bar": [_difference(d) for d in bar],
+        "ess": {cv: effective_sample_size(chains[:, :, i]) for i, cv in enumerate(header.cvs)},
+        "rhat": {cv: r_hat(chains[:, :, i]) for i, cv in enumerate(header.cvs)},
+        "flow": {
+            "version": record.flows[-1].version,
+            "trainings": sum(flow.epochs > 0 for flow in record.flows),
+            "holdout_nll": record.flows[-1].holdout_nll,
+        },
+        "wall_s": _wall(record),
+        "path_steps_per_s": _rate(turns, header.workers),
+        "exact": {"value": header.exact, "reason": header.exact_reason},
+    }
+    return _finite(summary)
+
+
+def _jumps(made: np.ndarray, modes: ModeCount) -> dict[str, Any]:
+    failed = Counter(list(Outcome)[outcome].value for outcome in made["outcome"])
+    failed.pop(Outcome.COMPLETED.value, None)
+    return {
+        **_acceptance(len(made), int(made["accepted"].sum())),
+        "failed": dict(failed),
+        "between_states": _acceptance(modes.between_proposed, modes.between_accepted),
+    }
+
+
+def _acceptance(proposed: int, accepted: int) -> dict[str, Any]:
+    return {"proposed": proposed, "accepted": accepted, "acceptance": accepted / proposed if proposed else None}
+
+
+def _steps(turns: np.ndarray) -> dict[str, int]:
+    local, path = int(turns["local_steps"].sum()), int(turns["steps"].sum())
+    return {"local": local, "path": path, "total": local + path}
+
+
+def _wall(record: Record) -> dict[str, float]:
+    """Seconds; path and local are the workers' mean, training runs beside them."""
+    workers = record.header.workers
+    return {
+        "total": record.commit.wall_seconds,
+        "path": float(record.turns["path_seconds"].sum()) / workers,
+        "local": float(record.turns["local_seconds"].sum()) / workers,
+        "training": float(sum(flow.seconds for flow in record.flows)),
+    }
+
+
+def _rate(turns: np.ndarray, workers: int) -> float:
+    """Path steps a second of all workers together."""
+    seconds = float(turns["path_seconds"].sum()) / workers
+    return float(turns["steps"].sum()) / seconds if seconds else float("nan")
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    return {
+        "from": difference.start,
+        "to": difference.end,
+        "value_kT": difference.value,
+        "stderr_kT": difference.stderr,
+    }
+
+
+def _finite(value: Any) -> Any:
+    """NaN has no place in JSON: null instead."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,67 @@
+"""Local moves between jumps: dynamics that explores the state the walker is in."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from cvflow.accept import accepts, log_acceptance
+from cvflow.engine.base import Engine
+from cvflow.jump import JumpState
+from cvflow.state import Exactness, Outcome, PathResult
+
+
+class LocalInfo(NamedTuple):
+    """What a local move did."""
+
+    path: PathResult
+    accepted: bool
+
+
+class LocalMove(ABC):
+    """Law: leaves the Boltzmann distribution invariant if `exactness` says so."""
+
+    steps: int
+
+    @property
+    @abstractmethod
+    def exactness(self) -> Exactness:
+        """Whether the move leaves the Boltzmann distribution exactly invariant."""
+
+    @abstractmethod
+    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
+        """Move once, by `steps` time steps."""
+
+
+@dataclass(frozen=True)
+class HybridMonteCarlo(LocalMove):
+    """A Hamiltonian path from fresh velocities, accepted on its shadow work (Duane et al., Phys. Lett. B 1987)."""
+
+    steps: int
+
+    @property
+    def exactness(self) -> Exactness:
+        return Exactness(True, "local moves are Metropolised")
+
+    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
+        path = engine.free_path(state.frame, self.steps, 0.0, rng)
+        accepted = accepts(log_acceptance(0.0, 0.0, path.work), rng) and path.outcome is Outcome.COMPLETED
+        return (JumpState(path.frame, path.cv) if accepted else state), LocalInfo(path, accepted)
+
+
+@dataclass(frozen=True)
+class UnadjustedLangevin(LocalMove):
+    """Langevin dynamics at a friction [1/ps], taken as it comes: biased by the time step."""
+
+    steps: int
+    friction: float = 1.0
+
+    @property
+    def exactness(self) -> Exactness:
+        return Exactness(False, "local moves are unadjusted Langevin dynamics, biased by the time step")
+
+    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
+        path = engine.free_path(state.frame, self.steps, self.friction, rng)
+        completed = path.outcome is Outcome.COMPLETED
+        return (JumpState(path.frame, path.cv) if completed else state), LocalInfo(path, completed)

@@ -1,0 +1,13 @@
+"""Settings of the built-in demos, found by measurement (docs/architecture.md says how)."""
+
+from typing import Any
+
+POLYMER: dict[str, Any] = {
+    "run": {"walkers": 4, "adapt_jumps": 80, "jumps": 800, "local_steps": 250},
+    "system": {"name": "polymer"},
+    "path": {"steps": 700, "timestep": 0.014},
+}
+"""`cvflow polymer`."""
+
+POLYMER_QUICK: dict[str, Any] = {"adapt_jumps": 40, "jumps": 160}
+"""What `--quick` changes in [run]."""

@@ -1,0 +1,124 @@
+"""F along a CV beside what the flow has learned of it."""
+
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cvflow.estimate.free_energy import Profile, profile
+from cvflow.estimate.summary import summarise
+from cvflow.flow.io import from_bytes
+from cvflow.report.figures.drawing import BLUE, STYLE, VERMILION, cv_label, say, shade_states
+from cvflow.report.findings import Comparison, Summary, comparisons
+from cvflow.store import Record
+
+_DRAWS = 50_000
+_ABOVE = 4.0
+"""How far [kT] above the highest F the flow's curve is followed; between states it can rise by hundreds."""
+
+_IN_TITLE = 2
+"""With more differences than this, they stand in the legend."""
+
+
+@rc_context(STYLE)
+def free_energy_figure(record: Record, cv: str, bins: int = 60, summary: Summary | None = None) -> Figure:
+    """F(ξ) [kT] with its error band, the flow's own -ln q, the states, and ΔF from the chain and from BAR.
+
+    Args:
+        record: the run.
+        cv: the name of the CV.
+        bins: bins of the profile.
+        summary: of this record, where it is at hand: BAR and its error take seconds.
+
+    Raises:
+        ValueError: the CV is unknown, there are fewer than two bins, or no production turns yet.
+    """
+    estimated = profile(record, cv, bins)
+    found = comparisons(summarise(record) if summary is None else summary)
+    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
+    axes = figure.add_subplot()
+    if np.ptp(estimated.centres) > 0:
+        _draw_profile(axes, estimated)
+        _draw_flow(axes, record, estimated)
+        _frame(axes, record, estimated)
+        if len(found) > _IN_TITLE:
+            for comparison in found:
+                axes.plot([], [], linestyle="none", label=_difference(comparison))
+        figure.legend(loc="outside lower left", alignment="left")
+    else:
+        say(axes, f"{cv} never moved in production: there is no profile to draw.")
+    lines = [_difference(comparison) for comparison in found] if len(found) <= _IN_TITLE else []
+    figure.suptitle(f"F({cv}) with its error band and the flow's own −kT ln q")
+    axes.set_title("\n".join(lines))
+    return figure
+
+
+def flow_profile(record: Record, centres: Float[np.ndarray, "bins"], column: int) -> Float[np.ndarray, "bins"]:
+    """-ln q of the frozen flow along one CV [kT], up to a constant; NaN where no draw fell.
+
+    With several CVs, q's marginal is a histogram of draws seeded by the run's seed.
+    """
+    data = record.flows[-1].data
+    if len(record.header.cvs) == 1:
+        return -from_bytes(data).log_density(centres[:, None])
+    drawn = _draws(data, record.header.seed)[:, column]
+    half = (centres[1] - centres[0]) / 2
+    counts, _ = np.histogram(drawn, bins=np.append(centres - half, centres[-1] + half))
+    return -np.log(np.where(counts > 0, counts, np.nan))
+
+
+@lru_cache(maxsize=1)
+def _draws(data: bytes, seed: int) -> Float[np.ndarray, "draws cvs"]:
+    """The same for the figures of all CVs: an autoregressive flow is slow to draw from in many dimensions."""
+    return from_bytes(data).draw(_DRAWS, np.random.default_rng(seed))
+
+
+def _draw_profile(axes: Axes, estimated: Profile) -> None:
+    """Dots as well as a line, bars as well as a band: a bin between two empty ones shows in neither line nor band."""
+    x, F, error = estimated.centres, estimated.free_energy, estimated.stderr
+    known = np.isfinite(error).any()
+    label = f"F({estimated.cv}) of the chains" + (", ± one standard error" if known else " (too few turns for errors)")
+    axes.plot(x, F, "o-", color=BLUE, markersize=2.5, linewidth=1.6, label=label, zorder=3)
+    if known:
+        axes.fill_between(x, F - error, F + error, color=BLUE, alpha=0.25, linewidth=0, zorder=2)
+        empty = np.pad(np.isnan(F), 1, constant_values=True)
+        alone = empty[:-2] & empty[2:]
+        axes.errorbar(x[alone], F[alone], error[alone], fmt="none", ecolor=BLUE, alpha=0.4, linewidth=3, zorder=2)
+
+
+def _draw_flow(axes: Axes, record: Record, estimated: Profile) -> None:
+    header, centres = record.header, estimated.centres
+    column = header.cvs.index(estimated.cv)
+    # With one CV the density is at hand anywhere, so the curve may be finer than the bins.
+    x = np.linspace(centres[0], centres[-1], 400) if len(header.cvs) == 1 else centres
+    flow = flow_profile(record, x, column)
+    if not np.isfinite(flow).any():
+        return
+    flow = flow - np.nanmin(flow)
+    blur = np.sqrt(header.kT / header.kappa[column])
+    unit = f" {header.units[column]}" if header.units[column] else ""
+    label = (
+        "−ln q of the flow, which learns the density of the restraint's centre λ:\n"
+        f"p({estimated.cv}) blurred by 1/√(βκ) = {blur:.2g}{unit}"
+    )
+    axes.plot(x, flow, "--", color=VERMILION, linewidth=1.6, label=label, zorder=4)
+    highest = float(np.nanmax(estimated.free_energy))
+    axes.set_ylim(top=max(highest, min(float(np.nanmax(flow)), highest + _ABOVE)))
+
+
+def _frame(axes: Axes, record: Record, estimated: Profile) -> None:
+    """Limits, labels and states; the upper tenth is left for the states' names."""
+    error = np.nan_to_num(estimated.stderr)
+    bottom = min(0.0, float(np.nanmin(estimated.free_energy - error)))
+    top = max(axes.get_ylim()[1], float(np.nanmax(estimated.free_energy + error)), 1.0)
+    axes.set_ylim(bottom - 0.03 * (top - bottom), top + 0.12 * (top - bottom))
+    axes.set_xlabel(cv_label(record.header, estimated.cv))
+    axes.set_ylabel("free energy [kT]")
+    shade_states(axes, record.header, estimated.cv)
+
+
+def _difference(found: Comparison) -> str:
+    return f"ΔF {found.pair}:  chain {found.chain.text()},  BAR {found.bar.text()}"

@@ -1,0 +1,89 @@
+"""The CVs of every walker over time."""
+
+import numpy as np
+from jaxtyping import Bool, Int
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cvflow.report.figures.drawing import BLUE, GREY, STYLE, VERMILION, cv_label, say, shade_adaptation, time_label
+from cvflow.report.plumed_text import turn_times
+from cvflow.report.regions import state_intervals
+from cvflow.states import States
+from cvflow.store import Record
+
+_WALKERS = 12
+_CVS = 3
+
+
+@rc_context(STYLE)
+def trace_figure(record: Record) -> Figure:
+    """CV against time: a row a walker, a column a CV, at most 12 by 3; adaptation grey, mode changes marked."""
+    walkers, cvs = record.header.walkers, record.header.cvs
+    rows, columns = min(walkers, _WALKERS), min(len(cvs), _CVS)
+    figure = Figure(figsize=(max(7.2, 4.5 * columns), 1.6 + 1.25 * rows), layout="constrained")
+    if not len(record.turns):
+        say(figure.add_subplot(), "No turn was made yet.")
+        return figure
+    grid = figure.subplots(rows, columns, sharex=True, sharey="col", squeeze=False)
+    for walker, row in enumerate(grid):
+        chain = record.turns[record.turns["walker"] == walker]
+        for column, axes in enumerate(row):
+            _draw(axes, record, chain, column)
+        row[0].set_ylabel(f"walker {walker}" + (f"\n{cv_label(record.header, cvs[0])}" if columns == 1 else ""))
+    for axes, cv in zip(grid[0], cvs, strict=False):
+        axes.set_title(cv_label(record.header, cv) if columns > 1 else "")
+        _state_names(grid[:, cvs.index(cv)], record, cv)
+    for axes in grid[-1]:
+        axes.set_xlabel(time_label(record.header))
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))
+    figure.suptitle(_title(rows, walkers, columns, cvs))
+    return figure
+
+
+def mode_changes(chain: np.ndarray, states: States) -> Bool[np.ndarray, "turns"]:
+    """Which jumps of one chain were accepted into another named state than the last visited."""
+    visited = np.stack([states.assign(chain[name]) for name in ("cv_old", "cv_kept", "cv")], axis=1)
+    last = _last_named(visited.reshape(-1)).reshape(visited.shape)
+    return (last[:, 0] >= 0) & (last[:, 1] != last[:, 0])
+
+
+def _last_named(visited: Int[np.ndarray, "points"]) -> Int[np.ndarray, "points"]:
+    """Replace -1 by the state visited before it."""
+    position = np.maximum.accumulate(np.where(visited >= 0, np.arange(len(visited)), 0))
+    return visited[position]
+
+
+def _draw(axes: Axes, record: Record, chain: np.ndarray, column: int) -> None:
+    header = record.header
+    times = turn_times(header, chain["jump"])
+    learning = times[~chain["production"]]
+    if len(learning):
+        shade_adaptation(axes, learning[0], times[min(len(learning), len(times) - 1)], "the flow adapts")
+    axes.plot(times, chain["cv"][:, column], "-", color=BLUE, linewidth=0.5, alpha=0.5)
+    axes.plot(times, chain["cv"][:, column], ".", color=BLUE, markersize=2.5, label="after each turn")
+    changed = mode_changes(chain, States(header.states, header.cvs))
+    label = "jump accepted into another state"
+    values = chain["cv_kept"][changed, column]
+    size = 4 if len(values) < 60 else 2.5
+    axes.plot(times[changed], values, "D", color=VERMILION, markersize=size, markerfacecolor="none", label=label)
+
+
+def _state_names(panels: np.ndarray, record: Record, cv: str) -> None:
+    """Boundaries of the states as lines in every panel, their names at its right."""
+    low, high = panels[0].get_ylim()
+    for found in state_intervals(record.header, cv, low, high):
+        for axes in panels:
+            for end in (found.low, found.high):
+                if low < end < high:
+                    axes.axhline(end, color=GREY, linewidth=0.8, linestyle=(0, (2, 3)), zorder=1)
+            place = {"transform": axes.get_yaxis_transform(), "ha": "left", "va": "center", "color": GREY}
+            axes.text(1.005, (found.low + found.high) / 2, found.state, fontsize=8, **place)
+    panels[0].set_ylim(low, high)
+
+
+def _title(rows: int, walkers: int, columns: int, cvs: list[str]) -> str:
+    shown = [f"the first {rows} of {walkers} walkers"] if rows < walkers else []
+    shown += [f"the first {columns} of {len(cvs)} CVs"] if columns < len(cvs) else []
+    return f"{', '.join(cvs[:columns])} of every walker" if not shown else f"CVs of the walkers ({', '.join(shown)})"

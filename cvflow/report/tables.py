@@ -1,0 +1,101 @@
+"""The run's main figures as rows of text, for the terminal and for `report.html`."""
+
+import math
+from collections.abc import Mapping
+
+from rich.table import Table
+from rich.text import Text
+
+from cvflow.report.findings import Summary, comparisons, plus_minus
+from cvflow.store import Header
+
+Rows = list[tuple[str, str]]
+
+
+def final_table(summary: Summary, header: Header) -> Table:
+    """What a run prints when it is done."""
+    title = f"cvflow {header.version}: {header.system}, seed {header.seed}"
+    # Text throughout, so that a state called "[red]" is not taken for markup.
+    table = Table(title=Text(title), show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in summary_rows(summary, header):
+        table.add_row(Text(name), Text(value))
+    return table
+
+
+def summary_rows(summary: Summary, header: Header) -> Rows:
+    """Name and value of every main figure, the free energies first."""
+    return [*_free_energies(summary), *_jumps(summary, header), *_convergence(summary), *_effort(summary)]
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words, such as "5 min 12 s"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def acceptance(counts: Mapping[str, int]) -> str:
+    """Accepted of proposed jumps, with the binomial error of their ratio."""
+    proposed, accepted = counts["proposed"], counts["accepted"]
+    if not proposed:
+        return "none proposed"
+    rate = accepted / proposed
+    ratio = plus_minus(rate, math.sqrt(rate * (1 - rate) / proposed)) if 0 < accepted < proposed else f"{rate:.0f}"
+    return f"{ratio}  ({accepted:,} of {proposed:,})"
+
+
+def _free_energies(summary: Summary) -> Rows:
+    kT = summary["kT"]
+    rows = []
+    for found in comparisons(summary):
+        for name, estimate in (("chain", found.chain), ("BAR", found.bar)):
+            in_kjmol = f" = {estimate.text('kJ/mol', kT)}" if math.isfinite(estimate.value) else ""
+            rows.append((f"ΔF {found.pair}, {name}", estimate.text() + in_kjmol))
+        rows.append(("chain and BAR agree", found.verdict))
+    return rows
+
+
+def _jumps(summary: Summary, header: Header) -> Rows:
+    jumps, per_change = summary["jumps"], summary["steps_per_mode_change"]
+    failed = ", ".join(f"{count:,} {reason}" for reason, count in jumps["failed"].items())
+    beside = f"{header.local_steps:,} local steps a turn, {summary['steps']['local']:,} in the whole run"
+    return [
+        ("acceptance in production", acceptance(jumps)),
+        ("acceptance between states", acceptance(jumps["between_states"])),
+        ("failed jumps in production", failed or "none"),
+        ("mode changes by jumps", f"{summary['mode_changes']:,}"),
+        ("crossings by local moves", f"{summary['local_crossings']:,}"),
+        (
+            "steps per mode change",
+            f"{f'{per_change:,.0f} path steps' if per_change else 'no mode change yet'}; beside them {beside}",
+        ),
+    ]
+
+
+def _convergence(summary: Summary) -> Rows:
+    rows = []
+    for cv, value in summary["rhat"].items():
+        size = summary["ess"][cv]
+        rows.append((f"R-hat of {cv}", _number(value, ".3f")))
+        rows.append((f"effective samples of {cv}", f"bulk {_number(size['bulk'])}, tail {_number(size['tail'])}"))
+    return rows
+
+
+def _effort(summary: Summary) -> Rows:
+    flow, wall, exact = summary["flow"], summary["wall_s"], summary["exact"]
+    trained = f"{flow['trainings']} trainings, held-out -⟨ln q⟩ {_number(flow['holdout_nll'], '.3f')} nats"
+    parts = ", ".join(f"{name} {duration(wall[name])}" for name in ("path", "local", "training"))
+    return [
+        ("flow", f"version {flow['version']}, {trained if flow['trainings'] else 'fixed, never trained'}"),
+        ("wall time", f"{duration(wall['total'])} ({parts})"),
+        ("path steps per second", _number(summary["path_steps_per_s"])),
+        ("exact", f"{'yes' if exact['value'] else 'NO'}: {exact['reason']}"),
+    ]
+
+
+def _number(value: float | None, form: str = ",.0f") -> str:
+    return "not available" if value is None else format(value, form)

@@ -1,0 +1,67 @@
+"""Plain data that the physics passes around: frames, steering orders, path results."""
+
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+Positions = Float[np.ndarray, "atoms 3"]
+Box = Float[np.ndarray, "3 3"]
+Point = Float[np.ndarray, "cvs"]
+
+
+class Frame(NamedTuple):
+    """A configuration: positions [nm] and, for a periodic system, the box vectors as rows [nm]."""
+
+    positions: Positions
+    box: Box | None
+
+
+class Steering(NamedTuple):
+    """An order to drag the restraint's centre λ from `start` to `end` in `steps` time steps.
+
+    The restraint is u(x, λ) = Σ_i κ_i/2 (ξ_i(x) - λ_i)², with κ in kJ/mol per CV unit squared.
+    """
+
+    start: Point
+    end: Point
+    kappa: Point
+    steps: int
+
+
+class Outcome(Enum):
+    """How a path ended. Anything but COMPLETED has acceptance zero: rejected, counted, never retried."""
+
+    COMPLETED = "completed"
+    DIVERGED = "diverged"
+
+
+class PathResult(NamedTuple):
+    """What one path returns; energies in kT.
+
+    `work` is β(ΔH - heat), the number that the acceptance uses. `protocol_work` is the part done by moving the
+    restraint at fixed configuration and `shadow_work` = work - protocol_work the integrator's error: both for reports
+    only. A path that failed carries NaN works and the frame it started from.
+    """
+
+    frame: Frame
+    cv: Point
+    potential_energy: float
+    work: float
+    protocol_work: float
+    heat: float
+    steps: int
+    outcome: Outcome
+
+    @property
+    def shadow_work(self) -> float:
+        """Work of the time step's error [kT]."""
+        return self.work - self.protocol_work
+
+
+class Exactness(NamedTuple):
+    """Whether the chain's stationary distribution is exactly Boltzmann's, and why (not)."""
+
+    value: bool
+    reason: str

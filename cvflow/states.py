@@ -1,0 +1,99 @@
+"""Named states: regions of CV space, written as comparisons of the CVs' names and numbers."""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+Region = Callable[[Float[np.ndarray, "points cvs"]], Bool[np.ndarray, "points"]]
+_Value = Callable[[np.ndarray], np.ndarray | np.float64]
+
+_COMPARISONS = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
+
+
+@dataclass(frozen=True)
+class States:
+    """Named regions; a point belongs to the first one that holds it, or to none.
+
+    Raises:
+        ValueError: an expression does not parse, or names an unknown CV.
+    """
+
+    expressions: Mapping[str, str]
+    cv_names: Sequence[str]
+    _regions: list[Region] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        regions = [parse(name, text, self.cv_names) for name, text in self.expressions.items()]
+        object.__setattr__(self, "_regions", regions)
+
+    @property
+    def names(self) -> list[str]:
+        """The states' names, in order."""
+        return list(self.expressions)
+
+    def assign(self, points: Float[np.ndarray, "points cvs"]) -> Int[np.ndarray, "points"]:
+        """Index of each point's state, -1 for none. Points with NaN belong to none."""
+        index = np.full(len(points), -1)
+        known = ~np.isnan(points).any(axis=1)
+        for i, region in reversed(list(enumerate(self._regions))):
+            index[region(points) & known] = i
+        return index
+
+
+def parse(name: str, text: str, cv_names: Sequence[str]) -> Region:
+    """Turn an expression such as ``0 < phi < 2.1 or not psi > 1`` into a function of CV points.
+
+    Python's own parser makes the tree, and only comparisons, and/or/not, numbers and CV names are read from it; nothing
+    is evaluated.
+
+    Raises:
+        ValueError: anything else is in it.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"state {name}: {text!r} does not parse; write comparisons like 'r < 4.62'") from error
+    return _region(tree, name, text, list(cv_names))
+
+
+def _region(node: ast.expr, name: str, text: str, cvs: list[str]) -> Region:
+    match node:
+        case ast.BoolOp(op=op, values=values):
+            parts = [_region(value, name, text, cvs) for value in values]
+            combine = np.logical_and if isinstance(op, ast.And) else np.logical_or
+            return lambda points: combine.reduce([part(points) for part in parts])
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            inner = _region(operand, name, text, cvs)
+            return lambda points: ~inner(points)
+        case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _COMPARISONS for op in ops):
+            sides = [_value(side, name, text, cvs) for side in (left, *others)]
+            compare = [_COMPARISONS[type(op)] for op in ops]
+            return lambda points: np.logical_and.reduce(
+                [
+                    np.broadcast_to(test(a(points), b(points)), len(points))
+                    for test, (a, b) in zip(compare, pairwise(sides), strict=True)
+                ]
+            )
+    raise ValueError(
+        f"state {name}: {ast.unparse(node)!r} in {text!r} is not a comparison; "
+        "use <, <=, >, >=, and, or, not, numbers and CV names"
+    )
+
+
+def _value(node: ast.expr, name: str, text: str, cvs: list[str]) -> _Value:
+    match node:
+        case ast.Name(id=cv) if cv in cvs:
+            column = cvs.index(cv)
+            return lambda points: points[:, column]
+        case ast.Name(id=cv):
+            raise ValueError(f"state {name}: unknown CV {cv!r} in {text!r}; the CVs are {', '.join(cvs)}")
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            return lambda points: np.float64(number)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return lambda points: np.float64(-number)
+    raise ValueError(f"state {name}: {ast.unparse(node)!r} in {text!r} is neither a CV nor a number")

@@ -1,0 +1,172 @@
+"""The store's law, and the plain data that goes through it."""
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from cvflow.state import Frame
+
+FORMAT = "cvflow-run-1"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is fixed before the first jump.
+
+    Attributes:
+        seed: every random number follows from it.
+        system: the system's name.
+        engine: the engine's name.
+        cvs: the CVs' names.
+        units: the CVs' units, empty in reduced units.
+        states: named states as expressions of the CVs, in order; free energies are differences from the first.
+        kT: thermal energy [kJ/mol].
+        kappa: the restraint's spring constants, kJ/mol per CV unit squared.
+        timestep: ps.
+        local_steps: time steps of a local move.
+        walkers: number of chains.
+        workers: number of worker processes.
+        adapt_jumps: jumps per walker before production.
+        exact: whether the chain is exact.
+        exact_reason: why (not).
+        notes: one line for everything that was changed in the system or chosen by the program.
+        config: the resolved config, TOML.
+    """
+
+    seed: int
+    system: str
+    engine: str
+    cvs: list[str]
+    units: list[str]
+    states: dict[str, str]
+    kT: float
+    kappa: list[float]
+    timestep: float
+    local_steps: int
+    walkers: int
+    workers: int
+    adapt_jumps: int
+    exact: bool
+    exact_reason: str
+    notes: list[str]
+    config: str
+    version: str
+    format: str = FORMAT
+
+    def to_json(self) -> str:
+        """Serialise."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Header":
+        """Read back.
+
+        Raises:
+            ValueError: the format is not this version's.
+        """
+        values = json.loads(text)
+        if values.get("format") != FORMAT:
+            raise ValueError(f"store: unknown format {values.get('format')!r}, this version reads {FORMAT}")
+        return cls(**values)
+
+
+def turn_type(cvs: int) -> np.dtype:
+    """One row a turn: a jump, then a local move. Energies kJ/mol, works kT, times s.
+
+    `cv_old` is ξ at the jump's start, `cv_end` at its path's end, `cv_kept` after the decision and `cv` after the local
+    move that follows; `centre_old` and `centre_new` are λ and λ̃. `outcome` counts through `cvflow.state.Outcome`.
+    """
+    vector = (np.float64, (cvs,))
+    return np.dtype(
+        [
+            ("walker", np.int32),
+            ("jump", np.int32),
+            ("flow_version", np.int32),
+            ("production", np.bool_),
+            ("accepted", np.bool_),
+            ("outcome", np.uint8),
+            ("steps", np.int32),
+            ("centre_old", *vector),
+            ("centre_new", *vector),
+            ("cv_old", *vector),
+            ("cv_end", *vector),
+            ("cv_kept", *vector),
+            ("log_q_old", np.float64),
+            ("log_q_new", np.float64),
+            ("work", np.float64),
+            ("protocol_work", np.float64),
+            ("heat", np.float64),
+            ("log_acceptance", np.float64),
+            ("local_accepted", np.bool_),
+            ("local_outcome", np.uint8),
+            ("local_steps", np.int32),
+            ("local_work", np.float64),
+            ("cv", *vector),
+            ("path_seconds", np.float64),
+            ("local_seconds", np.float64),
+        ]
+    )
+
+
+class FlowEntry(NamedTuple):
+    """One version of the proposal; `data` is a safetensors file."""
+
+    version: int
+    span: float
+    holdout_nll: float
+    samples: int
+    epochs: int
+    seconds: float
+    data: bytes
+
+
+class Commit(NamedTuple):
+    """What goes with a commit marker: where every walker stands, and how long it took to get there."""
+
+    frames: list[Frame]
+    wall_seconds: float
+    trajectory_bytes: list[int]
+
+
+class Record(NamedTuple):
+    """Everything up to the last commit; turns sorted by walker and jump."""
+
+    header: Header
+    pilot: Float[np.ndarray, "walkers samples cvs"]
+    turns: np.ndarray
+    flows: list[FlowEntry]
+    commit: Commit
+
+
+class Store(ABC):
+    """Append-only. Law: `record` returns what was appended before the last `commit`, and nothing that came after."""
+
+    @abstractmethod
+    def append_turn(self, turn: np.ndarray) -> None:
+        """Append one row of `turn_type`."""
+
+    @abstractmethod
+    def append_flow(self, flow: FlowEntry) -> None:
+        """Append a version of the proposal."""
+
+    @abstractmethod
+    def commit(self, commit: Commit) -> None:
+        """Make everything appended so far durable; the marker is written last."""
+
+    @abstractmethod
+    def record(self) -> Record:
+        """Read back what is committed."""
+
+
+def sorted_turns(turns: np.ndarray) -> np.ndarray:
+    """Rows in the order of walker and jump: the order of the chain, not of arrival."""
+    return turns[np.lexsort((turns["jump"], turns["walker"]))]
+
+
+def bytes_array(data: bytes) -> UInt8[np.ndarray, "bytes"]:
+    """Bytes as an array, for stores that hold arrays."""
+    return np.frombuffer(data, dtype=np.uint8)

@@ -1,0 +1,44 @@
+"""What a built-in system has to bring."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+import openmm
+from openmm import app
+
+from cvflow.cv import CollectiveVariable
+from cvflow.state import Frame
+
+
+class ReferenceSystem(ABC):
+    """A frozen dataclass whose fields are the system's parameters, by the names of the reference table.
+
+    Reduced units are the same numbers read as nm, ps, amu and kJ/mol, with kT a parameter.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    reference: ClassVar[str]
+    kT: float
+
+    @abstractmethod
+    def system(self) -> openmm.System:
+        """The potential and the masses."""
+
+    @abstractmethod
+    def topology(self) -> app.Topology:
+        """Names, residues and bonds, for files."""
+
+    @abstractmethod
+    def cv(self) -> CollectiveVariable:
+        """The system's own CV, used when the config names none."""
+
+    @property
+    @abstractmethod
+    def states(self) -> dict[str, str]:
+        """Named states as expressions of the CV; free energies are differences from the first."""
+
+    @abstractmethod
+    def start(self, state: str, rng: np.random.Generator) -> Frame:
+        """A structure in the named state, built from nothing, to be minimised and equilibrated."""

@@ -1,0 +1,123 @@
+"""What worker processes do: pure functions of plain data, on an engine that each process builds once.
+
+Nothing here imports torch: the flow stays with the main process, which draws the proposals.
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+from multiprocessing.queues import Queue
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
+from cvflow.jump import JumpInfo, JumpOrder, JumpState, realise
+from cvflow.local import LocalInfo, LocalMove, UnadjustedLangevin
+from cvflow.random import Purpose, stream
+from cvflow.state import Frame
+
+EQUILIBRATION_MOVES = 16
+"""Langevin moves after minimisation, each as long as a local move."""
+
+PILOT_MOVES = 24
+"""Local moves after equilibration whose CV values train the first flow."""
+
+
+class Turn(NamedTuple):
+    """An order for one turn of one walker: a jump, then a local move."""
+
+    seed: int
+    walker: int
+    jump: int
+    state: JumpState
+    order: JumpOrder
+    local: LocalMove
+
+
+class TurnResult(NamedTuple):
+    """What came of a turn. `kept` is the CV value after the jump's decision."""
+
+    state: JumpState
+    jump: JumpInfo
+    kept: np.ndarray
+    local: LocalInfo
+    path_seconds: float
+    local_seconds: float
+
+
+class Pilot(NamedTuple):
+    """An equilibrated start and the CV values its local moves visited."""
+
+    state: JumpState
+    samples: Float[np.ndarray, "samples cvs"]
+
+
+@lru_cache(maxsize=1)
+def engine_for(spec: OpenMMSpec) -> OpenMMEngine:
+    """This process's engine, built at the first call."""
+    return spec.build()
+
+
+def take_turn(spec: OpenMMSpec, turn: Turn) -> TurnResult:
+    """Run one turn."""
+    engine = engine_for(spec)
+    rng = stream(turn.seed, Purpose.TURN, turn.walker, turn.jump)
+    begun = time.perf_counter()
+    jumped, jump_info = realise(turn.state, turn.order, engine, rng)
+    between = time.perf_counter()
+    moved, local_info = turn.local.step(jumped, engine, rng)
+    ended = time.perf_counter()
+    return TurnResult(moved, jump_info, jumped.cv, local_info, between - begun, ended - between)
+
+
+def equilibrate(spec: OpenMMSpec, frame: Frame, local: LocalMove, seed: int, walker: int) -> Pilot:
+    """Minimise a start, relax it by Langevin dynamics, then sample its surroundings with local moves.
+
+    Raises:
+        ValueError: the start falls apart.
+    """
+    engine = engine_for(spec)
+    rng = stream(seed, Purpose.EQUILIBRATION, walker)
+    zero = np.zeros(len(spec.cvs))
+    frame = engine.minimise(frame, zero, zero)
+    state = JumpState(frame, engine.cv_values(frame))
+    relax = UnadjustedLangevin(local.steps)
+    for _ in range(EQUILIBRATION_MOVES):
+        state, info = relax.step(state, engine, rng)
+        if not info.accepted:
+            raise ValueError(f"the start of walker {walker} blows up when equilibrated: is the time step too long?")
+    samples = []
+    for _ in range(PILOT_MOVES):
+        state, _ = local.step(state, engine, rng)
+        samples.append(state.cv)
+    return Pilot(state, np.array(samples))
+
+
+def pinned_pool(workers: int) -> ProcessPoolExecutor:
+    """Worker processes, each on a core of its own: OpenMM's CPU platform is five times slower on a wandering one."""
+    context = multiprocessing.get_context("spawn")
+    cores: Queue = context.Queue()
+    free = sorted(available_cores())
+    for worker in range(workers):
+        cores.put(free[worker % len(free)])
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_settle, initargs=(cores,))
+
+
+def available_cores() -> set[int]:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+def _settle(cores: Queue) -> None:
+    """Pin this worker where the system can, and leave Ctrl-C to the main process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    core = cores.get()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})

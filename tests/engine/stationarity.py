@@ -1,0 +1,136 @@
+"""The one-jump test: exact draws, one application of a kernel, paired z over joint observables.
+
+The paths of a case are run once. Mutants of the acceptance are then other decisions on the same paths; mutants of the
+path are engines of their own (mutants.py).
+"""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import openmm
+
+from cvflow.accept import log_acceptance
+from cvflow.cv import CollectiveVariable
+from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
+from cvflow.flow import GaussianMixture
+from cvflow.jump import JumpState, RestraintJump, step
+from cvflow.local import HybridMonteCarlo
+from cvflow.schedule import Linear, Schedule
+from cvflow.walker import available_cores, pinned_pool
+from tests.engine import dumbbell
+
+DRAWS = 100_000
+CHUNKS = 8
+THRESHOLD = 5.0
+BAD_FLOW = GaussianMixture(((1.9,), (2.8,)), ((0.4,), (0.3,)), (0.3, 0.7))
+"""Wrong weights, wrong widths, shifted: p(r) has its modes near 1.6 and 3.0 (test_dumbbell.py)."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One setting of the kernel. `steps` is the length of a path over 1.4, the distance of the modes."""
+
+    steps: int
+    timestep: float
+    kappa: float
+    friction: float = 0.0
+    schedule: Schedule = field(default_factory=Linear)
+    platform: str = "Reference"
+    cv: CollectiveVariable = field(default_factory=dumbbell.native_cv)
+    engine: type[OpenMMEngine] = OpenMMEngine
+    jumps: int = 1
+    draws: int = DRAWS
+
+    def build(self) -> OpenMMEngine:
+        xml = openmm.XmlSerializer.serialize(dumbbell.system())
+        return self.engine(
+            OpenMMSpec(xml, (self.cv,), dumbbell.KT, self.timestep, self.friction, self.schedule, self.platform)
+        )
+
+
+class Sample(NamedTuple):
+    """Paired configurations and the acceptance's ingredients, one row a draw."""
+
+    before: np.ndarray
+    after: np.ndarray
+    path_end: np.ndarray
+    log_q_old: np.ndarray
+    log_q_new: np.ndarray
+    work: np.ndarray
+    protocol_work: np.ndarray
+    heat: np.ndarray
+
+    def decided(self, log_ratio: np.ndarray) -> "Sample":
+        """The same paths under another acceptance."""
+        accepted = np.log(np.random.default_rng(7).random(len(log_ratio))) < log_ratio
+        return self._replace(after=np.where(accepted[:, None, None], self.path_end, self.before))
+
+    def largest_z(self) -> float:
+        """Largest |mean paired difference| in standard errors over all observables."""
+        before, after = dumbbell.observables(self.before), dumbbell.observables(self.after)
+        z = []
+        for name in before:
+            difference = after[name] - before[name]
+            z.append(abs(difference.mean()) / (difference.std() / np.sqrt(len(difference))))
+        return float(max(z))
+
+
+@lru_cache(maxsize=64)
+def jumps(case: Case) -> Sample:
+    """Apply the jump kernel to exact draws."""
+    return _spread(_jump_chunk, case)
+
+
+@lru_cache(maxsize=4)
+def local_moves(case: Case) -> Sample:
+    """Apply the Metropolised local move, `case.steps` long, to exact draws."""
+    return _spread(_local_chunk, case)
+
+
+def _spread(chunk, case: Case) -> Sample:
+    with pinned_pool(len(available_cores())) as pool:
+        parts = list(pool.map(chunk, [case] * CHUNKS, range(CHUNKS)))
+    return Sample(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _jump_chunk(case: Case, chunk: int) -> Sample:
+    rng = np.random.default_rng([11, chunk])
+    engine = case.build()
+    kernel = RestraintJump(dumbbell.KT, np.array([case.kappa]), case.steps, 1.4 * np.sqrt(case.kappa))
+    before = dumbbell.exact_draws(case.draws // CHUNKS, rng)
+    rows = []
+    for frame in dumbbell.frames(before):
+        state = JumpState(frame, engine.cv_values(frame))
+        for _ in range(case.jumps):
+            state, info = step(state, kernel, BAD_FLOW, engine, rng)
+        path, order = info.path, info.order
+        works = (order.log_q_old, order.log_q_new, path.work, path.protocol_work, path.heat)
+        rows.append((state.frame.positions, path.frame.positions, *works))
+    return Sample(before, *(np.array(column) for column in zip(*rows, strict=True)))
+
+
+def _local_chunk(case: Case, chunk: int) -> Sample:
+    rng = np.random.default_rng([13, chunk])
+    engine, move = case.build(), HybridMonteCarlo(case.steps)
+    before = dumbbell.exact_draws(case.draws // CHUNKS, rng)
+    rows = []
+    for frame in dumbbell.frames(before):
+        state, info = move.step(JumpState(frame, engine.cv_values(frame)), engine, rng)
+        rows.append((state.frame.positions, info.path.frame.positions, 0.0, 0.0, info.path.work, 0.0, info.path.heat))
+    return Sample(before, *(np.array(column) for column in zip(*rows, strict=True)))
+
+
+ACCEPTANCE_MUTANTS = {
+    "log q of the start dropped": lambda s: log_ratios(s, log_q_old=0.0),
+    "q ratio omitted": lambda s: log_ratios(s, log_q_old=0.0, log_q_new=0.0),
+    "sign of W": lambda s: log_ratios(s, work=-s.work),
+    "shadow work left out": lambda s: log_ratios(s, work=s.protocol_work),
+}
+
+
+def log_ratios(sample: Sample, **wrong: np.ndarray | float) -> np.ndarray:
+    """The acceptance with some ingredients replaced."""
+    right = {"log_q_old": sample.log_q_old, "log_q_new": sample.log_q_new, "work": sample.work}
+    return log_acceptance(**(right | wrong))  # the formula is elementwise

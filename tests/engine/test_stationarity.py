@@ -1,0 +1,68 @@
+"""Exactness of the real OpenMM engine, with the power to fail: docs/theory.md, section 6."""
+
+import numpy as np
+import pytest
+
+from cvflow.schedule import Cosine
+from tests.engine import dumbbell
+from tests.engine.mutants import Quadratic, SwitchFirst
+from tests.engine.stationarity import ACCEPTANCE_MUTANTS, THRESHOLD, Case, jumps, local_moves, log_ratios
+
+COARSE = Case(steps=1, timestep=0.28, kappa=20.0)
+
+CASES = {
+    "one coarse step": COARSE,
+    "three steps": Case(steps=3, timestep=0.2, kappa=15.0),
+    "three steps, two jumps": Case(steps=3, timestep=0.2, kappa=15.0, jumps=2),
+    "twenty steps, cosine": Case(steps=20, timestep=0.15, kappa=30.0, schedule=Cosine()),
+    "friction": Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4),
+    "CPU platform": Case(steps=3, timestep=0.2, kappa=15.0, platform="CPU"),
+    "custom CV": Case(steps=3, timestep=0.2, kappa=15.0, cv=dumbbell.force_cv()),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_jump_leaves_the_distribution_invariant(name):
+    sample = jumps(CASES[name])
+    moved = (sample.after != sample.before).any(axis=(1, 2)).mean()
+    assert 0.05 < moved < 0.95, "a kernel that never or always moves proves nothing"
+    assert sample.largest_z() < THRESHOLD
+
+
+@pytest.mark.parametrize("mutant", ACCEPTANCE_MUTANTS)
+def test_a_wrong_acceptance_is_caught(mutant):
+    sample = jumps(COARSE)
+    assert sample.decided(ACCEPTANCE_MUTANTS[mutant](sample)).largest_z() > THRESHOLD
+
+
+def test_the_decisions_on_stored_paths_are_those_of_the_kernel():
+    """The mutants' common machinery, with nothing wrong in it, passes."""
+    sample = jumps(COARSE)
+    assert sample.decided(log_ratios(sample)).largest_z() < THRESHOLD
+
+
+def test_switching_before_the_step_is_caught():
+    assert jumps(Case(steps=1, timestep=0.28, kappa=20.0, engine=SwitchFirst)).largest_z() > THRESHOLD
+
+
+def test_a_schedule_that_differs_backwards_is_caught():
+    sample = jumps(Case(steps=6, timestep=0.2, kappa=15.0, schedule=Quadratic(), draws=200_000))
+    assert sample.largest_z() > THRESHOLD
+
+
+def test_heat_counted_as_work_is_caught():
+    sample = jumps(CASES["friction"])
+    assert sample.heat.any()
+    assert sample.decided(log_ratios(sample, work=sample.work + sample.heat)).largest_z() > THRESHOLD
+
+
+def test_local_moves_leave_the_distribution_invariant():
+    sample = local_moves(Case(steps=10, timestep=0.28, kappa=1.0))
+    assert sample.largest_z() < THRESHOLD
+    unadjusted = sample.decided(np.where(np.isnan(sample.work), -np.inf, 0.0))
+    assert unadjusted.largest_z() > THRESHOLD
+
+
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+def test_platforms_of_these_cases_may_report_exact(platform):
+    assert Case(steps=1, timestep=0.1, kappa=1.0, platform=platform).build().exactness.value

@@ -1,0 +1,51 @@
+import numpy as np
+
+from cvflow.estimate.modes import count_modes
+from cvflow.report.figures import png, trace_figure
+from cvflow.report.figures.trace import mode_changes
+from cvflow.states import States
+from tests.report.figures.reading import all_words, curve
+from tests.report.synthetic import Lengths, fake_record
+
+
+def test_a_panel_a_walker_with_all_its_turns(record):
+    figure = trace_figure(record)
+    assert len(figure.axes) == record.header.walkers
+    for walker, axes in enumerate(figure.axes):
+        chain = record.turns[record.turns["walker"] == walker]
+        time, values = curve(axes, "after each turn")
+        assert np.array_equal(values, chain["cv"][:, 0])
+        assert np.allclose(time, chain["jump"] * 250 * 0.014)
+
+
+def test_mode_changes_are_those_that_are_counted(record):
+    states = States(record.header.states, record.header.cvs)
+    made = record.turns[record.turns["production"]]
+    marked = sum(mode_changes(made[made["walker"] == walker], states).sum() for walker in range(4))
+    assert marked == count_modes(record).mode_changes
+
+
+def test_a_visit_to_no_mans_land_is_no_mode_change(record):
+    states = States({"low": "r < 3", "high": "r > 5"}, ["r"])
+    chain = record.turns[:4].copy()
+    chain["cv_old"][:, 0] = [2, 2, 4, 4]
+    chain["cv_kept"][:, 0] = [2, 4, 4, 6]
+    chain["cv"][:, 0] = [2, 4, 4, 6]
+    assert mode_changes(chain, states).tolist() == [False, False, False, True]
+
+
+def test_several_cvs_are_columns(three):
+    figure = trace_figure(three)
+    assert len(figure.axes) == 8
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["phi [rad]", "psi [rad]"]
+    assert "time of local moves [ps]" in all_words(figure)
+
+
+def test_what_is_left_out_is_said():
+    assert "the first 12 of 14 walkers" in all_words(trace_figure(fake_record(lengths=Lengths(14, 1, 3))))
+
+
+def test_a_walker_without_turns_yet(record):
+    late = record._replace(turns=record.turns[record.turns["walker"] != 0])
+    png(trace_figure(late))
+    png(trace_figure(record._replace(turns=record.turns[:0])))

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from cvflow.estimate.summary import summarise
+from cvflow.estimate.work import crossing_works
+from cvflow.report.figures import work_figure
+from cvflow.state import Outcome
+from tests.report.figures.reading import all_words, curve
+from tests.report.synthetic import Lengths, all_failed, fake_record, with_turns
+
+
+def stairs(figure, label):
+    (patch,) = [patch for patch in figure.axes[0].patches if str(patch.get_label()).startswith(label)]
+    return patch.get_data()
+
+
+def test_histograms_are_densities_of_all_paths(record):
+    figure = work_figure(record)
+    works = crossing_works(record, 0, 1)
+    for label, values in (("p_F", works.forward), ("p_R", -works.reverse)):
+        density, edges, _ = stairs(figure, label)
+        shown = (values > edges[0]) & (values < edges[-1])
+        assert (density * np.diff(edges)).sum() == pytest.approx(shown.mean())
+        assert (density * np.diff(edges) * edges[:-1]).sum() < values[shown].mean()
+
+
+def test_the_crossing_is_marked_with_its_error(record):
+    summary = summarise(record)
+    figure = work_figure(record, summary)
+    assert curve(figure.axes[0], "ΔF from BAR")[0][0] == summary["delta_f_bar"][0]["value_kT"]
+    assert "one standard error" in all_words(figure)
+
+
+def test_paths_that_do_not_connect_are_counted_not_drawn(record):
+    failed = record.turns["walker"] == 0
+    turns = record.turns.copy()
+    turns["work"][failed], turns["outcome"][failed] = np.nan, list(Outcome).index(Outcome.DIVERGED)
+    figure = work_figure(record._replace(turns=turns))
+    works = crossing_works(record._replace(turns=turns), 0, 1)
+    apart = int((works.forward == 500).sum())
+    assert apart > 10
+    assert f"; {apart} that do not connect the states are left out" in all_words(figure)
+    assert figure.axes[0].get_xlim()[1] < 100
+    density, edges, _ = stairs(figure, "p_F")
+    assert (density * np.diff(edges)).sum() <= 1 - apart / len(works.forward) + 1e-12
+
+
+def test_far_works_are_counted_beyond_the_axis(record):
+    works = record.turns["work"].copy()
+    works[np.flatnonzero(record.turns["production"])[:40]] += 300
+    figure = work_figure(with_turns(record, work=works))
+    assert "outside the axis" in all_words(figure)
+    assert figure.axes[0].get_xlim()[1] < 100
+
+
+def test_nothing_to_show_is_said_in_words():
+    failed = all_failed(fake_record(lengths=Lengths(2, 5, 20)))
+    assert "No path connects compact and extended (20 proposed" in all_words(work_figure(failed)).replace("\n", " ")
+    single = fake_record(lengths=Lengths(2, 5, 20), states={"all": "r > 0"})
+    assert "Fewer than two named states" in all_words(work_figure(single))
+
+
+def test_one_direction_alone_is_drawn(record):
+    forward = record.turns["cv_old"][:, 0] < 4.62
+    figure = work_figure(with_turns(record, work=np.where(forward, record.turns["work"], np.nan)))
+    assert "BAR needs paths in both directions" in all_words(figure)
+    assert len(figure.legends[0].get_texts()) == 1

@@ -1,0 +1,81 @@
+import copy
+import math
+
+import pytest
+
+from cvflow.estimate.summary import summarise
+from cvflow.report.findings import Comparison, Estimate, cautions, comparisons, plus_minus
+
+
+@pytest.fixture(scope="module")
+def good(record):
+    """A summary with nothing to warn of."""
+    summary = summarise(record)
+    summary["rhat"] = {"r": 1.01}
+    return summary
+
+
+@pytest.mark.parametrize(
+    ("value", "stderr", "text"),
+    [
+        (0.8031, 0.1204, "0.80 ± 0.12 kT"),
+        (-3.44, 1.26, "-3.4 ± 1.3 kT"),
+        (0.80312, 0.0123, "0.803 ± 0.012 kT"),
+        (-0.01, 1.3, "0.0 ± 1.3 kT"),
+        (153.0, 24.0, "153 ± 24 kT"),
+        (0.8, math.nan, "0.80 kT (error unknown)"),
+        (math.nan, math.nan, "not available"),
+    ],
+)
+def test_errors_have_two_digits(value, stderr, text):
+    assert plus_minus(value, stderr, "kT") == text
+
+
+def test_estimates_agree_within_two_combined_errors():
+    def compare(apart):
+        return Comparison("a", "b", Estimate(1.0, 0.3), Estimate(1.0 + apart, 0.4))
+
+    assert compare(0.9).distance == pytest.approx(1.8)
+    assert compare(0.9).verdict.startswith("yes")
+    assert compare(-1.1).verdict.startswith("no")
+    assert Comparison("a", "b", Estimate(1, 0.1), Estimate(math.nan, math.nan)).verdict == "cannot be compared"
+
+
+def test_comparisons_are_those_of_the_summary(good):
+    (found,) = comparisons(good)
+    assert found.pair == "compact → extended"
+    assert found.chain.value == good["delta_f"][0]["value_kT"]
+    assert found.bar.stderr == good["delta_f_bar"][0]["stderr_kT"]
+    assert found.bar.text("kJ/mol", 1.3) == plus_minus(1.3 * found.bar.value, 1.3 * found.bar.stderr, "kJ/mol")
+
+
+def test_an_error_of_zero_is_unknown(good):
+    summary = copy.deepcopy(good)
+    summary["delta_f_bar"][0]["stderr_kT"] = 0.0
+    assert comparisons(summary)[0].verdict == "cannot be compared"
+
+
+def test_nothing_to_warn_of(good):
+    assert cautions(good) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: s.update(exact={"value": False, "reason": "unadjusted"}), "not exact: unadjusted"),
+        (lambda s: s.update(rhat={"r": 1.2}), "R-hat of r is 1.200"),
+        (lambda s: s.update(rhat={"r": None}), "R-hat of r could not be computed"),
+        (lambda s: s.update(mode_changes=7), "Only 7 mode changes"),
+        (lambda s: s.update(mode_changes=1), "Only 1 mode change "),
+        (lambda s: s.update(mode_changes=0), "No mode change"),
+        (lambda s: s["jumps"].update(failed={"diverged": 90}), "90 of 640 production jumps failed"),
+        (lambda s: s["delta_f"][0].update(value_kT=9.0), "differ by"),
+        (lambda s: s["delta_f"][0].update(value_kT=None), "no chain estimate"),
+        (lambda s: s["delta_f_bar"][0].update(value_kT=None, stderr_kT=None), "no BAR estimate"),
+    ],
+)
+def test_every_weakness_has_one_warning(good, change, words):
+    summary = copy.deepcopy(good)
+    change(summary)
+    (found,) = cautions(summary)
+    assert words in found

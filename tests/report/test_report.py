@@ -1,0 +1,73 @@
+import json
+import re
+
+import numpy as np
+import pandas
+import pytest
+
+from cvflow.estimate.summary import summarise
+from cvflow.flow.io import from_bytes
+from cvflow.report import write_fes, write_report
+from tests.report.synthetic import Lengths, fake_record
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_everything_is_written(three, tmp_path):
+    folder = tmp_path / "new" / "run"
+    summary = write_report(three, folder)
+    assert names(folder) == {
+        *("COLVAR", "jumps.dat", "fes.dat", "fes_phi.png", "fes_psi.png", "work.png", "acceptance.png", "trace.png"),
+        *("flow.safetensors", "report.html", "summary.json"),
+    }
+    assert json.loads((folder / "summary.json").read_text()) == summary == summarise(three)
+    assert from_bytes((folder / "flow.safetensors").read_bytes()).version == three.flows[-1].version
+    assert all(path.read_bytes().startswith(PNG) for path in folder.glob("*.png"))
+
+
+def test_the_page_holds_the_figures(record, tmp_path):
+    write_report(record, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert len(re.findall('src="data:image/png;base64,iVBOR', page)) == 4
+    assert "F(r) with its error band and the flow&#x27;s own −kT ln q" in page
+    assert "http" not in re.sub('base64,[^"]*', "", page)
+
+
+def test_writing_twice_gives_the_same_bytes(record, tmp_path):
+    write_report(record, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    write_report(record, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_one_profile(three, tmp_path):
+    write_fes(three, tmp_path, "psi", 12)
+    assert names(tmp_path) == {"fes.dat", "fes_psi.png"}
+    table = pandas.read_csv(tmp_path / "fes.dat", sep=r"\s+", comment="#", header=None)
+    assert len(table) == 12
+    assert np.nanmin(table[1]) == 0
+
+
+def test_thin_data_make_a_report(thin, tmp_path):
+    write_report(thin, tmp_path)
+    assert "report.html" in names(tmp_path)
+
+
+@pytest.mark.parametrize("turns", [0, 5])
+def test_without_production_nothing_is_written(turns, tmp_path):
+    record = fake_record(lengths=Lengths(2, turns, 0))
+    with pytest.raises(ValueError, match="no production turns"):
+        write_report(record, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_misuse_writes_nothing(record, tmp_path):
+    with pytest.raises(ValueError, match="unknown CV"):
+        write_fes(record, tmp_path, "q", 10)
+    with pytest.raises(ValueError, match="2 bins"):
+        write_fes(record, tmp_path, "r", 1)
+    assert names(tmp_path) == set()
