@@ -4,4 +4,17 @@ A normalizing flow over a few collective variables proposes jumps between states
 each jump, and the path is accepted by its Jarzynski-Crooks ratio.
 """
 
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+__all__ = ["MolecularSystem", "Result", "__version__", "cv", "openmm_system", "sample"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names on first use: worker processes and `cvflow --help` need no torch."""
+    if name == "cv":
+        return import_module("cvflow.cv")
+    if name in __all__:
+        return getattr(import_module("cvflow.api"), name)
+    raise AttributeError(f"module 'cvflow' has no attribute {name!r}")

@@ -9,13 +9,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from cvflow import __version__
 from cvflow.config import Config, ConfigError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+UsageError: Any = typer.BadParameter.__bases__[0]
+"""Click's own UsageError: typer carries click inside or depends on it, by its version."""
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; must not hold a run.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a live progress line.")]
@@ -177,9 +179,9 @@ def _run(arguments: list[str]) -> int:
         return int(app(arguments, standalone_mode=False) or 0)
     except ConfigError as error:
         return _say(str(error), 2)
-    except click.UsageError as error:
-        return _say(error.format_message() + "; see `cvflow --help`", 2)
-    except (KeyboardInterrupt, click.Abort):
+    except UsageError as error:
+        return _say(f"{error.format_message().replace('Value error, ', '')}; see `cvflow --help`", 2)
+    except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted; what is done is committed, go on with `cvflow resume DIR`", 130)
     except BrokenProcessPool:
         return _say("a worker process died (out of memory?); go on with `cvflow resume DIR`", 1)

@@ -9,5 +9,5 @@ POLYMER: dict[str, Any] = {
 }
 """`cvflow polymer`."""
 
-POLYMER_QUICK: dict[str, Any] = {"adapt_jumps": 40, "jumps": 160}
+POLYMER_QUICK: dict[str, Any] = {"adapt_jumps": 40, "jumps": 130}
 """What `--quick` changes in [run]."""

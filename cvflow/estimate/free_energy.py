@@ -20,25 +20,24 @@ class Profile(NamedTuple):
     stderr: Float[np.ndarray, "bins"]
 
 
-def chain_differences(record: Record) -> list[Difference]:
-    """ΔF of each named state from the first, from the time the chains spend in them.
+def chain_difference(record: Record, start: int, end: int) -> Difference:
+    """ΔF between two named states (indices into the header's), from the time the chains spend in them.
 
     The error is that of the ratio of two averages (delta method), with the chains' autocorrelation in it.
     """
     states = States(record.header.states, record.header.cvs)
-    values = cv_chains(record)
-    inside = np.stack([states.assign(chain) for chain in values])
-    first = (inside == 0).astype(float)
-    differences = []
-    for index, name in enumerate(states.names[1:], start=1):
-        other = (inside == index).astype(float)
-        if first.any() and other.any():
-            influence = other / other.mean() - first / first.mean()
-            value, stderr = float(-np.log(other.mean() / first.mean())), standard_error(influence)
-        else:
-            value = stderr = float("nan")
-        differences.append(Difference(states.names[0], name, value, stderr))
-    return differences
+    inside = np.stack([states.assign(chain) for chain in cv_chains(record)])
+    first, other = ((inside == index).astype(float) for index in (start, end))
+    if not first.any() or not other.any():
+        return Difference(states.names[start], states.names[end], float("nan"), float("nan"))
+    influence = other / other.mean() - first / first.mean()
+    value = float(-np.log(other.mean() / first.mean()))
+    return Difference(states.names[start], states.names[end], value, standard_error(influence))
+
+
+def chain_differences(record: Record) -> list[Difference]:
+    """ΔF of each named state from the first."""
+    return [chain_difference(record, 0, index) for index in range(1, len(record.header.states))]
 
 
 def profile(record: Record, cv: str, bins: int) -> Profile:

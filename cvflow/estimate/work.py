@@ -1,16 +1,12 @@
 """Free-energy differences from the works of proposals between states, accepted or not (Bennett's acceptance ratio)."""
 
-import logging
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-
-logging.getLogger("pymbar").setLevel(logging.ERROR)  # it greets every import with warnings about itself
-
-from pymbar import other_estimators  # noqa: E402
-from pymbar.utils import BoundsError, ConvergenceError, ParameterError  # noqa: E402
+from pymbar import other_estimators
+from pymbar.utils import BoundsError, ConvergenceError, ParameterError
 
 from cvflow.estimate.convergence import production
 from cvflow.flow.io import from_bytes

@@ -3,7 +3,7 @@
 Source: Tamagnone, Laio, Gabrié, JCTC 2024 (arXiv:2406.01524); parameters of the reference implementation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise, product
 from typing import ClassVar
 
@@ -54,9 +54,11 @@ class Polymer(ReferenceSystem):
             raise ValueError(
                 f"the polymer needs n_beads >= 5 and n_solvent >= 1, got {self.n_beads} and {self.n_solvent}"
             )
-        for name in ("density", "kT", "mass", "epsilon", "sigma", "bond_12_r0", "bond_13_r0", "end_to_end_alpha"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"polymer parameter {name} must be positive, got {getattr(self, name)}")
+        for item in fields(self):
+            if not 0 < getattr(self, item.name) < np.inf:
+                raise ValueError(f"polymer parameter {item.name} must be positive, got {getattr(self, item.name)}")
+        if not self.bond_13_r0 < 2 * self.bond_12_r0:
+            raise ValueError("polymer parameter bond_13_r0 must be below twice bond_12_r0")
         if self.box_side < 2 * self.cutoff:
             raise ValueError(
                 f"the box side {self.box_side:.3f} is below twice the cutoff {self.cutoff}: "
@@ -135,8 +137,8 @@ class Polymer(ReferenceSystem):
     @property
     def states(self) -> dict[str, str]:
         return {
-            "compact": f"r < {self.end_to_end_d0!r}",
-            "extended": f"r >= {self.end_to_end_d0!r}",
+            "compact": f"r < {float(self.end_to_end_d0)}",
+            "extended": f"r >= {float(self.end_to_end_d0)}",
         }
 
     def start(self, state: str, rng: np.random.Generator) -> Frame:
@@ -163,11 +165,15 @@ class Polymer(ReferenceSystem):
             beads = chain(twist)
             return float(np.linalg.norm(beads[-1] - beads[0])) - end_to_end
 
-        return chain(brentq(excess, np.radians(40), np.pi))
+        tightest, loosest = np.pi, 0.0
+        if not excess(tightest) < 0 < excess(loosest):
+            raise ValueError(f"no chain of {self.n_beads} beads has an end-to-end distance of {end_to_end:.3f}")
+        return chain(brentq(excess, loosest, tightest))
 
     def _solvent_sites(self, beads: Positions, rng: np.random.Generator) -> Positions:
         side = self.box_side
-        for cells in range(int(np.ceil(self.n_solvent ** (1 / 3))), 4 * self.n_solvent):
+        fewest, most = np.ceil(self.n_solvent ** (1 / 3)), np.floor(side / (0.85 * self.sigma))
+        for cells in range(int(fewest), int(most) + 1):
             lattice = (np.array(list(product(range(cells), repeat=3))) + 0.5) * side / cells
             apart = lattice[:, None] - beads[None]
             apart -= side * np.round(apart / side)

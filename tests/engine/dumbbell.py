@@ -1,9 +1,9 @@
 """A small OpenMM system with a known answer: three particles, an asymmetric double well on a distance.
 
 A is tethered to the origin, B is bound to A by V(r) (a quartic and a Lennard-Jones, the latter through NonbondedForce
-with cutoff and periodic box, so that the CPU platform runs its own neighbour lists in single precision), and C feels a spring whose rest position moves with r, so C is
-orthogonal to the CV and coupled to it. Given r everything is Gaussian or uniform on the sphere; p(r) ∝ r² exp(-βV(r))
-is one quadrature.
+with cutoff and periodic box, so that the CPU platform runs its own neighbour lists in single precision), and C feels a
+spring whose rest position moves with r, so C is orthogonal to the CV and coupled to it. Given r everything is Gaussian
+or uniform on the sphere; p(r) ∝ r² exp(-βV(r)) is one quadrature.
 """
 
 import numpy as np

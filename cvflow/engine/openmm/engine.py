@@ -152,7 +152,7 @@ class OpenMMEngine(Engine):
         velocities = end.getVelocities(asNumpy=True)._value - half * end.getForces(asNumpy=True)._value
         energy_after = end.getPotentialEnergy()._value + self._kinetic_energy(velocities)
         frame_after = self._frame(end, frame.box)
-        if not max(abs(energy_before), abs(energy_after)) < ENERGY_CAP:
+        if not (abs(energy_before) < ENERGY_CAP and abs(energy_after) < ENERGY_CAP):
             raise openmm.OpenMMException("energy is NaN or beyond the cap")
         cv = self.cv_values(frame_after)
         restraint = 0.5 * float(np.sum(steering.kappa * (cv - steering.end) ** 2))

@@ -1,0 +1,168 @@
+"""The Python way in: one's own OpenMM system, one's own CVs."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import openmm
+from matplotlib.figure import Figure
+from openmm import app
+
+from cvflow import project
+from cvflow.build import assemble, cv_section
+from cvflow.config import parse
+from cvflow.cv import CollectiveVariable
+from cvflow.estimate.free_energy import chain_difference
+from cvflow.progress import watching
+from cvflow.report.figures import free_energy_figure
+from cvflow.state import Frame, Positions
+from cvflow.store import Record
+from cvflow.units import thermal_energy
+
+
+@dataclass(frozen=True)
+class MolecularSystem:
+    """A topology with its potential, at a temperature [K]."""
+
+    topology: app.Topology
+    system: openmm.System
+    temperature: float
+
+
+class FreeEnergy(NamedTuple):
+    """A free-energy difference with its standard error, in kT and in kJ/mol."""
+
+    kT: float
+    kT_stderr: float
+    kJ_mol: float
+    kJ_mol_stderr: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run. Everything in it comes from the folder's store."""
+
+    folder: Path
+    record: Record
+    summary: dict[str, Any]
+
+    def delta_f(self, start: str, end: str) -> FreeEnergy:
+        """F(end) - F(start) from the chains.
+
+        Raises:
+            ValueError: a state is unknown.
+        """
+        names = list(self.record.header.states)
+        for name in (start, end):
+            if name not in names:
+                raise ValueError(f"unknown state {name!r}; the run has {', '.join(names)}")
+        difference = chain_difference(self.record, names.index(start), names.index(end))
+        kT = self.record.header.kT
+        return FreeEnergy(difference.value, difference.stderr, kT * difference.value, kT * difference.stderr)
+
+    def plot_fes(self, cv: str, bins: int = 60) -> Figure:
+        """Free energy along a CV with its error band, as a matplotlib figure.
+
+        Raises:
+            ValueError: the CV is unknown.
+        """
+        return free_energy_figure(self.record, cv, bins)
+
+
+def openmm_system(
+    topology: app.Topology, system: openmm.System | app.ForceField, temperature: float
+) -> MolecularSystem:
+    """Bring an OpenMM system, or a force field that makes one.
+
+    A force field is applied without constraints (paths with SHAKE are not tested for exactness yet, so the time step
+    must be short), with PME in a periodic box and without cutoff otherwise.
+
+    Args:
+        topology: names and bonds of the atoms.
+        system: the potential and the masses, or a force field.
+        temperature: K.
+
+    Raises:
+        ValueError: the temperature is not positive.
+    """
+    thermal_energy(temperature)
+    if isinstance(system, app.ForceField):
+        method = app.NoCutoff if topology.getPeriodicBoxVectors() is None else app.PME
+        system = system.createSystem(topology, nonbondedMethod=method, constraints=None, rigidWater=False)
+    return MolecularSystem(topology, system, temperature)
+
+
+def sample(
+    system: MolecularSystem,
+    cvs: Sequence[CollectiveVariable],
+    states: Mapping[str, str],
+    starts: Mapping[str, str | Path | Positions],
+    out: str | Path,
+    *,
+    quiet: bool = False,
+    workers: int | None = None,
+    path: Mapping[str, Any] | None = None,
+    engine: Mapping[str, Any] | None = None,
+    flow: Mapping[str, Any] | None = None,
+    proposal: Mapping[str, Any] | None = None,
+    **run: Any,
+) -> Result:
+    """Sample a system and write a folder with the store, figures, tables and report.
+
+    On macOS and Windows, and wherever Python starts fresh worker processes, call this under
+    ``if __name__ == "__main__":``.
+
+    Args:
+        system: from `openmm_system`.
+        cvs: collective variables that tell the states apart.
+        states: named regions, e.g. ``{"bound": "d < 0.4", "free": "d >= 0.4"}``.
+        starts: one structure per state: a PDB file or positions [nm]. States without a start are not found.
+        out: folder for the results.
+        quiet: plain progress lines.
+        workers: worker processes; one a walker, up to the number of cores, if left out.
+        path: settings of `[path]`, e.g. ``{"steps": 2000, "timestep": 0.0005}``; the time step [ps] is 0.0005 here
+            unless given, since bonds to hydrogen are not constrained.
+        engine: settings of `[engine]`, e.g. ``{"platform": "CUDA"}``.
+        flow: settings of `[flow]`.
+        proposal: settings of `[proposal]`, in place of a flow.
+        **run: settings of `[run]`: seed, walkers, adapt_jumps, jumps, local_steps, local.
+
+    Raises:
+        ValueError: misuse; the message says what, where and the mend. Nothing is written then.
+    """
+    sections = {
+        "run": run,
+        "system": {"xml": "system.xml", "topology": "topology.pdb"},
+        "engine": {"temperature": float(system.temperature), **(engine or {})},
+        "cv": [cv_section(cv).model_dump(exclude_none=True) for cv in cvs],
+        "path": {"timestep": 0.0005, **(path or {})},
+        "states": dict(states),
+    }
+    chosen = {"flow": flow, "proposal": proposal}
+    sections |= {name: dict(values) for name, values in chosen.items() if values is not None}
+    config = parse(sections, "cvflow.sample")
+    frames = [_frame(state, starts[state], states) for state in starts]
+    if not frames:
+        raise ValueError("starts is empty: give one structure per state")
+    walkers = tuple(frames[walker % len(frames)] for walker in range(config.run.walkers))
+    kT = thermal_energy(system.temperature)
+    setup = assemble(config, "openmm", system.system, system.topology, tuple(cvs), kT, walkers)
+    for note in setup.notes:
+        warnings.warn(note, stacklevel=2)
+    folder = Path(out)
+    with watching(quiet) as watch:
+        summary = project.begin(setup, folder, watch, workers)
+    return Result(folder, project.open_record(folder), summary)
+
+
+def _frame(state: str, start: str | Path | Positions, states: Mapping[str, str]) -> Frame:
+    if state not in states:
+        raise ValueError(f"starts: unknown state {state!r}; states has {', '.join(states)}")
+    if isinstance(start, np.ndarray):
+        return Frame(np.array(start, dtype=float), None)
+    pdb = app.PDBFile(str(start))
+    box = pdb.topology.getPeriodicBoxVectors()
+    return Frame(np.array(pdb.getPositions(asNumpy=True)._value), None if box is None else np.array(box._value))
