@@ -4,7 +4,9 @@ Exit codes: 0 done, 1 the run failed (what it had is on disk), 2 misuse (one lin
 """
 
 import sys
+from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -86,7 +88,7 @@ def resume(
     from cvflow import project
     from cvflow.progress import watching
 
-    with watching(quiet) as watch:
+    with _saying_how_to_go_on(folder), watching(quiet) as watch:
         summary = project.resume(folder, jumps, watch, workers)
     _show(summary, folder)
 
@@ -139,7 +141,7 @@ def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int 
     setup = from_config(config, base)
     for note in setup.notes:
         typer.echo(f"note: {note}")
-    with watching(quiet) as watch:
+    with _saying_how_to_go_on(folder), watching(quiet) as watch:
         summary = project.begin(setup, folder, watch, workers)
     _show(summary, folder)
 
@@ -152,6 +154,33 @@ def _show(summary: dict[str, Any], folder: Path) -> None:
 
     Console().print(final_table(summary, open_record(folder).header))
     typer.echo(f"report: {folder / 'report.html'}")
+
+
+class _Stopped(Exception):
+    """A run that ended early: what to tell the user, and the exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@contextmanager
+def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
+    """Turn what ends a run early into one line that says what is left of it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise _Stopped(f"interrupted; {_way_on(folder)}", 130) from error
+    except BrokenProcessPool as error:
+        raise _Stopped(f"a worker process died (out of memory?); {_way_on(folder)}", 1) from error
+    except (OSError, ArithmeticError, RuntimeError) as error:
+        raise _Stopped(f"the run failed: {error}; {_way_on(folder)}", 1) from error
+
+
+def _way_on(folder: Path) -> str:
+    if (folder / "run.h5").exists():
+        return f"what is done is committed, go on with `cvflow resume {folder}`"
+    return "nothing was committed yet, start it again"
 
 
 def _free_folder(name: str) -> Path:
@@ -171,22 +200,21 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 def main() -> None:
     """Entry point: turns exceptions into one line and an exit code."""
-    sys.exit(_run(sys.argv[1:]))
+    sys.exit(execute(sys.argv[1:]))
 
 
-def _run(arguments: list[str]) -> int:
+def execute(arguments: list[str]) -> int:
+    """Run a command line; returns its exit code."""
     try:
         return int(app(arguments, standalone_mode=False) or 0)
     except ConfigError as error:
         return _say(str(error), 2)
     except UsageError as error:
         return _say(f"{error.format_message().replace('Value error, ', '')}; see `cvflow --help`", 2)
+    except _Stopped as stopped:
+        return _say(str(stopped), stopped.code)
     except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted; what is done is committed, go on with `cvflow resume DIR`", 130)
-    except BrokenProcessPool:
-        return _say("a worker process died (out of memory?); go on with `cvflow resume DIR`", 1)
-    except OSError as error:
-        return _say(f"{error}; go on with `cvflow resume DIR`", 1)
+        return _say("interrupted", 130)
 
 
 def _say(message: str, code: int) -> int:

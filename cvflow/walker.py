@@ -79,7 +79,7 @@ def equilibrate(spec: OpenMMSpec, frame: Frame, local: LocalMove, seed: int, wal
     """Minimise a start, relax it by Langevin dynamics, then sample its surroundings with local moves.
 
     Raises:
-        ValueError: the start falls apart.
+        ArithmeticError: the start falls apart.
     """
     engine = engine_for(spec)
     rng = stream(seed, Purpose.EQUILIBRATION, walker)
@@ -90,7 +90,9 @@ def equilibrate(spec: OpenMMSpec, frame: Frame, local: LocalMove, seed: int, wal
     for _ in range(EQUILIBRATION_MOVES):
         state, info = relax.step(state, engine, rng)
         if not info.accepted:
-            raise ValueError(f"the start of walker {walker} blows up when equilibrated: is the time step too long?")
+            raise ArithmeticError(
+                f"the start of walker {walker} blows up when equilibrated: is the time step too long?"
+            )
     samples = []
     for _ in range(PILOT_MOVES):
         state, _ = local.step(state, engine, rng)

@@ -161,8 +161,9 @@ def test_trajectories_open_in_mdanalysis_and_hold_the_chain(finished):
 def test_the_summary_has_the_keys_of_the_contract(finished):
     summary = json.loads((finished.folder / "summary.json").read_text())
     assert list(summary) == [
-        "version", "seed", "system", "engine", "cvs", "kT", "walkers", "jumps", "mode_changes", "local_crossings", "steps",
-        "steps_per_mode_change", "delta_f", "delta_f_bar", "ess", "rhat", "flow", "wall_s", "path_steps_per_s", "exact",
+        "version", "seed", "system", "engine", "cvs", "kT", "walkers", "jumps", "mode_changes", "local_crossings",
+        "steps", "steps_per_mode_change", "delta_f", "delta_f_bar", "ess", "rhat", "flow", "wall_s",
+        "path_steps_per_s", "exact",
     ]  # fmt: skip
     assert list(summary["jumps"]) == ["proposed", "accepted", "acceptance", "failed", "between_states"]
     assert list(summary["jumps"]["between_states"]) == ["proposed", "accepted", "acceptance"]

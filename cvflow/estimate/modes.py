@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Int
 
 from cvflow.estimate.convergence import production
 from cvflow.states import States
@@ -18,6 +19,13 @@ class ModeCount(NamedTuple):
     between_accepted: int
 
 
+class Crossings(NamedTuple):
+    """Masks over the turns of one chain."""
+
+    by_jump: Bool[np.ndarray, "turns"]
+    by_local_move: Bool[np.ndarray, "turns"]
+
+
 def count_modes(record: Record) -> ModeCount:
     """Count mode changes, and jumps proposed and accepted between named states.
 
@@ -26,19 +34,28 @@ def count_modes(record: Record) -> ModeCount:
     """
     states = States(record.header.states, record.header.cvs)
     turns = production(record)
-    changes = crossings = 0
-    for chain in turns:
-        visited = np.stack([states.assign(chain[name]) for name in ("cv_old", "cv_kept", "cv")], axis=1)
-        last = -1
-        for old, kept, after in visited:
-            last = old if last < 0 else last
-            changes += _moved(last, kept)
-            last = kept if kept >= 0 else last
-            crossings += _moved(last, after)
-            last = after if after >= 0 else last
-    rows = turns.reshape(-1)
-    between, accepted = between_states(rows, states)
-    return ModeCount(changes, crossings, int(between.sum()), int(accepted.sum()))
+    found = [crossings(chain, states) for chain in turns]
+    between, accepted = between_states(turns.reshape(-1), states)
+    return ModeCount(
+        mode_changes=int(sum(chain.by_jump.sum() for chain in found)),
+        local_crossings=int(sum(chain.by_local_move.sum() for chain in found)),
+        between_proposed=int(between.sum()),
+        between_accepted=int(accepted.sum()),
+    )
+
+
+def crossings(chain: np.ndarray, states: States) -> Crossings:
+    """Which jumps and which local moves of one chain ended in another named state than the last visited."""
+    visited = np.stack([states.assign(chain[name]) for name in ("cv_old", "cv_kept", "cv")], axis=1)
+    last = _last_named(visited.reshape(-1)).reshape(visited.shape)
+    moved = (last[:, :-1] >= 0) & (last[:, 1:] != last[:, :-1])
+    return Crossings(moved[:, 0], moved[:, 1])
+
+
+def _last_named(visited: Int[np.ndarray, "points"]) -> Int[np.ndarray, "points"]:
+    """Replace -1 by the state visited before it."""
+    position = np.maximum.accumulate(np.where(visited >= 0, np.arange(len(visited)), 0))
+    return visited[position]
 
 
 def between_states(turns: np.ndarray, states: States) -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +63,3 @@ def between_states(turns: np.ndarray, states: States) -> tuple[np.ndarray, np.nd
     old, aim, kept = (states.assign(turns[name]) for name in ("cv_old", "centre_new", "cv_kept"))
     between = (old >= 0) & (aim >= 0) & (old != aim)
     return between, between & turns["accepted"] & (kept == aim)
-
-
-def _moved(last: int, now: int) -> bool:
-    return bool(last >= 0 and now >= 0 and now != last)

@@ -19,7 +19,7 @@ _NEVER = 500.0
 _BLOCKS = 10
 """Blocks a walker, resampled for the error."""
 
-Works = Float[np.ndarray, "paths"]
+Works = Float[np.ndarray, "_paths"]
 
 
 class CrossingWorks(NamedTuple):

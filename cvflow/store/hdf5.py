@@ -86,7 +86,7 @@ class HDF5Store(Store):
         copy.unlink(missing_ok=True)
         store = cls(copy, record.header, record.pilot, record.commit.frames[0])
         for turn in record.turns:
-            store.append_turn(turn)
+            store.append_turn(np.asarray(turn))
         for flow in record.flows:
             store.append_flow(flow)
         store.commit(record.commit)

@@ -170,7 +170,9 @@ class Polymer(ReferenceSystem):
             raise ValueError(f"no chain of {self.n_beads} beads has an end-to-end distance of {end_to_end:.3f}")
         return chain(brentq(excess, loosest, tightest))
 
-    def _solvent_sites(self, beads: Positions, rng: np.random.Generator) -> Positions:
+    def _solvent_sites(
+        self, beads: Float[np.ndarray, "beads 3"], rng: np.random.Generator
+    ) -> Float[np.ndarray, "solvent 3"]:
         side = self.box_side
         fewest, most = np.ceil(self.n_solvent ** (1 / 3)), np.floor(side / (0.85 * self.sigma))
         for cells in range(int(fewest), int(most) + 1):

@@ -27,10 +27,11 @@ def frame(seed=0):
     return Frame(dumbbell.exact_draws(1, np.random.default_rng(seed))[0], None)
 
 
-class Scripted:
+class Scripted(np.random.Generator):
     """A generator whose normal numbers are given: to run a path backwards with the noise of the forward path."""
 
     def __init__(self, *arrays):
+        super().__init__(np.random.PCG64())
         self._arrays = list(arrays)
 
     def standard_normal(self, shape):
@@ -91,11 +92,11 @@ def test_a_wrong_order_has_no_reverse():
 
 
 def test_jarzynski_and_crooks_on_a_dragged_spring():
-    """A free particle pair on a spring dragged 1 kT far: ΔF = 0 without the Jacobian's part, which is ln(b²/a²)-like."""
+    """Two springs on one distance: Gaussian but for the sphere's Jacobian, which the potential takes away."""
     system = openmm.System()
     for _ in range(2):
         system.addParticle(1.0)
-    bond = openmm.CustomBondForce("5*(r-2)^2+2*log(r)")  # the logarithm takes the sphere's Jacobian away
+    bond = openmm.CustomBondForce("5*(r-2)^2+2*log(r)")
     bond.addBond(0, 1, [])
     system.addForce(bond)
     engine = spec(system_xml=openmm.XmlSerializer.serialize(system), timestep=0.1).build()
@@ -120,7 +121,7 @@ def test_jarzynski_and_crooks_on_a_dragged_spring():
         weights = np.exp(-works[name])
         error = weights.std() / np.sqrt(len(weights))
         assert abs(weights.mean() - np.exp(-sign * exact)) < 4 * error
-    # Crooks: a ratio of distributions, by the mean of f(W) over both ways with f = 1/(1 + exp(W - ΔF)) odd in its weight
+    # Crooks: the Fermi function of W - ΔF has the same mean both ways
     there = 1 / (1 + np.exp(works["there"] - exact))
     back = 1 / (1 + np.exp(works["back"] + exact))
     spread = np.sqrt(there.var() / len(there) + back.var() / len(back))

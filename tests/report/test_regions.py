@@ -21,5 +21,5 @@ def test_a_state_of_two_stretches_and_gaps_between(record):
 
 def test_states_of_other_cvs_are_left_out(three):
     header = replace(three.header, states={"a": "phi < 0", "b": "phi > 0 and psi > 0"})
-    assert [interval.state for interval in state_intervals(header, "phi", -1, 1)] == ["a"]
-    assert state_intervals(header, "psi", -1, 1) == []
+    assert [interval.state for interval in state_intervals(header, "phi", -1.0, 1.0)] == ["a"]
+    assert state_intervals(header, "psi", -1.0, 1.0) == []

@@ -37,7 +37,7 @@ def test_thin_data_make_a_table(thin):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(3.14, "3.1 s"), (59.99, "60.0 s"), (321.5, "5 min 22 s"), (7384, "2 h 3 min")]
+    ("seconds", "text"), [(3.14, "3.1 s"), (59.99, "60.0 s"), (321.5, "5 min 22 s"), (7384.0, "2 h 3 min")]
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text

@@ -74,9 +74,11 @@ class OpenMMEngine(Engine):
         with np.errstate(divide="ignore"):
             self._inverse_masses = np.where(self._masses > 0, 1 / self._masses, 0.0)
         self._integrator = SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
-        self._context = openmm.Context(
-            system, self._integrator, _platform(spec.platform), _properties(spec.platform, dict(spec.properties))
-        )
+        properties = _properties(spec.platform, dict(spec.properties))
+        try:
+            self._context = openmm.Context(system, self._integrator, _platform(spec.platform), properties)
+        except openmm.OpenMMException as error:
+            raise ValueError(f"OpenMM cannot run the system on platform {spec.platform}: {error}") from error
 
     @property
     def exactness(self) -> Exactness:

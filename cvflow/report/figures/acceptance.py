@@ -41,7 +41,7 @@ def acceptance_figure(record: Record) -> Figure:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     begins = version_begins(turns, record.flows)
     for axes in (upper, lower):
-        shade_adaptation(axes, 0, int((~turns["production"] * (turns["jump"] + 1)).max()), "the flow adapts")
+        shade_adaptation(axes, 0.0, float((~turns["production"] * (turns["jump"] + 1)).max()), "the flow adapts")
         for begin in begins:
             axes.axvline(begin, color=GREY, linewidth=0.7, linestyle=(0, (1, 3)), zorder=1)
     _draw_acceptance(upper, record)

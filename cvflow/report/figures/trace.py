@@ -1,11 +1,11 @@
 """The CVs of every walker over time."""
 
 import numpy as np
-from jaxtyping import Bool, Int
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cvflow.estimate.modes import crossings
 from cvflow.report.figures.drawing import BLUE, GREY, STYLE, VERMILION, cv_label, say, shade_adaptation, time_label
 from cvflow.report.plumed_text import turn_times
 from cvflow.report.regions import state_intervals
@@ -42,19 +42,6 @@ def trace_figure(record: Record) -> Figure:
     return figure
 
 
-def mode_changes(chain: np.ndarray, states: States) -> Bool[np.ndarray, "turns"]:
-    """Which jumps of one chain were accepted into another named state than the last visited."""
-    visited = np.stack([states.assign(chain[name]) for name in ("cv_old", "cv_kept", "cv")], axis=1)
-    last = _last_named(visited.reshape(-1)).reshape(visited.shape)
-    return (last[:, 0] >= 0) & (last[:, 1] != last[:, 0])
-
-
-def _last_named(visited: Int[np.ndarray, "points"]) -> Int[np.ndarray, "points"]:
-    """Replace -1 by the state visited before it."""
-    position = np.maximum.accumulate(np.where(visited >= 0, np.arange(len(visited)), 0))
-    return visited[position]
-
-
 def _draw(axes: Axes, record: Record, chain: np.ndarray, column: int) -> None:
     header = record.header
     times = turn_times(header, chain["jump"])
@@ -63,7 +50,7 @@ def _draw(axes: Axes, record: Record, chain: np.ndarray, column: int) -> None:
         shade_adaptation(axes, learning[0], times[min(len(learning), len(times) - 1)], "the flow adapts")
     axes.plot(times, chain["cv"][:, column], "-", color=BLUE, linewidth=0.5, alpha=0.5)
     axes.plot(times, chain["cv"][:, column], ".", color=BLUE, markersize=2.5, label="after each turn")
-    changed = mode_changes(chain, States(header.states, header.cvs))
+    changed = crossings(chain, States(header.states, header.cvs)).by_jump
     label = "jump accepted into another state"
     values = chain["cv_kept"][changed, column]
     size = 4 if len(values) < 60 else 2.5

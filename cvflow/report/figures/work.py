@@ -67,7 +67,9 @@ def _draw(axes: Axes, directions: list[Direction], bar: Estimate) -> None:
         counts, _ = np.histogram(direction.works, bins=edges)
         density = counts / (direction.proposed * np.diff(edges))
         axes.stairs(density, edges, fill=True, color=color, alpha=0.25)
-        axes.stairs(density, edges, color=color, linestyle=line, linewidth=1.6, label=_legend(direction, counts.sum()))
+        axes.stairs(
+            density, edges, color=color, linestyle=line, linewidth=1.6, label=_legend(direction, int(counts.sum()))
+        )
     if np.isfinite(bar.value):
         label = "ΔF from BAR" + (", ± one standard error" if np.isfinite(bar.stderr) else "")
         axes.axvline(bar.value, color="black", linewidth=1.2, label=label)

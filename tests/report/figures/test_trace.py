@@ -1,8 +1,7 @@
 import numpy as np
 
-from cvflow.estimate.modes import count_modes
+from cvflow.estimate.modes import count_modes, crossings
 from cvflow.report.figures import png, trace_figure
-from cvflow.report.figures.trace import mode_changes
 from cvflow.states import States
 from tests.report.figures.reading import all_words, curve
 from tests.report.synthetic import Lengths, fake_record
@@ -21,7 +20,7 @@ def test_a_panel_a_walker_with_all_its_turns(record):
 def test_mode_changes_are_those_that_are_counted(record):
     states = States(record.header.states, record.header.cvs)
     made = record.turns[record.turns["production"]]
-    marked = sum(mode_changes(made[made["walker"] == walker], states).sum() for walker in range(4))
+    marked = sum(crossings(made[made["walker"] == walker], states).by_jump.sum() for walker in range(4))
     assert marked == count_modes(record).mode_changes
 
 
@@ -31,7 +30,7 @@ def test_a_visit_to_no_mans_land_is_no_mode_change(record):
     chain["cv_old"][:, 0] = [2, 2, 4, 4]
     chain["cv_kept"][:, 0] = [2, 4, 4, 6]
     chain["cv"][:, 0] = [2, 4, 4, 6]
-    assert mode_changes(chain, states).tolist() == [False, False, False, True]
+    assert crossings(chain, states).by_jump.tolist() == [False, False, False, True]
 
 
 def test_several_cvs_are_columns(three):

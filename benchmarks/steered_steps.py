@@ -1,0 +1,81 @@
+"""Path steps a second against plain LangevinMiddle steps a second, on the polymer, in one pinned process.
+
+Both integrators run in turn, A B A B …; the ratio of each pair is one figure, and the medians are printed. A path is
+whole: fresh velocities, two energies, its schedule, its protocol work and its CV at the end are all in its time. The plain
+system has no restraint.
+
+    python benchmarks/steered_steps.py [--pairs 15] [--steps 700] [--core 0]
+"""
+
+import argparse
+import os
+import time
+from statistics import median
+
+import numpy as np
+import openmm
+
+from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
+from cvflow.jump import JumpState
+from cvflow.local import UnadjustedLangevin
+from cvflow.state import Frame, Steering
+from cvflow.systems import Polymer
+from cvflow.units import temperature
+
+TIMESTEP = 0.014
+
+
+def steered(engine: OpenMMEngine, frame: Frame, steps: int, rng: np.random.Generator) -> float:
+    """Seconds of one path across the states."""
+    order = Steering(engine.cv_values(frame), np.array([5.65]), np.array([300.0]), steps)
+    begun = time.perf_counter()
+    engine.steer(frame, order, rng)
+    return time.perf_counter() - begun
+
+
+def plain(context: openmm.Context, steps: int) -> float:
+    """Seconds of as many LangevinMiddle steps."""
+    begun = time.perf_counter()
+    context.getIntegrator().step(steps)
+    context.getState(getPositions=True)
+    return time.perf_counter() - begun
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--core", type=int, default=0)
+    arguments = parser.parse_args()
+    os.sched_setaffinity(0, {arguments.core})
+
+    polymer, rng = Polymer(), np.random.default_rng(0)
+    xml = openmm.XmlSerializer.serialize(polymer.system())
+    engine = OpenMMSpec(xml, (polymer.cv(),), polymer.kT, TIMESTEP).build()
+    start = engine.minimise(polymer.start("compact", rng), np.zeros(1), np.zeros(1))
+    state = JumpState(start, engine.cv_values(start))
+    for _ in range(4):
+        state, _ = UnadjustedLangevin(500).step(state, engine, rng)
+
+    integrator = openmm.LangevinMiddleIntegrator(temperature(polymer.kT), 1.0, TIMESTEP)
+    cpu = openmm.Platform.getPlatform("CPU")
+    context = openmm.Context(polymer.system(), integrator, cpu, {"Threads": "1"})
+    context.setPositions(state.frame.positions)
+    context.setVelocitiesToTemperature(temperature(polymer.kT), 1)
+
+    steered(engine, state.frame, arguments.steps, rng)
+    plain(context, arguments.steps)
+    pairs = [
+        (steered(engine, state.frame, arguments.steps, rng), plain(context, arguments.steps))
+        for _ in range(arguments.pairs)
+    ]
+    per_step = 1e6 / arguments.steps
+    print(f"steered path:    {per_step * median(path for path, _ in pairs):6.1f} µs a step (median of {len(pairs)})")
+    print(f"LangevinMiddle:  {per_step * median(langevin for _, langevin in pairs):6.1f} µs a step")
+    print(
+        f"steps/s, steered over plain: {median(langevin / path for path, langevin in pairs):.3f} (median of the pairs)"
+    )
+
+
+if __name__ == "__main__":
+    main()
