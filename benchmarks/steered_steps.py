@@ -1,8 +1,8 @@
 """Path steps a second against plain LangevinMiddle steps a second, on the polymer, in one pinned process.
 
 Both integrators run in turn, A B A B …; the ratio of each pair is one figure, and the medians are printed. A path is
-whole: fresh velocities, two energies, its schedule, its protocol work and its CV at the end are all in its time. The plain
-system has no restraint.
+whole: fresh velocities, two energies, its schedule, its protocol work and its CV at the end are all in its time. The
+plain system has no restraint.
 
     python benchmarks/steered_steps.py [--pairs 15] [--steps 700] [--core 0]
 """

@@ -145,6 +145,11 @@ def assemble(
     setup = Setup(config, name, prepared.system, topology, cvs, states, kT, starts, prepared.notes)
     _check_proposal(setup)
     engine = setup.spec().build()
+    if starts and len(set(states.assign(np.array([engine.cv_values(frame) for frame in starts]))) - {-1}) < 2:
+        raise ValueError(
+            f"the starts of the {len(starts)} walkers lie in fewer than two of the named states: states that no walker "
+            "visits are never proposed; give one structure per state, and a walker for each"
+        )
     for walker, frame in enumerate(starts):
         if not np.isfinite(engine.potential_energy(frame)):
             raise ValueError(f"the start of walker {walker} has no finite energy: check the structure for overlaps")

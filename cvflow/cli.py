@@ -99,7 +99,9 @@ def report(folder: Folder) -> None:
     from cvflow.project import open_record
     from cvflow.report import write_report
 
-    _show(write_report(open_record(folder), folder), folder)
+    with _needing_production():
+        summary = write_report(open_record(folder), folder)
+    _show(summary, folder)
 
 
 @app.command()
@@ -116,7 +118,8 @@ def fes(
     name = cv or record.header.cvs[0]
     if name not in record.header.cvs:
         raise ConfigError(f"--cv {name}: unknown CV; the run has {', '.join(record.header.cvs)}")
-    write_fes(record, folder, name, bins)
+    with _needing_production():
+        write_fes(record, folder, name, bins)
     typer.echo(f"wrote {folder / 'fes.dat'} and {folder / f'fes_{name}.png'}")
 
 
@@ -156,7 +159,7 @@ def _show(summary: dict[str, Any], folder: Path) -> None:
     typer.echo(f"report: {folder / 'report.html'}")
 
 
-class _Stopped(Exception):
+class StoppedError(Exception):
     """A run that ended early: what to tell the user, and the exit code."""
 
     def __init__(self, message: str, code: int) -> None:
@@ -167,14 +170,25 @@ class _Stopped(Exception):
 @contextmanager
 def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
     """Turn what ends a run early into one line that says what is left of it."""
+    from openmm import OpenMMException
+
     try:
         yield
     except KeyboardInterrupt as error:
-        raise _Stopped(f"interrupted; {_way_on(folder)}", 130) from error
+        raise StoppedError(f"interrupted; {_way_on(folder)}", 130) from error
     except BrokenProcessPool as error:
-        raise _Stopped(f"a worker process died (out of memory?); {_way_on(folder)}", 1) from error
-    except (OSError, ArithmeticError, RuntimeError) as error:
-        raise _Stopped(f"the run failed: {error}; {_way_on(folder)}", 1) from error
+        raise StoppedError(f"a worker process died (out of memory?); {_way_on(folder)}", 1) from error
+    except (OSError, ArithmeticError, RuntimeError, OpenMMException) as error:
+        raise StoppedError(f"the run failed: {error}; {_way_on(folder)}", 1) from error
+
+
+@contextmanager
+def _needing_production() -> Iterator[None]:
+    """Estimates of a run that is still adapting: misuse, said in one line."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _way_on(folder: Path) -> str:
@@ -211,7 +225,7 @@ def execute(arguments: list[str]) -> int:
         return _say(str(error), 2)
     except UsageError as error:
         return _say(f"{error.format_message().replace('Value error, ', '')}; see `cvflow --help`", 2)
-    except _Stopped as stopped:
+    except StoppedError as stopped:
         return _say(str(stopped), stopped.code)
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted", 130)

@@ -96,15 +96,12 @@ class Plan:
         """Largest distance between two states' mean CVs, in the restraint's metric.
 
         Raises:
-            ValueError: fewer than two states were visited.
+            ArithmeticError: fewer than two states were visited.
         """
         inside = self.states.assign(samples)
         means = [samples[inside == i].mean(axis=0) for i in range(len(self.states.names)) if (inside == i).any()]
         if len(means) < 2:
-            raise ValueError(
-                "the walkers' starts lie in fewer than two of the named states: "
-                "give one structure per state, since states that no walker visits are never proposed"
-            )
+            raise ArithmeticError("after equilibration the walkers are in fewer than two of the named states")
         return max(float(np.sqrt(np.sum(self.kappa * (a - b) ** 2))) for a in means for b in means)
 
 

@@ -91,9 +91,8 @@ def test_systems_are_listed_with_their_parameters(tmp_path):
     assert "n_solvent = 200" in result.stdout
 
 
-def test_interrupted_and_continued(done, tmp_path):
+def test_interrupted_and_continued(tmp_path):
     """Ctrl-C commits, says how to go on, and exits 130; the rest of the run is what it would have been."""
-    folder, _ = done
     (tmp_path / "config.toml").write_text(CONFIG.replace("jumps = 3", "jumps = 400"))
     command = [sys.executable, "-W", "ignore", "-c", "from cvflow.cli import main; main()"]
     process = subprocess.Popen(
@@ -147,6 +146,7 @@ MISUSE = {
     "unknown command": (["polymr"], "polymer"),
     "unknown option": (["polymer", "--fast"], "--fast"),
     "unknown engine of the demo": (["polymer", "--engine", "gromacs"], "gromacs"),
+    "one walker": (["polymer", "--walkers", "1"], "one structure per state"),
     "no jumps": (["polymer", "--jumps", "0"], "--jumps"),
 }
 
