@@ -20,4 +20,4 @@ def log_acceptance(log_q_old: float, log_q_new: float, work: float) -> float:
 
 def accepts(log_ratio: float, rng: np.random.Generator) -> bool:
     """Draw the Metropolis decision. One uniform number is drawn whatever the ratio; NaN rejects."""
-    return math.log(1.0 - rng.random()) < log_ratio
+    return bool(math.log(1.0 - rng.random()) < log_ratio)

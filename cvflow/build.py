@@ -10,7 +10,7 @@ from openmm import app
 
 from cvflow.config import Config, ConfigError, CvSection
 from cvflow.cv import CollectiveVariable, ForceCV, distance, from_force
-from cvflow.engine.openmm import OpenMMSpec, prepare
+from cvflow.engine.openmm import OpenMMSpec, default_box, prepare
 from cvflow.flow.fit import FitSettings
 from cvflow.flow.mixture import GaussianMixture
 from cvflow.flow.proposal import Proposal
@@ -142,6 +142,8 @@ def assemble(
     if isinstance(kappa, list) and len(kappa) != len(cvs):
         raise ValueError(f"path.kappa has {len(kappa)} numbers for {len(cvs)} CVs")
     prepared = prepare(system)
+    if system.usesPeriodicBoundaryConditions():
+        starts = tuple(frame if frame.box is not None else frame._replace(box=default_box(system)) for frame in starts)
     setup = Setup(config, name, prepared.system, topology, cvs, states, kT, starts, prepared.notes)
     _check_proposal(setup)
     engine = setup.spec().build()

@@ -71,8 +71,22 @@ def take_turn(spec: OpenMMSpec, turn: Turn) -> TurnResult:
     jumped, jump_info = realise(turn.state, turn.order, engine, rng)
     between = time.perf_counter()
     moved, local_info = turn.local.step(jumped, engine, rng)
+    moved = _at_constant_pressure(moved, engine, turn.local.steps, rng)
     ended = time.perf_counter()
     return TurnResult(moved, jump_info, jumped.cv, local_info, between - begun, ended - between)
+
+
+def _at_constant_pressure(
+    state: JumpState, engine: OpenMMEngine, local_steps: int, rng: np.random.Generator
+) -> JumpState:
+    """Move the volume as often as the system's barostat would have during the local move, if it has one."""
+    every = engine.volume_moves_every
+    if every is None:
+        return state
+    frame = state.frame
+    for _ in range(max(1, local_steps // every)):
+        frame, _ = engine.change_volume(frame, rng)
+    return JumpState(frame, engine.cv_values(frame))
 
 
 def equilibrate(spec: OpenMMSpec, frame: Frame, local: LocalMove, seed: int, walker: int) -> Pilot:
@@ -89,6 +103,7 @@ def equilibrate(spec: OpenMMSpec, frame: Frame, local: LocalMove, seed: int, wal
     relax = UnadjustedLangevin(local.steps)
     for _ in range(EQUILIBRATION_MOVES):
         state, info = relax.step(state, engine, rng)
+        state = _at_constant_pressure(state, engine, local.steps, rng)
         if not info.accepted:
             raise ArithmeticError(
                 f"the start of walker {walker} blows up when equilibrated: is the time step too long?"
@@ -96,6 +111,7 @@ def equilibrate(spec: OpenMMSpec, frame: Frame, local: LocalMove, seed: int, wal
     samples = []
     for _ in range(PILOT_MOVES):
         state, _ = local.step(state, engine, rng)
+        state = _at_constant_pressure(state, engine, local.steps, rng)
         samples.append(state.cv)
     return Pilot(state, np.array(samples))
 

@@ -205,7 +205,11 @@ REFUSED = {
     "Drude": lambda system: system.addForce(openmm.DrudeForce()),
     "virtual sites": virtual_site,
     "constraints": lambda system: system.addConstraint(0, 1, 1.0),
-    "MonteCarloBarostat": lambda system: system.addForce(openmm.MonteCarloBarostat(1.0, 300.0)),
+    "MonteCarloMembraneBarostat": lambda system: system.addForce(
+        openmm.MonteCarloMembraneBarostat(
+            1.0, 0.0, 300.0, openmm.MonteCarloMembraneBarostat.XYIsotropic, openmm.MonteCarloMembraneBarostat.ZFree
+        )
+    ),
     "PythonForce": lambda system: system.addForce(openmm.PythonForce(lambda state: (0.0, np.zeros((3, 3))), {})),
 }
 

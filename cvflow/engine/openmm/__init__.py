@@ -2,5 +2,6 @@
 
 from cvflow.engine.openmm.engine import OpenMMEngine, OpenMMSpec
 from cvflow.engine.openmm.preparation import prepare
+from cvflow.engine.openmm.volume import default_box
 
-__all__ = ["OpenMMEngine", "OpenMMSpec", "prepare"]
+__all__ = ["OpenMMEngine", "OpenMMSpec", "default_box", "prepare"]

@@ -6,11 +6,13 @@ import numpy as np
 import openmm
 from jaxtyping import Float
 
+from cvflow.accept import accepts, log_acceptance
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.base import Engine
 from cvflow.engine.openmm.integrator import SteeredVerlet
 from cvflow.engine.openmm.preparation import prepare
 from cvflow.engine.openmm.restraint import centre_name, kappa_name, restraint_force
+from cvflow.engine.openmm.volume import default_box, piston, scaled, volume
 from cvflow.schedule import Linear, Schedule
 from cvflow.state import Exactness, Frame, Outcome, PathResult, Point, Positions, Steering
 
@@ -73,6 +75,8 @@ class OpenMMEngine(Engine):
         self._masses = np.array([system.getParticleMass(i)._value for i in range(system.getNumParticles())])[:, None]
         with np.errstate(divide="ignore"):
             self._inverse_masses = np.where(self._masses > 0, 1 / self._masses, 0.0)
+        self._piston = piston(system)
+        self._default_volume = float(np.linalg.det(default_box(system)))
         self._integrator = SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
         properties = _properties(spec.platform, dict(spec.properties))
         try:
@@ -100,6 +104,37 @@ class OpenMMEngine(Engine):
         zero = np.zeros(len(self._spec.cvs))
         self._place(frame, zero, zero)
         return self._context.getState(getForces=True).getForces(asNumpy=True)._value
+
+    @property
+    def volume_moves_every(self) -> int | None:
+        """Time steps of local dynamics between two moves of the volume; None at constant volume."""
+        return self._piston.frequency if self._piston else None
+
+    def change_volume(self, frame: Frame, rng: np.random.Generator) -> tuple[Frame, bool]:
+        """One Metropolis move of the volume at constant pressure; molecules keep their shape.
+
+        The volume moves uniformly by at most V_0 / (2 √N), with V_0 the system's default volume and N the number of
+        molecules: about two standard deviations of a liquid's.
+
+        Raises:
+            ValueError: the system has no barostat.
+
+        Source: Frenkel and Smit, Understanding Molecular Simulation, section 5.4.
+        """
+        if self._piston is None:
+            raise ValueError("the system has no MonteCarloBarostat")
+        molecules = [list(molecule) for molecule in self._context.getMolecules()]
+        count, before = len(molecules), volume(frame)
+        after = before + self._default_volume / (2 * np.sqrt(count)) * rng.uniform(-1, 1)
+        if not after > 0:
+            return frame, False
+        proposed = scaled(frame, molecules, after)
+        energy = (
+            self.potential_energy(proposed) - self.potential_energy(frame) + self._piston.pressure * (after - before)
+        )
+        work = float(energy / self.kT - count * np.log(after / before))
+        accepted = accepts(log_acceptance(0.0, 0.0, work), rng)
+        return (proposed if accepted else frame), accepted
 
     def minimise(self, frame: Frame, centre: Point, kappa: Point) -> Frame:
         """Go downhill in energy with the restraint held at `centre`, by OpenMM's LocalEnergyMinimizer."""

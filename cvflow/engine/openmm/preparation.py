@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import openmm
 
+from cvflow.engine.openmm.volume import piston
+
 _TAKEN_OUT = {
     "CMMotionRemover": "it takes momentum out between steps, so a path through it has no reverse",
     "AndersenThermostat": "paths draw their own Maxwell velocities",
@@ -12,7 +14,7 @@ _TAKEN_OUT = {
 
 
 class Prepared(NamedTuple):
-    """A System fit for paths, and one line for everything that was taken out of it."""
+    """A System fit for paths, and one line for everything that works differently in it."""
 
     system: openmm.System
     notes: tuple[str, ...]
@@ -23,7 +25,7 @@ def prepare(system: openmm.System) -> Prepared:
 
     Raises:
         ValueError: the System holds what the path integrator cannot reverse or account for: Drude particles, virtual
-            sites, constraints, a barostat, Python code.
+            sites, constraints, a barostat that changes the box's shape, Python code.
     """
     _refuse(system)
     system = deepcopy(system)
@@ -33,6 +35,8 @@ def prepare(system: openmm.System) -> Prepared:
         if name in _TAKEN_OUT:
             system.removeForce(index)
             notes.append(f"{name} taken out of the system: {_TAKEN_OUT[name]}")
+    if piston(system):
+        notes.append("MonteCarloBarostat: paths run at fixed box, the volume is moved between jumps")
     return Prepared(system, tuple(notes))
 
 
@@ -54,10 +58,10 @@ def _refuse(system: openmm.System) -> None:
             "build it with constraints=None, rigidWater=False and a time step of 0.0005 ps"
         )
     for name in names:
-        if "Barostat" in name:
+        if "Barostat" in name and name != "MonteCarloBarostat":
             raise ValueError(
-                f"the system has a {name}: paths run at fixed box, and volume moves between jumps are not there yet; "
-                "equilibrate the box first, then remove the barostat"
+                f"the system has a {name}: the volume moves between jumps keep the box's shape; "
+                "use a MonteCarloBarostat, or equilibrate the box first and remove the barostat"
             )
         if name == "PythonForce":
             raise ValueError("the system has a PythonForce: its stored form would hold code, not data")
