@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test slow lint bench clean
+.PHONY: demo test slow bench clean
 
 $(BIN)/cvflow: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

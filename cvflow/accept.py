@@ -13,7 +13,7 @@ def log_acceptance(log_q_old: float, log_q_new: float, work: float) -> float:
         log_q_new: log density of the proposal at the point it was steered to.
         work: protocol plus shadow work of the whole path [kT]; NaN for a failed path.
 
-    Source: docs/theory.md, eq. (5); Nilmeier et al., PNAS 2011, eq. (13).
+    Source: docs/theory.md, eq. (5); Nilmeier et al., PNAS 2011.
     """
     return log_q_old - log_q_new - work
 

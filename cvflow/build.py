@@ -212,8 +212,17 @@ def _from_files(config: Config, folder: Path, with_starts: bool) -> Setup:
     topology = _pdb(folder / str(config.system.topology), "system.topology").topology
     cvs = tuple(_cv(section, folder) for section in config.cv)
     starts = _file_starts(config, folder) if with_starts else ()
+    config = _with_standard_names(config, folder, cvs)
     kT = thermal_energy(config.engine.temperature)
     return assemble(config, "openmm", system, topology, cvs, kT, starts)
+
+
+def _with_standard_names(config: Config, folder: Path, cvs: tuple[CollectiveVariable, ...]) -> Config:
+    """The config as the run's own folder has it: copies of the files by standard names, starts where they are."""
+    starts = {state: str((folder / name).resolve()) for state, name in config.system.starts.items()}
+    names = {"xml": "system.xml", "topology": "topology.pdb", "starts": starts}
+    system = config.system.model_copy(update=names)
+    return config.model_copy(update={"system": system, "cv": [cv_section(cv) for cv in cvs]})
 
 
 def _file_starts(config: Config, folder: Path) -> tuple[Frame, ...]:

@@ -48,7 +48,7 @@ def polymer(
     path_steps: Annotated[int | None, typer.Option(min=1, help="Time steps of a path between the states.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Every random number follows from it.")] = 1,
     out: Out = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A minute instead of five.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A minute instead of four.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Sample the 9-bead polymer in solvent, stuck between a compact and an extended state."""

@@ -210,6 +210,39 @@ def test_failed_paths_are_counted_by_reason_and_the_run_goes_on(tmp_path):
     assert "diverged" in (tmp_path / "report.html").read_text()
 
 
+def test_a_system_from_files_runs_resumes_and_runs_again(tmp_path):
+    """Serialised System, PDB topology and starts under names of the user's own."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "dumbbell.xml").write_text(openmm.XmlSerializer.serialize(dumbbell.system()))
+    (theirs / "cv.xml").write_text(dumbbell.force_cv().force_xml)
+    draws = dumbbell.exact_draws(200, np.random.default_rng(0))
+    r = dumbbell.observables(draws)["r"]
+    for name, x in (("near", draws[r < 2.0][0]), ("far", draws[r > 2.6][0])):
+        with (theirs / f"{name}.pdb").open("w") as file:
+            app.PDBFile.writeFile(topology(), 10 * x, file)
+    (theirs / "run.toml").write_text(
+        f"""
+        run = {{ walkers = 2, adapt_jumps = 2, jumps = 5, local_steps = 10 }}
+        path = {{ steps = 20, timestep = 0.1 }}
+        engine = {{ temperature = {temperature(dumbbell.KT)} }}
+        states = {{ near = "r < 2.3", far = "r >= 2.3" }}
+        cv = [{{ name = "r", type = "force", xml = "cv.xml", unit = "nm" }}]
+        [system]
+        xml = "dumbbell.xml"
+        topology = "near.pdb"
+        starts = {{ near = "near.pdb", far = "far.pdb" }}
+        """
+    )
+    out = tmp_path / "out"
+    project.begin(from_config(load(theirs / "run.toml"), theirs), out, lambda progress: None)
+    project.resume(out, 8, lambda progress: None)
+    assert len(read_record(out / "run.h5").turns) == 20
+    again = tmp_path / "again"
+    project.begin(from_config(load(out / "config.resolved.toml"), out), again, lambda progress: None)
+    assert chain(again) == chain(out)
+
+
 def test_momentum_removers_are_said(tmp_path):
     system = dumbbell.system()
     system.addForce(openmm.CMMotionRemover())

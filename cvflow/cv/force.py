@@ -15,7 +15,7 @@ class ForceCV(CollectiveVariable):
 
     name: str
     force_xml: str
-    atoms_seen: int
+    highest: int
     unit: str = ""
 
     def __post_init__(self) -> None:
@@ -23,7 +23,7 @@ class ForceCV(CollectiveVariable):
 
     @property
     def highest_atom(self) -> int:
-        return self.atoms_seen
+        return self.highest
 
     def evaluate(self, frame: Frame) -> float:
         context = _lone_context(self.force_xml, len(frame.positions))

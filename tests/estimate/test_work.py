@@ -1,0 +1,135 @@
+"""BAR with random end points, on the mini target of the method's literature: z two Gaussians, y hanging on z.
+
+One switch and no relaxation: W = U(z̃, y) - U(z_0, y). The exact ΔF is known; the raw works miss it.
+"""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from cvflow.estimate.free_energy import chain_differences
+from cvflow.estimate.modes import count_modes, crossings
+from cvflow.estimate.work import bennett, crossing_works
+from cvflow.flow import GaussianMixture
+from cvflow.flow.io import to_bytes
+from cvflow.state import Frame, Outcome
+from cvflow.states import States
+from cvflow.store import Commit, FlowEntry, Header, MemoryStore, turn_type
+
+FLOW = GaussianMixture(((-0.5,), (3.4,)), ((1.8,), (1.5,)), (0.3, 0.7))
+SPLIT = 2.0
+
+
+def log_p(z, y):
+    return np.logaddexp(np.log(0.7) + norm.logpdf(z), np.log(0.3) + norm.logpdf(z, 4, 1)) + norm.logpdf(y, z, 2.0)
+
+
+def record(turns=4000, walkers=4, seed=0):
+    """A store whose rows are exact draws, each with one proposed jump."""
+    rng = np.random.default_rng(seed)
+    header = Header(
+        seed=1, system="mini", engine="none", cvs=["z"], units=[""], states={"low": "z < 2.0", "high": "z >= 2.0"},
+        kT=1.0, kappa=[1.0], timestep=1.0, local_steps=1, walkers=walkers, workers=1, adapt_jumps=0, exact=True,
+        exact_reason="", notes=[], config="", version="0",
+    )  # fmt: skip
+    store = MemoryStore(header, np.zeros((walkers, 1, 1)))
+    store.append_flow(FlowEntry(0, 1.0, float("nan"), 0, 0, 0.0, to_bytes(FLOW, ["z"])))
+    for walker in range(walkers):
+        z = np.where(rng.random(turns) < 0.3, 4.0, 0.0) + rng.normal(size=turns)
+        y = z + 2.0 * rng.normal(size=turns)
+        end = FLOW.draw(turns, rng)[:, 0]
+        rows = np.zeros(turns, dtype=turn_type(1))
+        rows["walker"], rows["jump"], rows["production"] = walker, np.arange(turns), True
+        rows["outcome"] = list(Outcome).index(Outcome.COMPLETED)
+        for name, values in (("cv_old", z), ("centre_old", z), ("cv_kept", z), ("cv", z), ("centre_new", end)):
+            rows[name][:, 0] = values
+        rows["cv_end"][:, 0] = end
+        rows["work"] = log_p(z, y) - log_p(end, y)
+        rows["log_q_old"], rows["log_q_new"] = FLOW.log_density(z[:, None]), FLOW.log_density(end[:, None])
+        for row in rows:
+            store.append_turn(np.asarray(row))
+    store.commit(Commit([Frame(np.zeros((1, 3)), None)] * walkers, 1.0, [0] * walkers))
+    return store.record()
+
+
+@pytest.fixture(scope="module")
+def mini():
+    return record()
+
+
+def exact():
+    high = 0.7 * norm.sf(SPLIT) + 0.3 * norm.sf(SPLIT, 4, 1)
+    return -np.log(high / (1 - high))
+
+
+def test_bar_over_all_proposals_is_exact(mini):
+    difference = bennett(crossing_works(mini, 0, 1), "low", "high", seed=0)
+    assert difference.stderr < 0.1
+    assert abs(difference.value - exact()) < 4 * difference.stderr
+
+
+def test_bar_of_the_bare_works_is_caught(mini):
+    """The mutant: W without the proposal's densities."""
+    works = crossing_works(mini, 0, 1)
+    rows = mini.turns
+    states = States(mini.header.states, mini.header.cvs)
+    old, aim = states.assign(rows["cv_old"]), states.assign(rows["centre_new"])
+    bare = works._replace(
+        forward=rows["work"][(old == 0) & (aim == 1)], reverse=rows["work"][(old == 1) & (aim == 0)]
+    )
+    difference = bennett(bare, "low", "high", seed=0)
+    assert abs(difference.value - exact()) > 4 * difference.stderr
+
+
+def test_the_error_of_bar_is_its_spread():
+    values = [bennett(crossing_works(record(800, seed=seed), 0, 1), "low", "high", 0) for seed in range(1, 13)]
+    spread = np.std([difference.value for difference in values], ddof=1)
+    stated = np.mean([difference.stderr for difference in values])
+    assert 0.5 < stated / spread < 2
+
+
+def test_the_chain_s_estimate_and_its_error(mini):
+    (difference,) = chain_differences(mini)
+    assert (difference.start, difference.end) == ("low", "high")
+    assert abs(difference.value - exact()) < 4 * difference.stderr
+    p = 1 / (1 + np.exp(exact()))
+    independent = 16_000  # each draw stands twice in the chain: after the jump and after the local move
+    assert difference.stderr == pytest.approx(1 / np.sqrt(independent * p * (1 - p)), rel=0.25)
+
+
+def test_failed_and_stray_paths_connect_nothing(mini):
+    """They count as proposals with infinite work."""
+    before = crossing_works(mini, 0, 1)
+    turns = mini.turns.copy()
+    crossing = np.flatnonzero((turns["cv_old"][:, 0] < SPLIT) & (turns["centre_new"][:, 0] >= SPLIT))
+    turns["work"][crossing[0]] = np.nan
+    turns["cv_end"][crossing[1]] = 0.0
+    turns["centre_old"][crossing[2]] = 3.0
+    after = crossing_works(mini._replace(turns=turns), 0, 1)
+    assert len(after.forward) == len(before.forward)
+    assert (after.forward[:3] == 500.0).all()
+    np.testing.assert_array_equal(after.forward[3:], before.forward[3:])
+
+
+def test_thin_works_have_no_estimate():
+    thin = record(turns=3)
+    assert np.isnan(bennett(crossing_works(thin, 0, 1), "low", "high", 0).stderr)
+
+
+def test_mode_changes_and_crossings_are_told_apart():
+    states = States({"low": "z < 1", "high": "z > 3"}, ["z"])
+    chain = np.zeros(5, dtype=turn_type(1))
+    chain["cv_old"][:, 0] = [0, 0, 4, 2, 4]
+    chain["cv_kept"][:, 0] = [0, 4, 2, 2, 4]
+    chain["cv"][:, 0] = [0, 4, 2, 4, 0]
+    found = crossings(chain, states)
+    assert found.by_jump.tolist() == [False, True, False, False, False]
+    assert found.by_local_move.tolist() == [False, False, False, False, True]
+
+
+def test_between_states_counts_what_was_proposed_and_what_arrived(mini):
+    modes = count_modes(mini)
+    low, aim = mini.turns["cv_old"][:, 0] < SPLIT, mini.turns["centre_new"][:, 0] < SPLIT
+    assert modes.between_proposed == np.sum(low != aim)
+    assert modes.between_accepted == 0
+    assert modes.mode_changes == 0
