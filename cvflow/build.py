@@ -15,8 +15,8 @@ from cvflow.flow.fit import FitSettings
 from cvflow.flow.mixture import GaussianMixture
 from cvflow.flow.proposal import Proposal
 from cvflow.local import HybridMonteCarlo, LocalMove, UnadjustedLangevin
+from cvflow.plan import Plan
 from cvflow.random import Purpose, stream
-from cvflow.run import Plan
 from cvflow.schedule import Cosine, Linear
 from cvflow.state import Frame, Point
 from cvflow.states import States
@@ -202,6 +202,7 @@ def _built_in_starts(reference: ReferenceSystem, config: Config) -> tuple[Frame,
 def _from_files(config: Config, folder: Path, with_starts: bool) -> Setup:
     if config.engine.temperature is None:
         raise ConfigError("engine.temperature [K] is missing: molecular systems need one")
+    kT = thermal_energy(config.engine.temperature)
     if config.system.parameters:
         raise ConfigError("system.parameters is refused: only built-in systems have parameters")
     if not config.cv:
@@ -213,7 +214,6 @@ def _from_files(config: Config, folder: Path, with_starts: bool) -> Setup:
     cvs = tuple(_cv(section, folder) for section in config.cv)
     starts = _file_starts(config, folder) if with_starts else ()
     config = _with_standard_names(config, folder, cvs)
-    kT = thermal_energy(config.engine.temperature)
     return assemble(config, "openmm", system, topology, cvs, kT, starts)
 
 

@@ -1,11 +1,11 @@
-"""Settings of the built-in demos, found by measurement (docs/architecture.md says how)."""
+"""Settings of the built-in demos; docs/architecture.md says how such settings are found."""
 
 from typing import Any
 
 POLYMER: dict[str, Any] = {
-    "run": {"walkers": 4, "adapt_jumps": 80, "jumps": 800, "local_steps": 250},
+    "run": {"walkers": 4, "adapt_jumps": 80, "jumps": 700, "local_steps": 250},
     "system": {"name": "polymer"},
-    "path": {"steps": 700, "timestep": 0.014},
+    "path": {"steps": 800, "timestep": 0.014},
 }
 """`cvflow polymer`."""
 

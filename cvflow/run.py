@@ -17,14 +17,14 @@ import numpy as np
 from jaxtyping import Float
 
 from cvflow.engine.openmm import OpenMMSpec
-from cvflow.flow.fit import FitSettings, Training, fit
+from cvflow.flow.fit import Training, fit
 from cvflow.flow.io import from_bytes, to_bytes
 from cvflow.flow.learned import LearnedProposal
 from cvflow.flow.proposal import Proposal
 from cvflow.jump import JumpState, RestraintJump
-from cvflow.local import LocalMove
+from cvflow.plan import Plan
 from cvflow.random import Purpose, stream
-from cvflow.state import Outcome, Point
+from cvflow.state import Outcome
 from cvflow.states import States
 from cvflow.store import Commit, FlowEntry, Record, Store, turn_type
 from cvflow.trajectory import Trajectories
@@ -32,77 +32,6 @@ from cvflow.walker import Turn, TurnResult, take_turn
 
 COMMIT_SECONDS = 2.0
 """A crash loses at most this much work."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is to do; every number of it is in the config.
-
-    Attributes:
-        seed: of all random numbers.
-        walkers: number of chains.
-        adapt_jumps: jumps per walker while the flow learns.
-        jumps: jumps per walker in production.
-        retrain_every: samples, of all walkers together, between two trainings (one sample a turn).
-        path_steps: time steps of a path as long as the distance between the states' mean CVs.
-        local: the move between jumps.
-        kT: kJ/mol.
-        kappa: the restraint's spring constants, kJ/mol per CV unit squared.
-        states: named states.
-        fit: how the flow is trained; None with a fixed proposal.
-        fixed: a proposal to use as it is, instead of a flow.
-    """
-
-    seed: int
-    walkers: int
-    adapt_jumps: int
-    jumps: int
-    retrain_every: int
-    path_steps: int
-    local: LocalMove
-    kT: float
-    kappa: Point
-    states: States
-    fit: FitSettings
-    fixed: Proposal | None = None
-
-    @property
-    def block(self) -> int:
-        """Jumps per walker between two trainings."""
-        return max(1, -(-self.retrain_every // self.walkers))
-
-    @property
-    def last_version(self) -> int:
-        """Version that production uses: trained on all blocks of adaptation but the last."""
-        return 0 if self.fixed else max(0, -(-self.adapt_jumps // self.block) - 1)
-
-    @property
-    def total(self) -> int:
-        """Jumps per walker."""
-        return self.adapt_jumps + self.jumps
-
-    @property
-    def blur(self) -> Point:
-        """Standard deviation of λ around ξ(x)."""
-        return np.sqrt(self.kT / self.kappa)
-
-    def version_at(self, jump: int) -> int:
-        """Flow version that draws the proposals of this jump."""
-        if jump >= self.adapt_jumps:
-            return self.last_version
-        return min(max(0, jump // self.block - 1), self.last_version)
-
-    def span(self, samples: Float[np.ndarray, "samples cvs"]) -> float:
-        """Largest distance between two states' mean CVs, in the restraint's metric.
-
-        Raises:
-            ArithmeticError: fewer than two states were visited.
-        """
-        inside = self.states.assign(samples)
-        means = [samples[inside == i].mean(axis=0) for i in range(len(self.states.names)) if (inside == i).any()]
-        if len(means) < 2:
-            raise ArithmeticError("after equilibration the walkers are in fewer than two of the named states")
-        return max(float(np.sqrt(np.sum(self.kappa * (a - b) ** 2))) for a in means for b in means)
 
 
 class Progress(NamedTuple):
@@ -170,7 +99,7 @@ class Run:
         for turn in record.turns:
             self._samples[turn["walker"]].append(turn["cv"])
             self._next[turn["walker"]] += 1
-            self._standing.add(turn)
+            self._standing.add(np.asarray(turn))
         self._flows = [(from_bytes(flow.data), flow.span) for flow in record.flows]
         self._wall_before = record.commit.wall_seconds
 

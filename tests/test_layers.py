@@ -13,7 +13,7 @@ LAYERS = [
     {"engine"},
     {"jump", "local"},
     {"store", "trajectory"},
-    {"walker", "run"},
+    {"plan", "walker", "run"},
     {"estimate"},
     {"report"},
     {"systems"},

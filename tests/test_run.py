@@ -137,7 +137,7 @@ def test_every_acceptance_can_be_computed_again_from_the_store(finished):
     from cvflow.flow.io import from_bytes
 
     turns = finished.record.turns
-    again = log_acceptance(turns["log_q_old"], turns["log_q_new"], turns["work"])
+    again = np.vectorize(log_acceptance)(turns["log_q_old"], turns["log_q_new"], turns["work"])
     np.testing.assert_array_equal(again, turns["log_acceptance"])
     for flow in finished.record.flows:
         drawn = turns[turns["flow_version"] == flow.version]
@@ -241,6 +241,30 @@ def test_a_system_from_files_runs_resumes_and_runs_again(tmp_path):
     again = tmp_path / "again"
     project.begin(from_config(load(out / "config.resolved.toml"), out), again, lambda progress: None)
     assert chain(again) == chain(out)
+
+
+def test_two_cvs_of_different_kinds(tmp_path):
+    """A flow of two dimensions; states and free energies along either CV."""
+    along = openmm.CustomCompoundBondForce(1, "x1")
+    along.addBond([2], [])
+    draws = dumbbell.exact_draws(200, np.random.default_rng(0))
+    r = dumbbell.observables(draws)["r"]
+    result = cvflow.sample(
+        cvflow.openmm_system(topology(), dumbbell.system(), temperature(dumbbell.KT)),
+        cvs=[dumbbell.native_cv(), cvflow.cv.from_force("c", along, unit="nm")],
+        states={"near": "r < 2.3 and c < 100", "far": "r >= 2.3"},
+        starts={"near": draws[r < 2.0][0], "far": draws[r > 2.6][0]}, out=tmp_path, quiet=True, walkers=4,
+        adapt_jumps=26, jumps=150, local_steps=10, path={"steps": 20, "timestep": 0.1, "kappa": [40.0, 10.0]},
+    )  # fmt: skip
+    p, grid = dumbbell.density(dumbbell.GRID), dumbbell.GRID
+    far = np.trapezoid(p * (grid >= 2.3), grid)
+    estimate = result.delta_f("near", "far")
+    assert abs(estimate.kT + np.log(far / (1 - far))) < 4 * estimate.kT_stderr
+    assert result.record.header.kappa == [40.0, 10.0]
+    c = result.record.turns["cv"][:, 1]
+    assert abs(c.mean() - dumbbell.SLOPE * np.trapezoid(p * grid, grid)) < 0.3
+    for name in ("fes_r.png", "fes_c.png"):
+        assert (tmp_path / name).stat().st_size > 1000
 
 
 def test_momentum_removers_are_said(tmp_path):

@@ -10,7 +10,7 @@ def test_kT_is_openmm_s():
     kT = openmm.unit.MOLAR_GAS_CONSTANT_R * 300 * openmm.unit.kelvin
     assert thermal_energy(300) == pytest.approx(kT.value_in_unit(openmm.unit.kilojoule_per_mole), rel=1e-6)
     assert temperature(thermal_energy(300)) == pytest.approx(300)
-    assert BOLTZMANN == pytest.approx(0.0083144626)
+    assert pytest.approx(0.0083144626) == BOLTZMANN
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan")])

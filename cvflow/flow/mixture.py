@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import logsumexp
 
 from cvflow.flow.proposal import Proposal
 
@@ -41,4 +40,4 @@ class GaussianMixture(Proposal):
         standard = (points[:, None] - means) / sigmas
         log_components = -0.5 * (standard**2 + np.log(2 * np.pi)).sum(axis=2) - np.log(sigmas).sum(axis=1)
         with np.errstate(divide="ignore"):
-            return logsumexp(log_components + np.log(self.weights), axis=1)
+            return np.logaddexp.reduce(log_components + np.log(self.weights), axis=1)

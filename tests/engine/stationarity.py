@@ -133,4 +133,4 @@ ACCEPTANCE_MUTANTS = {
 def log_ratios(sample: Sample, **wrong: np.ndarray | float) -> np.ndarray:
     """The acceptance with some ingredients replaced."""
     right = {"log_q_old": sample.log_q_old, "log_q_new": sample.log_q_new, "work": sample.work}
-    return log_acceptance(**(right | wrong))  # the formula is elementwise
+    return np.vectorize(log_acceptance)(**(right | wrong))

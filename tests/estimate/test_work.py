@@ -74,9 +74,7 @@ def test_bar_of_the_bare_works_is_caught(mini):
     rows = mini.turns
     states = States(mini.header.states, mini.header.cvs)
     old, aim = states.assign(rows["cv_old"]), states.assign(rows["centre_new"])
-    bare = works._replace(
-        forward=rows["work"][(old == 0) & (aim == 1)], reverse=rows["work"][(old == 1) & (aim == 0)]
-    )
+    bare = works._replace(forward=rows["work"][(old == 0) & (aim == 1)], reverse=rows["work"][(old == 1) & (aim == 0)])
     difference = bennett(bare, "low", "high", seed=0)
     assert abs(difference.value - exact()) > 4 * difference.stderr
 

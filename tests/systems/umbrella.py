@@ -165,7 +165,7 @@ def main() -> None:
     lines += [f"windows from {start} alone: {delta_f(r, solve(r)):.4f} kT" for start, r in samples.items()]
     lines += ["overlap with the next window: " + " ".join(f"{o:.2f}" for o in np.diag(overlap, 1)[:-1])]
     lines += [f"{r:7.3f} {f:8.4f}" for r, f in zip(result.bin_centres, result.free_energy, strict=True)]
-    print("\n".join(lines))  # noqa: T201
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

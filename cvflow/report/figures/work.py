@@ -83,9 +83,10 @@ def _draw(axes: Axes, directions: list[Direction], bar: Estimate) -> None:
 def _legend(direction: Direction, shown: int) -> str:
     apart = direction.proposed - len(direction.works)
     text = f"{direction.name}: {len(direction.works)} of {direction.proposed} paths"
-    text += f"; {apart} that do not connect the states are left out" if apart else ""
     beyond = len(direction.works) - shown
-    return text + (f"; {beyond} outside the axis" if beyond else "")
+    left_out = [f"{apart} that do not connect the states are left out"] if apart else []
+    left_out += [f"{beyond} outside the axis"] if beyond else []
+    return "\n".join([text, *(["; ".join(left_out)] if left_out else [])])
 
 
 def _edges(works: Float[np.ndarray, "paths"], bar: Estimate) -> Float[np.ndarray, "edges"]:

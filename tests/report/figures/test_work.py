@@ -39,7 +39,7 @@ def test_paths_that_do_not_connect_are_counted_not_drawn(record):
     works = crossing_works(record._replace(turns=turns), 0, 1)
     apart = int((works.forward == 500).sum())
     assert apart > 10
-    assert f"; {apart} that do not connect the states are left out" in all_words(figure)
+    assert f"{apart} that do not connect the states are left out" in all_words(figure)
     assert figure.axes[0].get_xlim()[1] < 100
     density, edges, _ = stairs(figure, "p_F")
     assert (density * np.diff(edges)).sum() <= 1 - apart / len(works.forward) + 1e-12
