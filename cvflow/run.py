@@ -21,6 +21,7 @@ from cvflow.flow.fit import Training, fit
 from cvflow.flow.io import from_bytes, to_bytes
 from cvflow.flow.learned import LearnedProposal
 from cvflow.flow.proposal import Proposal
+from cvflow.interrupt import deferred_interrupt
 from cvflow.jump import JumpState, RestraintJump
 from cvflow.plan import Plan
 from cvflow.random import Purpose, stream
@@ -29,6 +30,9 @@ from cvflow.states import States
 from cvflow.store import Commit, FlowEntry, Record, Store, turn_type
 from cvflow.trajectory import Trajectories
 from cvflow.walker import Turn, TurnResult, take_turn
+
+RESPONSE_SECONDS = 0.5
+"""Ctrl-C is noticed after this time at most; turns under way are dropped, and come out the same when resumed."""
 
 COMMIT_SECONDS = 2.0
 """A crash loses at most this much work."""
@@ -105,7 +109,7 @@ class Run:
 
     def go(self, executor: Executor) -> None:
         """Run to the end of the plan. What is done is committed, also when this is interrupted."""
-        with ThreadPoolExecutor(1, thread_name_prefix="training") as trainer:
+        with deferred_interrupt() as check, ThreadPoolExecutor(1, thread_name_prefix="training") as trainer:
             pending: dict[Future, int] = {}
             training: Future[Training] | None = None
             try:
@@ -115,7 +119,8 @@ class Run:
                 while min(self._next) < self._plan.total:
                     training = training or self._train(trainer)
                     self._submit(executor, pending)
-                    done, _ = wait([*pending, *([training] if training else [])], return_when=FIRST_COMPLETED)
+                    waited = [*pending, *([training] if training else [])]
+                    done, _ = wait(waited, timeout=RESPONSE_SECONDS, return_when=FIRST_COMPLETED)
                     for future in done - {training}:
                         self._collect(pending.pop(future), future.result())
                     if training in done:
@@ -123,6 +128,7 @@ class Run:
                         training = None
                     if time.perf_counter() - self._committed > COMMIT_SECONDS:
                         self.commit()
+                    check()
             finally:
                 for future in pending:
                     future.cancel()

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
-    {"units", "state", "random"},
+    {"units", "state", "random", "interrupt"},
     {"cv", "schedule"},
     {"flow", "accept", "states"},
     {"engine"},

@@ -284,6 +284,8 @@ def test_the_polymer_runs_from_its_config(tmp_path):
     )
     setup = from_config(load(config), tmp_path)
     summary = project.begin(setup, tmp_path / "out", lambda progress: None)
+    project.begin(setup, tmp_path / "alone", lambda progress: None, workers=1)
+    assert chain(tmp_path / "alone") == chain(tmp_path / "out")
     assert summary["jumps"]["proposed"] == 6
     assert summary["delta_f"][0]["from"] == "compact"
     record = read_record(tmp_path / "out" / "run.h5")

@@ -12,7 +12,10 @@ from cvflow.cli import execute
 from cvflow.walker import available_cores
 from tests.systems.umbrella import umbrella_delta_f
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Unknown solver options"),  # pymbar's, when MBAR takes its second solver
+]
 
 
 @pytest.fixture(scope="module")

@@ -96,6 +96,7 @@ class OpenMMEngine(Engine):
     def potential_energy(self, frame: Frame) -> float:
         """Potential energy without the restraint [kJ/mol]."""
         zero = np.zeros(len(self._spec.cvs))
+        self._forget(frame)
         self._place(frame, zero, zero)
         return float(self._context.getState(getEnergy=True).getPotentialEnergy()._value)
 
@@ -138,6 +139,7 @@ class OpenMMEngine(Engine):
 
     def minimise(self, frame: Frame, centre: Point, kappa: Point) -> Frame:
         """Go downhill in energy with the restraint held at `centre`, by OpenMM's LocalEnergyMinimizer."""
+        self._forget(frame)
         self._place(frame, centre, kappa)
         openmm.LocalEnergyMinimizer.minimize(self._context)
         return self._frame(self._context.getState(getPositions=True), frame.box)
@@ -236,7 +238,7 @@ class OpenMMEngine(Engine):
         self._context.setPositions(frame.positions)
 
     def _forget(self, frame: Frame) -> None:
-        """Make the path independent of what the context computed before.
+        """Make what follows independent of what the context computed before.
 
         The CPU platform keeps its neighbour list until atoms have moved, and the list's order is the order of its sums
         in single precision: the same path would differ in its last digits, and after some hundred steps everywhere.
