@@ -132,7 +132,10 @@ def _kappa(setup: Setup, samples: Float[np.ndarray, "walkers samples cvs"]) -> P
     pooled = samples.reshape(-1, samples.shape[-1])
     inside = setup.states.assign(pooled)
     variances = [pooled[inside == i].var(axis=0) for i in range(len(setup.states.names)) if (inside == i).sum() > 1]
-    return setup.kT / (BLUR**2 * np.mean(variances, axis=0))
+    spread = np.mean(variances, axis=0) if variances else np.zeros(len(setup.cvs))
+    if not (spread > 0).all():
+        raise ArithmeticError("a CV did not move during equilibration: set path.kappa, or a shorter time step")
+    return setup.kT / (BLUR**2 * spread)
 
 
 def _header(setup: Setup, kappa: Point, workers: int) -> Header:

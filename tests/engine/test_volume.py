@@ -95,9 +95,15 @@ def test_paths_run_at_fixed_box():
     np.testing.assert_allclose(gas_engine._context.getState().getPeriodicBoxVectors(asNumpy=True)._value, frame.box)
 
 
+def test_a_barostat_at_another_temperature_is_refused():
+    xml = openmm.XmlSerializer.serialize(gas())
+    with pytest.raises(ValueError, match=r"barostat is at 240.0 K and the run at 300"):
+        OpenMMSpec(xml, (distance("d", 0, 1),), 2.4943, 0.01, platform="Reference").build()
+
+
 def test_the_barostat_is_read_and_said():
     prepared = prepare(gas())
-    assert piston(prepared.system) == (PRESSURE_BAR * BAR, 5)
+    assert piston(prepared.system) == (PRESSURE_BAR * BAR, 5, 240.0)
     assert any("fixed box" in note for note in prepared.notes)
     assert engine(barostat=False).volume_moves_every is None
     with pytest.raises(ValueError, match="no MonteCarloBarostat"):

@@ -15,6 +15,7 @@ from cvflow.engine.openmm.restraint import centre_name, kappa_name, restraint_fo
 from cvflow.engine.openmm.volume import default_box, piston, scaled, volume
 from cvflow.schedule import Linear, Schedule
 from cvflow.state import Exactness, Frame, Outcome, PathResult, Point, Positions, Steering
+from cvflow.units import temperature
 
 REFRESH_STEPS = 25
 """Time steps between two velocity refreshments of a path with friction."""
@@ -76,6 +77,9 @@ class OpenMMEngine(Engine):
         with np.errstate(divide="ignore"):
             self._inverse_masses = np.where(self._masses > 0, 1 / self._masses, 0.0)
         self._piston = piston(system)
+        if self._piston and abs(self._piston.temperature / temperature(spec.kT) - 1) > 0.01:
+            barostat, run = self._piston.temperature, temperature(spec.kT)
+            raise ValueError(f"the system's barostat is at {barostat} K and the run at {run:.2f} K: give the same")
         self._default_volume = float(np.linalg.det(default_box(system)))
         self._integrator = SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
         properties = _properties(spec.platform, dict(spec.properties))

@@ -17,17 +17,22 @@ BAR = 0.0602214076
 
 
 class Piston(NamedTuple):
-    """Pressure [kJ/mol/nm³], and time steps between two moves of the volume."""
+    """Pressure [kJ/mol/nm³], time steps between two moves of the volume, and the barostat's own temperature [K]."""
 
     pressure: float
     frequency: int
+    temperature: float
 
 
 def piston(system: openmm.System) -> Piston | None:
     """What the system's MonteCarloBarostat asks for, if it has one."""
     for force in system.getForces():
         if isinstance(force, openmm.MonteCarloBarostat):
-            return Piston(BAR * force.getDefaultPressure()._value, max(1, force.getFrequency()))
+            return Piston(
+                pressure=BAR * force.getDefaultPressure()._value,
+                frequency=max(1, force.getFrequency()),
+                temperature=force.getDefaultTemperature()._value,
+            )
     return None
 
 
