@@ -9,5 +9,5 @@ POLYMER: dict[str, Any] = {
 }
 """`cvflow polymer`."""
 
-POLYMER_QUICK: dict[str, Any] = {"adapt_jumps": 40, "jumps": 130}
+POLYMER_QUICK: dict[str, Any] = {"adapt_jumps": 40, "jumps": 100}
 """What `--quick` changes in [run]."""
