@@ -79,5 +79,9 @@ class Plan:
         inside = self.states.assign(samples)
         means = [samples[inside == i].mean(axis=0) for i in range(len(self.states.names)) if (inside == i).any()]
         if len(means) < 2:
-            raise ArithmeticError("after equilibration the walkers are in fewer than two of the named states")
+            names = [self.states.names[i] for i in sorted(set(inside)) if i >= 0]
+            raise ArithmeticError(
+                f"after equilibration all walkers are in {' '.join(names) or 'none of the named states'}: "
+                "give starts that lie deeper in their states"
+            )
         return max(float(np.sqrt(np.sum(self.kappa * (a - b) ** 2))) for a in means for b in means)

@@ -46,5 +46,6 @@ def test_what_is_left_out_is_said():
 
 def test_a_walker_without_turns_yet(record):
     late = record._replace(turns=record.turns[record.turns["walker"] != 0])
-    png(trace_figure(late))
-    png(trace_figure(record._replace(turns=record.turns[:0])))
+    assert len(trace_figure(late).axes) == record.header.walkers
+    assert png(trace_figure(late)).startswith(b"\x89PNG")
+    assert "No turn was made yet." in all_words(trace_figure(record._replace(turns=record.turns[:0])))
