@@ -107,7 +107,7 @@ def report(folder: Folder) -> None:
 @app.command()
 def fes(
     folder: Folder,
-    cv: Annotated[str | None, typer.Option("--cv", help="Name of the CV; the first one if left out.")] = None,
+    cv: Annotated[list[str] | None, typer.Option("--cv", help="Name of the CV; the first one if left out.")] = None,
     bins: Annotated[int, typer.Option("--bins", min=2, help="Number of bins.")] = 60,
 ) -> None:
     """Write the free energy along a CV, fes.dat and fes_<cv>.png, from the store alone."""
@@ -115,7 +115,9 @@ def fes(
     from cvflow.report import write_fes
 
     record = open_record(folder)
-    name = cv or record.header.cvs[0]
+    if cv and len(cv) > 1:
+        raise ConfigError(f"--cv {' --cv '.join(cv)}: one CV at a time; free energies along two are not there yet")
+    name = cv[0] if cv else record.header.cvs[0]
     if name not in record.header.cvs:
         raise ConfigError(f"--cv {name}: unknown CV; the run has {', '.join(record.header.cvs)}")
     with _needing_production():

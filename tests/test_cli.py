@@ -142,6 +142,7 @@ MISUSE = {
     "resume of nothing": (["resume", "nowhere"], "no run here"),
     "resume to fewer jumps": (["resume", "out", "--jumps", "1"], "ask for more"),
     "fes of an unknown CV": (["fes", "out", "--cv", "phi"], "the run has r"),
+    "fes along two CVs": (["fes", "out", "--cv", "r", "--cv", "r"], "one CV at a time"),
     "fes with one bin": (["fes", "out", "--bins", "1"], "--bins"),
     "unknown command": (["polymr"], "polymer"),
     "unknown option": (["polymer", "--fast"], "--fast"),
