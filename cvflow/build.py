@@ -207,7 +207,7 @@ def _from_files(config: Config, folder: Path, with_starts: bool) -> Setup:
         raise ConfigError("system.parameters is refused: only built-in systems have parameters")
     if not config.cv:
         raise ConfigError("at least one [[cv]] is needed: only built-in systems have one of their own")
-    system = openmm.XmlSerializer.deserialize(_read(folder / str(config.system.xml), "system.xml"))
+    system = _deserialised(folder / str(config.system.xml), "system.xml")
     if not isinstance(system, openmm.System):
         raise ConfigError(f"system.xml: {config.system.xml} holds no OpenMM System")
     topology = _pdb(folder / str(config.system.topology), "system.topology").topology
@@ -245,7 +245,9 @@ def _cv(section: CvSection, folder: Path) -> CollectiveVariable:
         if len(atoms) != 2:
             raise ConfigError(f"CV {section.name}: a distance needs two atoms, got {atoms}")
         return distance(section.name, atoms[0], atoms[1], section.unit if section.unit is not None else "nm")
-    force = openmm.XmlSerializer.deserialize(_read(folder / str(section.xml), f"cv {section.name}"))
+    force = _deserialised(folder / str(section.xml), f"cv {section.name}")
+    if not isinstance(force, openmm.Force):
+        raise ConfigError(f"cv {section.name}: {section.xml} holds no OpenMM Force")
     return from_force(section.name, force, section.unit or "")
 
 
@@ -263,6 +265,17 @@ def _read(path: Path, what: str) -> str:
         raise ConfigError(f"{what}: {path} cannot be read ({error.strerror})") from error
 
 
+def _deserialised(path: Path, what: str) -> object:
+    text = _read(path, what)
+    try:
+        return openmm.XmlSerializer.deserialize(text)
+    except (ValueError, openmm.OpenMMException) as error:
+        raise ConfigError(f"{what}: {path} is no serialised OpenMM object ({error})") from error
+
+
 def _pdb(path: Path, what: str) -> app.PDBFile:
     _read(path, what)
-    return app.PDBFile(str(path))
+    try:
+        return app.PDBFile(str(path))
+    except (ValueError, LookupError) as error:  # what its parser raises for text that is no PDB
+        raise ConfigError(f"{what}: {path} is no PDB file that OpenMM reads ({error})") from error

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import openmm
 import pytest
 
 from cvflow.cli import execute
@@ -138,6 +139,10 @@ MISUSE = {
     "folder holds a run": (["run", "config.toml", "--out", "out"], "already holds a run"),
     "folder cannot be written": (["run", "config.toml", "--out", "/proc/cvflow"], "cannot be written"),
     "folder is a file": (["run", "config.toml", "--out", "config.toml"], "cannot be written"),
+    "system.xml is no XML": (["run", "files.toml"], "system.xml: garbage"),
+    "system.xml is something else": (["run", "files.toml", "--set", "system.xml=force.xml"], "no OpenMM System"),
+    "topology is no PDB": (["run", "files.toml", "--set", "system.xml=system.xml"], "system.topology: garbage"),
+    "a start in no state": (["run", "polymer_files.toml"], "one structure per state"),
     "report of nothing": (["report", "."], "no run here"),
     "resume of nothing": (["resume", "nowhere"], "no run here"),
     "resume to fewer jumps": (["resume", "out", "--jumps", "1"], "ask for more"),
@@ -162,6 +167,15 @@ def littered(done):
     mixture = "[proposal]\nmeans = [[1.0, 2.0]]\nsigmas = [[1.0, 1.0]]\nweights = [1.0]\n"
     (folder / "wide.toml").write_text(CONFIG + mixture)
     (folder / "both.toml").write_text(CONFIG + mixture + "[flow]\n")
+    (folder / "garbage").write_text("garbage")
+    (folder / "force.xml").write_text(openmm.XmlSerializer.serialize(openmm.HarmonicBondForce()))
+    (folder / "system.xml").write_text((folder / "out" / "system.xml").read_text())
+    files = (
+        'system = {{ xml = "{0}", topology = "{1}", starts = {{ a = "{1}" }} }}\nengine = {{ temperature = 156.0 }}\n'
+        'cv = [{{ name = "r", type = "distance", atoms = [0, 8] }}]\nstates = {{ a = "r < 4.62", b = "r >= 4.62" }}\n'
+    )
+    (folder / "files.toml").write_text(files.format("garbage", "garbage"))
+    (folder / "polymer_files.toml").write_text(files.format("system.xml", "out/topology.pdb"))
     return folder
 
 
