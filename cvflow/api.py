@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from openmm import app
 
 from cvflow import project
-from cvflow.build import assemble, cv_section
+from cvflow.build import assemble, cv_section, start_frame
 from cvflow.config import parse
 from cvflow.cv import CollectiveVariable
 from cvflow.estimate.free_energy import chain_difference
@@ -163,6 +163,4 @@ def _frame(state: str, start: str | Path | Positions, states: Mapping[str, str])
         raise ValueError(f"starts: unknown state {state!r}; states has {', '.join(states)}")
     if isinstance(start, np.ndarray):
         return Frame(np.array(start, dtype=float), None)
-    pdb = app.PDBFile(str(start))
-    box = pdb.topology.getPeriodicBoxVectors()
-    return Frame(np.array(pdb.getPositions(asNumpy=True)._value), None if box is None else np.array(box._value))
+    return start_frame(Path(start), f"starts[{state!r}]")

@@ -142,6 +142,12 @@ def assemble(
     if isinstance(kappa, list) and len(kappa) != len(cvs):
         raise ValueError(f"path.kappa has {len(kappa)} numbers for {len(cvs)} CVs")
     prepared = prepare(system)
+    for walker, frame in enumerate(starts):
+        if frame.positions.shape != (system.getNumParticles(), 3):
+            raise ValueError(
+                f"the start of walker {walker} has positions of shape {frame.positions.shape}, the system has "
+                f"{system.getNumParticles()} atoms: give a structure of the same atoms"
+            )
     if system.usesPeriodicBoundaryConditions():
         starts = tuple(frame if frame.box is not None else frame._replace(box=default_box(system)) for frame in starts)
     setup = Setup(config, name, prepared.system, topology, cvs, states, kT, starts, prepared.notes)
@@ -217,6 +223,17 @@ def _from_files(config: Config, folder: Path, with_starts: bool) -> Setup:
     return assemble(config, "openmm", system, topology, cvs, kT, starts)
 
 
+def start_frame(path: Path, what: str) -> Frame:
+    """A start from a PDB file; `what` names it in errors.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    pdb = _pdb(path, what)
+    box = pdb.topology.getPeriodicBoxVectors()
+    return Frame(np.array(pdb.getPositions(asNumpy=True)._value), None if box is None else np.array(box._value))
+
+
 def _with_standard_names(config: Config, folder: Path, cvs: tuple[CollectiveVariable, ...]) -> Config:
     """The config as the run's own folder has it: copies of the files by standard names, starts where they are."""
     starts = {state: str((folder / name).resolve()) for state, name in config.system.starts.items()}
@@ -232,10 +249,7 @@ def _file_starts(config: Config, folder: Path) -> tuple[Frame, ...]:
     for state, name in config.system.starts.items():
         if state not in config.states:
             raise ConfigError(f"system.starts: unknown state {state!r}; [states] has {', '.join(config.states)}")
-        pdb = _pdb(folder / name, f"system.starts.{state}")
-        box = pdb.topology.getPeriodicBoxVectors()
-        positions = np.array(pdb.getPositions(asNumpy=True)._value)
-        frames.append(Frame(positions, None if box is None else np.array(box._value)))
+        frames.append(start_frame(folder / name, f"system.starts.{state}"))
     return tuple(frames[walker % len(frames)] for walker in range(config.run.walkers))
 
 

@@ -27,7 +27,7 @@ class Plan:
         kT: kJ/mol.
         kappa: the restraint's spring constants, kJ/mol per CV unit squared.
         states: named states.
-        fit: how the flow is trained; None with a fixed proposal.
+        fit: how the flow is trained.
         fixed: a proposal to use as it is, instead of a flow.
     """
 

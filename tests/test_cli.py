@@ -143,6 +143,19 @@ MISUSE = {
     "system.xml is something else": (["run", "files.toml", "--set", "system.xml=force.xml"], "no OpenMM System"),
     "topology is no PDB": (["run", "files.toml", "--set", "system.xml=system.xml"], "system.topology: garbage"),
     "a start in no state": (["run", "polymer_files.toml"], "one structure per state"),
+    "a start of other atoms": (
+        [
+            "run",
+            "files.toml",
+            "--set",
+            "system.xml=system.xml",
+            "--set",
+            "system.topology=out/topology.pdb",
+            "--set",
+            "system.starts.a=one.pdb",
+        ],
+        "(1, 3)",
+    ),
     "report of nothing": (["report", "."], "no run here"),
     "resume of nothing": (["resume", "nowhere"], "no run here"),
     "resume to fewer jumps": (["resume", "out", "--jumps", "1"], "ask for more"),
@@ -168,6 +181,9 @@ def littered(done):
     (folder / "wide.toml").write_text(CONFIG + mixture)
     (folder / "both.toml").write_text(CONFIG + mixture + "[flow]\n")
     (folder / "garbage").write_text("garbage")
+    (folder / "one.pdb").write_text(
+        "HETATM    1  AR  SOL A   1       0.000   0.000   0.000  1.00  0.00          AR\nEND\n"
+    )
     (folder / "force.xml").write_text(openmm.XmlSerializer.serialize(openmm.HarmonicBondForce()))
     (folder / "system.xml").write_text((folder / "out" / "system.xml").read_text())
     files = (

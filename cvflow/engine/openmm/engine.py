@@ -87,6 +87,7 @@ class OpenMMEngine(Engine):
             self._context = openmm.Context(system, self._integrator, _platform(spec.platform), properties)
         except openmm.OpenMMException as error:
             raise ValueError(f"OpenMM cannot run the system on platform {spec.platform}: {error}") from error
+        self._molecules = [list(molecule) for molecule in self._context.getMolecules()] if self._piston else []
 
     @property
     def exactness(self) -> Exactness:
@@ -128,12 +129,11 @@ class OpenMMEngine(Engine):
         """
         if self._piston is None:
             raise ValueError("the system has no MonteCarloBarostat")
-        molecules = [list(molecule) for molecule in self._context.getMolecules()]
-        count, before = len(molecules), volume(frame)
+        count, before = len(self._molecules), volume(frame)
         after = before + self._default_volume / (2 * np.sqrt(count)) * rng.uniform(-1, 1)
         if not after > 0:
             return frame, False
-        proposed = scaled(frame, molecules, after)
+        proposed = scaled(frame, self._molecules, after)
         energy = (
             self.potential_energy(proposed) - self.potential_energy(frame) + self._piston.pressure * (after - before)
         )
