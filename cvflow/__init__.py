@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["MolecularSystem", "Result", "__version__", "cv", "openmm_system", "sample"]
+__all__ = ["MolecularSystem", "Potential", "Result", "TorchSystem", "__version__", "cv", "openmm_system", "sample"]
+_HOMES = {"Potential": "cvflow.potential", "TorchSystem": "cvflow.torch_system"}
 
 
 def __getattr__(name: str) -> Any:
@@ -16,5 +17,5 @@ def __getattr__(name: str) -> Any:
     if name == "cv":
         return import_module("cvflow.cv")
     if name in __all__:
-        return getattr(import_module("cvflow.api"), name)
+        return getattr(import_module(_HOMES.get(name, "cvflow.api")), name)
     raise AttributeError(f"module 'cvflow' has no attribute {name!r}")

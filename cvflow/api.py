@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from openmm import app
 
 from cvflow import project
-from cvflow.build import assemble, cv_section, start_frame
+from cvflow.build import IN_MEMORY, Setup, assemble, batch_setup, cv_section, start_frame
 from cvflow.config import parse
 from cvflow.cv import CollectiveVariable
 from cvflow.estimate.free_energy import chain_difference
@@ -20,6 +20,7 @@ from cvflow.progress import watching
 from cvflow.report.figures import free_energy_figure
 from cvflow.state import Frame, Positions
 from cvflow.store import Record
+from cvflow.torch_system import TorchSystem
 from cvflow.units import thermal_energy
 
 
@@ -96,11 +97,11 @@ def openmm_system(
 
 
 def sample(
-    system: MolecularSystem,
-    cvs: Sequence[CollectiveVariable],
-    states: Mapping[str, str],
-    starts: Mapping[str, str | Path | Positions],
-    out: str | Path,
+    system: MolecularSystem | TorchSystem,
+    cvs: Sequence[CollectiveVariable] = (),
+    states: Mapping[str, str] | None = None,
+    starts: Mapping[str, str | Path | Positions] | None = None,
+    out: str | Path = "cvflow-run",
     *,
     quiet: bool = False,
     workers: int | None = None,
@@ -116,16 +117,17 @@ def sample(
     ``if __name__ == "__main__":``.
 
     Args:
-        system: from `openmm_system`.
-        cvs: collective variables that tell the states apart.
+        system: from `openmm_system`, or a `TorchSystem`, which has its own CV, states and starts.
+        cvs: collective variables that tell the states apart; not for a `TorchSystem`.
         states: named regions, e.g. ``{"bound": "d < 0.4", "free": "d >= 0.4"}``.
-        starts: one structure per state: a PDB file or positions [nm]. States without a start are not found.
+        starts: one structure per state: a PDB file or positions [nm]. States without a start are not found. Not for a
+            `TorchSystem`.
         out: folder for the results.
         quiet: plain progress lines.
         workers: worker processes; one a walker, up to the number of cores, if left out.
-        path: settings of `[path]`, e.g. ``{"steps": 2000, "timestep": 0.0005}``; the time step [ps] is 0.0005 here
-            unless given, since bonds to hydrogen are not constrained.
-        engine: settings of `[engine]`, e.g. ``{"platform": "CUDA"}``.
+        path: settings of `[path]`, e.g. ``{"steps": 2000, "timestep": 0.0005}``; for molecules the time step [ps] is
+            0.0005 here unless given, since bonds to hydrogen are not constrained.
+        engine: settings of `[engine]`, e.g. ``{"platform": "CUDA"}`` or ``{"precision": "float32"}``.
         flow: settings of `[flow]`.
         proposal: settings of `[proposal]`, in place of a flow.
         **run: settings of `[run]`: seed, walkers, adapt_jumps, jumps, local_steps, local.
@@ -133,29 +135,46 @@ def sample(
     Raises:
         ValueError: misuse; the message says what, where and the mend. Nothing is written then.
     """
-    sections = {
-        "run": run,
-        "system": {"xml": "system.xml", "topology": "topology.pdb"},
-        "engine": {"temperature": float(system.temperature), **(engine or {})},
-        "cv": [cv_section(cv).model_dump(exclude_none=True) for cv in cvs],
-        "path": {"timestep": 0.0005, **(path or {})},
-        "states": dict(states),
-    }
-    chosen = {"flow": flow, "proposal": proposal}
-    sections |= {name: dict(values) for name, values in chosen.items() if values is not None}
-    config = parse(sections, "cvflow.sample")
-    frames = [_frame(state, starts[state], states) for state in starts]
-    if not frames:
-        raise ValueError("starts is empty: give one structure per state")
-    walkers = tuple(frames[walker % len(frames)] for walker in range(config.run.walkers))
-    kT = thermal_energy(system.temperature)
-    setup = assemble(config, "openmm", system.system, system.topology, tuple(cvs), kT, walkers)
+    chosen = {"run": run, "path": path, "engine": engine, "flow": flow, "proposal": proposal, "states": states}
+    sections = {name: dict(values) for name, values in chosen.items() if values is not None}
+    setup = (
+        _torch_setup(system, sections, bool(cvs or starts))
+        if isinstance(system, TorchSystem)
+        else _molecular_setup(system, sections, cvs, starts or {})
+    )
     for note in setup.notes:
         warnings.warn(note, stacklevel=2)
     folder = Path(out)
     with watching(quiet) as watch:
         summary = project.begin(setup, folder, watch, workers)
     return Result(folder, project.open_record(folder), summary)
+
+
+def _torch_setup(system: TorchSystem, sections: dict[str, Any], has_others: bool) -> Setup:
+    if has_others:
+        raise ValueError("cvs and starts are for molecules: a TorchSystem has its own")
+    sections["engine"] = {"name": "batch", **sections.get("engine", {})}
+    sections["system"] = {"python": IN_MEMORY}
+    return batch_setup(parse(sections, "cvflow.sample"), system, Path(), True)
+
+
+def _molecular_setup(
+    system: MolecularSystem,
+    sections: dict[str, Any],
+    cvs: Sequence[CollectiveVariable],
+    starts: Mapping[str, str | Path | Positions],
+) -> Setup:
+    sections["system"] = {"xml": "system.xml", "topology": "topology.pdb"}
+    sections["engine"] = {"temperature": float(system.temperature), **sections.get("engine", {})}
+    sections["cv"] = [cv_section(cv).model_dump(exclude_none=True) for cv in cvs]
+    sections["path"] = {"timestep": 0.0005, **sections.get("path", {})}
+    config = parse(sections, "cvflow.sample")
+    frames = [_frame(state, starts[state], config.states) for state in starts]
+    if not frames:
+        raise ValueError("starts is empty: give one structure per state")
+    walkers = tuple(frames[walker % len(frames)] for walker in range(config.run.walkers))
+    kT = thermal_energy(system.temperature)
+    return assemble(config, "openmm", system.system, system.topology, tuple(cvs), kT, walkers)
 
 
 def _frame(state: str, start: str | Path | Positions, states: Mapping[str, str]) -> Frame:

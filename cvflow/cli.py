@@ -126,6 +126,42 @@ def fes(
 
 
 @app.command()
+def scan(
+    what: Annotated[Path, typer.Argument(help="TOML file, or the --out folder of a run.")],
+    jumps: Annotated[int, typer.Option(min=1, help="Jumps per walker and setting.")] = 100,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for scan.png and scan.json.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file.")] = None,
+) -> None:
+    """Find the path length, time step, schedule, friction and kappa of least steps per mode change."""
+    from rich.console import Console
+
+    from cvflow.report.scan import scan_table, write_scan
+    from cvflow.scan import Measured, scan_config, scan_run
+
+    def watch(measured: Measured) -> None:
+        cost = measured.cost
+        typer.echo(
+            f"{measured.axis}: steps {measured.setting.steps}, acceptance {cost.acceptance:.3f}, "
+            f"{cost.mode_changes} mode changes, {cost.steps_per_mode_change:,.0f} path steps each"
+        )
+
+    if what.is_dir() and settings:
+        raise ConfigError("--set is for a config; a run's folder has its settings")
+    folder = out or (what if what.is_dir() else Path(f"cvflow-scan-{what.stem}"))
+    with _failing_plainly():
+        setup, found = (
+            scan_run(what, jumps, watch) if what.is_dir() else scan_config(what, settings or [], jumps, watch)
+        )
+    rows = [(each.axis, each.setting._asdict(), each.cost) for each in found.measured]
+    best, local_steps = found.best._asdict(), setup.config.run.local_steps
+    title = f"{setup.name}, kernel {setup.config.path.kernel}, {local_steps:,} local steps between two jumps"
+    Console().print(scan_table(rows, best, found.again, local_steps))
+    write_scan(folder, rows, best, found.again, local_steps, title)
+    typer.echo(f"the best setting:\n[path]\n{found.best.words()}")
+    typer.echo(f"wrote {folder / 'scan.png'} and {folder / 'scan.json'}")
+
+
+@app.command()
 def systems() -> None:
     """List the built-in systems, their parameters and where they come from."""
     from dataclasses import fields
@@ -133,7 +169,7 @@ def systems() -> None:
     from cvflow.systems import BUILT_IN
 
     for name, system in BUILT_IN.items():
-        typer.echo(f"{name}: {system.summary}\n  {system.reference}")
+        typer.echo(f'{name}: {system.summary}\n  [engine] name = "{system.engine}"\n  {system.reference}')
         values = ", ".join(f"{item.name} = {item.default}" for item in fields(system))  # type: ignore[arg-type]
         typer.echo(f"  system.parameters: {values}")
 
@@ -182,6 +218,15 @@ def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
         raise StoppedError(f"a worker process died (out of memory?); {_way_on(folder)}", 1) from error
     except (OSError, ArithmeticError, RuntimeError, OpenMMException) as error:
         raise StoppedError(f"the run failed: {error}; {_way_on(folder)}", 1) from error
+
+
+@contextmanager
+def _failing_plainly() -> Iterator[None]:
+    """What goes wrong in a command that keeps no run: one line."""
+    try:
+        yield
+    except (OSError, ArithmeticError, RuntimeError) as error:
+        raise StoppedError(f"failed: {error}", 1) from error
 
 
 @contextmanager

@@ -28,14 +28,16 @@ class RunSection(_Section):
     walkers: PositiveInt = 4
     adapt_jumps: Annotated[int, Field(ge=0)] = 100
     jumps: PositiveInt = 400
-    local_steps: PositiveInt = 500
-    local: Literal["hmc", "langevin"] = "hmc"
+    local_steps: Annotated[int, Field(ge=0)] = 500
+    local: Literal["hmc", "mala", "ghmc", "langevin"] = "hmc"
+    local_timestep: Positive | None = None
 
 
 class SystemSection(_Section):
-    """A built-in system by name, or a serialised OpenMM System with its topology and one start a state."""
+    """A built-in system by name, a Python function, or a serialised OpenMM System with topology and starts."""
 
     name: str | None = None
+    python: str | None = None
     xml: str | None = None
     topology: str | None = None
     starts: dict[str, str] = {}
@@ -43,35 +45,58 @@ class SystemSection(_Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> "SystemSection":
-        if (self.name is None) == (self.xml is None):
-            raise ValueError("give either name (a built-in system) or xml (a serialised OpenMM System)")
+        if sum(source is not None for source in (self.name, self.python, self.xml)) != 1:
+            raise ValueError(
+                'give one of name (a built-in system), python = "file.py:function", xml (a serialised OpenMM System)'
+            )
         if self.xml is not None and self.topology is None:
             raise ValueError("xml needs topology = a PDB file with the same atoms")
         return self
 
 
 class EngineSection(_Section):
-    """The engine and its own words."""
+    """The engine and its own words: OpenMM's platforms and properties, or torch's devices and floating-point types."""
 
-    name: Literal["openmm"] = "openmm"
-    platform: str = "CPU"
+    name: Literal["openmm", "batch"] = "openmm"
+    platform: str | None = None
     temperature: Positive | None = None
     precision: str | None = None
     device: str | None = None
     threads: PositiveInt | None = None
+    compile: Literal["auto"] | bool | None = None
+
+    @model_validator(mode="after")
+    def _own_words(self) -> "EngineSection":
+        if self.name == "batch" and self.platform is not None:
+            raise ValueError('platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"')
+        if self.name == "openmm" and self.compile is not None:
+            raise ValueError("compile is the batch engine's word")
+        return self
 
 
 class CvSection(_Section):
     """One collective variable."""
 
     name: str
-    type: Literal["distance", "force"]
+    type: Literal["distance", "force", "coordinate"] | None = None
     atoms: list[int] | None = None
+    index: Annotated[int, Field(ge=0)] | None = None
+    python: str | None = None
+    period: Positive | None = None
+    range: list[float] | None = None
     xml: str | None = None
     unit: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> "CvSection":
+        if (self.type is None) == (self.python is None):
+            raise ValueError('give type = "distance", "force" or "coordinate", or python = "file.py:function"')
+        if self.type == "coordinate" and self.index is None:
+            raise ValueError("a coordinate needs index = its place in the flattened configuration, counted from 0")
+        if self.python is None and (self.period is not None or self.range is not None):
+            raise ValueError("period and range are for CVs given by python")
+        if self.range is not None and not (len(self.range) == 2 and self.range[0] < self.range[1]):
+            raise ValueError("range needs two rising numbers")
         if self.type == "distance" and self.atoms is None:
             raise ValueError("a distance needs atoms = [i, j], counted from 0")
         if self.type == "force" and self.xml is None:
@@ -82,7 +107,7 @@ class CvSection(_Section):
 class PathSection(_Section):
     """The steered paths."""
 
-    kernel: Literal["restraint"] = "restraint"
+    kernel: Literal["restraint", "euler", "mala", "mala-coin", "langevin", "constrained", "none"] = "restraint"
     steps: PositiveInt = 1000
     timestep: Positive = 0.01
     friction: NonNegative = 0.0

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from cvflow.circle import mean, wrapped
 from cvflow.flow.fit import FitSettings
 from cvflow.flow.proposal import Proposal
-from cvflow.local import LocalMove
 from cvflow.state import Point
 from cvflow.states import States
 
@@ -22,10 +22,10 @@ class Plan:
         adapt_jumps: jumps per walker while the flow learns.
         jumps: jumps per walker in production.
         retrain_every: samples, of all walkers together, between two trainings (one sample a turn).
-        path_steps: time steps of a path as long as the distance between the states' mean CVs.
-        local: the move between jumps.
-        kT: kJ/mol.
-        kappa: the restraint's spring constants, kJ/mol per CV unit squared.
+        scale: what one unit of each CV counts in the distance that path lengths are proportional to.
+        blur: standard deviation of a path's first centre around ξ(x), which the flow has to learn; zero for kernels
+            that hold the CV exactly.
+        periods: period of each CV, infinite on a line.
         states: named states.
         fit: how the flow is trained.
         fixed: a proposal to use as it is, instead of a flow.
@@ -36,10 +36,9 @@ class Plan:
     adapt_jumps: int
     jumps: int
     retrain_every: int
-    path_steps: int
-    local: LocalMove
-    kT: float
-    kappa: Point
+    scale: Point
+    blur: Point
+    periods: Point
     states: States
     fit: FitSettings
     fixed: Proposal | None = None
@@ -59,11 +58,6 @@ class Plan:
         """Jumps per walker."""
         return self.adapt_jumps + self.jumps
 
-    @property
-    def blur(self) -> Point:
-        """Standard deviation of λ around ξ(x)."""
-        return np.sqrt(self.kT / self.kappa)
-
     def version_at(self, jump: int) -> int:
         """Flow version that draws the proposals of this jump."""
         if jump >= self.adapt_jumps:
@@ -71,17 +65,18 @@ class Plan:
         return min(max(0, jump // self.block - 1), self.last_version)
 
     def span(self, samples: Float[np.ndarray, "samples cvs"]) -> float:
-        """Largest distance between two states' mean CVs, in the restraint's metric.
+        """Largest distance between two states' mean CVs, in the metric of `scale`.
 
         Raises:
             ArithmeticError: fewer than two states were visited.
         """
         inside = self.states.assign(samples)
-        means = [samples[inside == i].mean(axis=0) for i in range(len(self.states.names)) if (inside == i).any()]
-        if len(means) < 2:
+        present = [samples[inside == i] for i in range(len(self.states.names)) if (inside == i).any()]
+        if len(present) < 2:
             names = [self.states.names[i] for i in sorted(set(inside)) if i >= 0]
             raise ArithmeticError(
                 f"after equilibration all walkers are in {' '.join(names) or 'none of the named states'}: "
                 "give starts that lie deeper in their states"
             )
-        return max(float(np.sqrt(np.sum(self.kappa * (a - b) ** 2))) for a in means for b in means)
+        means = [mean(points, self.periods) for points in present]
+        return max(float(np.linalg.norm(self.scale * wrapped(a - b, self.periods))) for a in means for b in means)

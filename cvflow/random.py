@@ -17,8 +17,14 @@ class Purpose(IntEnum):
     PROPOSAL = 2
     TURN = 3
     TRAINING = 4
+    SCAN = 5
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:
     """The generator for one purpose, e.g. ``stream(seed, Purpose.TURN, walker, jump)``."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(int(purpose), *index)))
+
+
+def seed_for(seed: int, purpose: Purpose, *index: int) -> int:
+    """A seed for generators that are not numpy's, for one purpose."""
+    return int(stream(seed, purpose, *index).integers(2**63))

@@ -1,6 +1,6 @@
-"""The run: walkers take turns on an executor while the flow learns, then production with the flow frozen.
+"""The run: crews take turns on an executor while the flow learns, then production with the flow frozen.
 
-Determinism: what a turn does depends on its walker, its number and the flow version its number prescribes, never on
+Determinism: what a turn does depends on its crew, its number and the flow version its number prescribes, never on
 which turn finished first. Adaptation is cut into blocks of jumps. Version v is trained on all walkers' samples of
 blocks 0 … v-1, beside the walkers while they work on block v, and draws the proposals of block v+1; the last version
 trained this way is frozen and draws all of production. So training never stalls a walker, unless it takes longer than
@@ -8,28 +8,25 @@ a block.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from cvflow.engine.openmm import OpenMMSpec
+from cvflow.crew import Crew, Standing, TurnResult
 from cvflow.flow.fit import Training, fit
 from cvflow.flow.io import from_bytes, to_bytes
 from cvflow.flow.learned import LearnedProposal
 from cvflow.flow.proposal import Proposal
 from cvflow.interrupt import deferred_interrupt
-from cvflow.jump import JumpState, RestraintJump
 from cvflow.plan import Plan
 from cvflow.random import Purpose, stream
-from cvflow.state import Outcome
 from cvflow.states import States
-from cvflow.store import Commit, FlowEntry, Record, Store, turn_type
+from cvflow.store import Commit, FlowEntry, Record, Store
 from cvflow.trajectory import Trajectories
-from cvflow.walker import Turn, TurnResult, take_turn
 
 RESPONSE_SECONDS = 0.5
 """Ctrl-C is noticed after this time at most; turns under way are dropped, and come out the same when resumed."""
@@ -52,58 +49,65 @@ class Progress(NamedTuple):
 
 
 @dataclass
-class _Standing:
-    """Counters for the progress line, over the turns seen by this process."""
+class _Counters:
+    """For the progress line, over the turns seen by this process."""
 
     states: States
-    last_mode: dict[int, int] = field(default_factory=dict)
+    last_mode: Int[np.ndarray, "walkers"]
     proposed: int = 0
     accepted: int = 0
     mode_changes: int = 0
     steps: int = 0
 
-    def add(self, turn: np.ndarray) -> None:
-        walker = int(turn["walker"])
-        old, kept, after = self.states.assign(np.stack([turn["cv_old"], turn["cv_kept"], turn["cv"]]))
-        last = self.last_mode.get(walker, int(old))
-        self.mode_changes += int(last >= 0 and kept >= 0 and kept != last)
-        self.last_mode[walker] = next((int(mode) for mode in (after, kept) if mode >= 0), last)
-        self.proposed += 1
-        self.accepted += int(turn["accepted"])
-        self.steps += int(turn["steps"]) + int(turn["local_steps"])
+    def add(self, rows: np.ndarray) -> None:
+        """Count rows of different walkers, one turn each."""
+        walkers = rows["walker"]
+        old, kept, after = (self.states.assign(rows[name]) for name in ("cv_old", "cv_kept", "cv"))
+        last = np.where(self.last_mode[walkers] == _NEVER, old, self.last_mode[walkers])
+        self.mode_changes += int(((last >= 0) & (kept >= 0) & (kept != last)).sum())
+        self.last_mode[walkers] = np.where(after >= 0, after, np.where(kept >= 0, kept, last))
+        self.proposed += len(rows)
+        self.accepted += int(rows["accepted"].sum())
+        self.steps += int(rows["steps"].sum()) + int(rows["local_steps"].sum())
+
+
+_NEVER = -2
+"""Mode of a walker that was not seen yet."""
 
 
 class Run:
-    """Drives the walkers to the end of the plan. One use: build it, call `go`."""
+    """Drives the crews to the end of the plan. One use: build it, call `go`."""
 
     def __init__(
         self,
         plan: Plan,
-        spec: OpenMMSpec,
+        crews: Sequence[Crew],
         store: Store,
         pilot: Float[np.ndarray, "walkers samples cvs"],
-        states: list[JumpState],
+        standings: Sequence[Standing],
         trajectories: Trajectories | None = None,
         watch: Callable[[Progress], None] = lambda progress: None,
         wall_before: float = 0.0,
     ) -> None:
-        self._plan, self._spec, self._store, self._watch = plan, spec, store, watch
+        self._plan, self._crews, self._store, self._watch = plan, crews, store, watch
         self._trajectories = trajectories
-        self._walkers = list(states)
-        self._next = [0] * plan.walkers
-        self._samples = [list(samples) for samples in pilot]
-        self._pilot_length = pilot.shape[1]
+        self._standings = list(standings)
+        self._next = [0] * len(crews)
+        self._pilot = pilot
+        self._samples: list[list[np.ndarray]] = [[] for _ in crews]
         self._flows: list[tuple[Proposal, float]] = []
-        self._standing = _Standing(plan.states)
+        self._seen = _Counters(plan.states, np.full(plan.walkers, _NEVER))
         self._wall_before = wall_before
         self._begun = self._committed = time.perf_counter()
 
     def restore(self, record: Record) -> None:
         """Take up a run where its last commit left it."""
-        for turn in record.turns:
-            self._samples[turn["walker"]].append(turn["cv"])
-            self._next[turn["walker"]] += 1
-            self._standing.add(np.asarray(turn))
+        for index, crew in enumerate(self._crews):
+            turns = record.turns[np.isin(record.turns["walker"], crew.walkers)]
+            turns = turns[np.argsort(turns["jump"], kind="stable")]
+            done = int(turns["jump"].max(initial=-1)) + 1
+            for rows in np.split(turns, np.searchsorted(turns["jump"], np.arange(1, done)))[:done]:
+                self._count(index, rows)
         self._flows = [(from_bytes(flow.data), flow.span) for flow in record.flows]
         self._wall_before = record.commit.wall_seconds
 
@@ -136,39 +140,47 @@ class Run:
 
     def commit(self) -> None:
         """Make everything so far durable."""
-        frames = [state.frame for state in self._walkers]
+        where = {
+            walker: frame
+            for crew, standing in zip(self._crews, self._standings, strict=True)
+            for walker, frame in zip(crew.walkers, standing.frames, strict=True)
+        }
+        frames = [where[walker] for walker in range(self._plan.walkers)]
         sizes = self._trajectories.sizes() if self._trajectories else [0] * self._plan.walkers
         self._store.commit(Commit(frames, self._wall_before + time.perf_counter() - self._begun, sizes))
         self._committed = time.perf_counter()
 
     def _submit(self, executor: Executor, pending: dict[Future, int]) -> None:
-        """Give every idle walker its next turn, unless the flow it needs is still being trained."""
+        """Give every idle crew its next turn, unless the flow it needs is still being trained."""
         busy = set(pending.values())
-        for walker, jump in enumerate(self._next):
+        for index, (crew, jump) in enumerate(zip(self._crews, self._next, strict=True)):
             version = self._plan.version_at(jump)
-            if walker in busy or jump >= self._plan.total or version >= len(self._flows):
+            if index in busy or jump >= self._plan.total or version >= len(self._flows):
                 continue
-            proposal, span = self._flows[version]
-            state = self._walkers[walker]
-            kernel = RestraintJump(self._plan.kT, self._plan.kappa, self._plan.path_steps, span)
-            order = kernel.propose(state, proposal, stream(self._plan.seed, Purpose.PROPOSAL, walker, jump))
-            turn = Turn(self._plan.seed, walker, jump, state, order, self._plan.local)
-            pending[executor.submit(take_turn, self._spec, turn)] = walker
+            turn = crew.take_turn(executor, self._standings[index], jump, *self._flows[version])
+            pending[turn] = index
 
-    def _collect(self, walker: int, result: TurnResult) -> None:
-        jump = self._next[walker]
-        turn = _row(walker, jump, jump >= self._plan.adapt_jumps, result)
-        self._walkers[walker] = result.state
-        self._next[walker] += 1
-        self._samples[walker].append(result.state.cv)
-        self._store.append_turn(turn)
+    def _collect(self, index: int, result: TurnResult) -> None:
+        rows = result.rows
+        rows["production"] = self._next[index] >= self._plan.adapt_jumps
+        self._standings[index] = result.standing
+        self._store.append_turns(rows)
         if self._trajectories:
-            self._trajectories.append(walker, result.state.frame)
-        self._standing.add(turn)
+            for walker, frame in zip(self._crews[index].walkers, result.standing.frames, strict=True):
+                self._trajectories.append(walker, frame)
+        self._count(index, rows)
         self._watch(self._progress())
 
+    def _count(self, index: int, rows: np.ndarray) -> None:
+        """One turn of one crew; samples are kept as long as a flow can learn from them."""
+        if self._next[index] < self._plan.adapt_jumps and not self._plan.fixed:
+            self._samples[index].append(rows["cv"])
+        self._next[index] += 1
+        self._seen.add(rows)
+
     def _progress(self) -> Progress:
-        seen, turns = self._standing, sum(self._next)
+        seen = self._seen
+        turns = sum(done * len(crew.walkers) for done, crew in zip(self._next, self._crews, strict=True))
         production = min(self._next) >= self._plan.adapt_jumps
         seconds = self._wall_before + time.perf_counter() - self._begun
         total = self._plan.total * self._plan.walkers
@@ -184,7 +196,7 @@ class Run:
         self._add_flow(fit(samples, self._plan.blur, self._plan.fit, None, rng))
 
     def _train(self, trainer: Executor) -> "Future[Training] | None":
-        """Start the next training, if it is wanted and all walkers have finished the block it learns from."""
+        """Start the next training, if it is wanted and all crews have finished the block it learns from."""
         version = len(self._flows)
         if version > self._plan.last_version or min(self._next) < version * self._plan.block:
             return None
@@ -195,8 +207,12 @@ class Run:
 
     def _pooled(self, version: int) -> Float[np.ndarray, "samples cvs"]:
         """Samples that a version learns from: every walker's equilibration and blocks 0 … version-1."""
-        length = self._pilot_length + version * self._plan.block
-        return np.concatenate([np.array(samples[:length]) for samples in self._samples])
+        length = version * self._plan.block
+        chains: list[np.ndarray] = []
+        for crew, samples in zip(self._crews, self._samples, strict=True):
+            for place, walker in enumerate(crew.walkers):
+                chains += [self._pilot[walker], *(turn[place : place + 1] for turn in samples[:length])]
+        return np.concatenate(chains)
 
     def _add_flow(self, training: Training) -> None:
         version = training.proposal.version
@@ -207,23 +223,3 @@ class Run:
     def _keep(self, proposal: Proposal, entry: FlowEntry) -> None:
         self._flows.append((proposal, entry.span))
         self._store.append_flow(entry._replace(data=to_bytes(proposal, list(self._plan.states.cv_names))))
-
-
-def _row(walker: int, jump: int, production: bool, result: TurnResult) -> np.ndarray:
-    """The turn as the store holds it."""
-    info, path, local = result.jump, result.jump.path, result.local
-    outcomes = list(Outcome)
-    row = np.zeros((), dtype=turn_type(len(info.cv_old)))
-    row["walker"], row["jump"], row["production"] = walker, jump, production
-    row["flow_version"] = info.order.flow_version
-    row["accepted"], row["outcome"], row["steps"] = info.accepted, outcomes.index(path.outcome), path.steps
-    row["centre_old"], row["centre_new"] = info.order.steering.start, info.order.steering.end
-    row["cv_old"], row["cv_end"], row["cv_kept"] = info.cv_old, path.cv, result.kept
-    row["log_q_old"], row["log_q_new"] = info.order.log_q_old, info.order.log_q_new
-    row["work"], row["protocol_work"], row["heat"] = path.work, path.protocol_work, path.heat
-    row["log_acceptance"] = info.log_acceptance
-    row["local_accepted"], row["local_outcome"] = local.accepted, outcomes.index(local.path.outcome)
-    row["local_steps"], row["local_work"] = local.path.steps, local.path.work
-    row["cv"] = result.state.cv
-    row["path_seconds"], row["local_seconds"] = result.path_seconds, result.local_seconds
-    return row

@@ -54,3 +54,7 @@ class Cosine(Schedule):
 
     def fraction(self, t: Float[np.ndarray, "times"]) -> Float[np.ndarray, "times"]:
         return 0.5 * (1 - np.cos(np.pi * t))
+
+
+BY_NAME: dict[str, type[Linear] | type[Cosine]] = {"linear": Linear, "cosine": Cosine}
+"""By the name that `[path] schedule` takes. On a circle both go the shortest arc."""

@@ -12,9 +12,12 @@ Point = Float[np.ndarray, "cvs"]
 
 
 class Frame(NamedTuple):
-    """A configuration: positions [nm] and, for a periodic system, the box vectors as rows [nm]."""
+    """A configuration: positions [nm] and, for a periodic system, the box vectors as rows [nm].
 
-    positions: Positions
+    Positions are (atoms, 3), or of whatever shape a configuration of the batch engine has.
+    """
+
+    positions: Float[np.ndarray, "*shape"]
     box: Box | None
 
 
@@ -35,6 +38,9 @@ class Outcome(Enum):
 
     COMPLETED = "completed"
     DIVERGED = "diverged"
+    UNCONVERGED = "constraint not met"
+    OUT_OF_RANGE = "proposed outside the range of the CV"
+    UNSUPPORTED = "started where the proposal has no support"
 
 
 class PathResult(NamedTuple):

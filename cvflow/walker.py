@@ -1,13 +1,15 @@
-"""What worker processes do: pure functions of plain data, on an engine that each process builds once.
+"""One walker on OpenMM: what the main process orders, and what worker processes do.
 
-Nothing here imports torch: the flow stays with the main process, which draws the proposals.
+Workers run pure functions of plain data, on an engine that each process builds once. Nothing here imports torch: the
+flow stays with the main process, which draws the proposals.
 """
 
 import multiprocessing
 import os
 import signal
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing.queues import Queue
 from typing import NamedTuple
@@ -15,11 +17,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from cvflow.crew import Crew, Standing, TurnResult
 from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
-from cvflow.jump import JumpInfo, JumpOrder, JumpState, realise
+from cvflow.flow.proposal import Proposal
+from cvflow.jump import JumpInfo, JumpOrder, JumpState, RestraintJump, realise
 from cvflow.local import LocalInfo, LocalMove, UnadjustedLangevin
 from cvflow.random import Purpose, stream
-from cvflow.state import Frame
+from cvflow.state import Frame, Outcome, Point
+from cvflow.store import turn_type
 
 EQUILIBRATION_MOVES = 16
 """Langevin moves after minimisation, each as long as a local move."""
@@ -39,22 +44,35 @@ class Turn(NamedTuple):
     local: LocalMove
 
 
-class TurnResult(NamedTuple):
-    """What came of a turn. `kept` is the CV value after the jump's decision."""
-
-    state: JumpState
-    jump: JumpInfo
-    kept: np.ndarray
-    local: LocalInfo
-    path_seconds: float
-    local_seconds: float
-
-
 class Pilot(NamedTuple):
     """An equilibrated start and the CV values its local moves visited."""
 
-    state: JumpState
+    standing: Standing
     samples: Float[np.ndarray, "samples cvs"]
+
+
+@dataclass(frozen=True)
+class WalkerCrew(Crew):
+    """A crew of one, whose turns run in any worker process."""
+
+    walker: int
+    spec: OpenMMSpec
+    seed: int
+    local: LocalMove
+    kappa: Point
+    path_steps: int
+
+    @property
+    def walkers(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.walker,)
+
+    def take_turn(
+        self, executor: Executor, standing: Standing, jump: int, proposal: Proposal, span: float
+    ) -> "Future[TurnResult]":
+        kernel = RestraintJump(self.spec.kT, self.kappa, self.path_steps, span)
+        order = kernel.propose(standing.state, proposal, stream(self.seed, Purpose.PROPOSAL, self.walker, jump))
+        turn = Turn(self.seed, self.walker, jump, standing.state, order, self.local)
+        return executor.submit(take_turn, self.spec, turn)
 
 
 @lru_cache(maxsize=1)
@@ -72,8 +90,32 @@ def take_turn(spec: OpenMMSpec, turn: Turn) -> TurnResult:
     between = time.perf_counter()
     moved, local_info = turn.local.step(jumped, engine, rng)
     moved = _at_constant_pressure(moved, engine, turn.local.steps, rng)
-    ended = time.perf_counter()
-    return TurnResult(moved, jump_info, jumped.cv, local_info, between - begun, ended - between)
+    row = _row(turn, jump_info, jumped.cv, local_info, moved.cv)
+    row["path_seconds"], row["local_seconds"] = between - begun, time.perf_counter() - between
+    return TurnResult(standing_at(moved), row)
+
+
+def standing_at(state: JumpState) -> Standing:
+    """Where a walker stands."""
+    return Standing(state, [state.frame])
+
+
+def _row(turn: Turn, info: JumpInfo, kept: Point, local: LocalInfo, after: Point) -> np.ndarray:
+    """The turn as the store holds it; the run says whether it is production."""
+    path, outcomes = info.path, list(Outcome)
+    row = np.zeros(1, dtype=turn_type(len(info.cv_old)))
+    row["walker"], row["jump"] = turn.walker, turn.jump
+    row["flow_version"] = info.order.flow_version
+    row["accepted"], row["outcome"], row["steps"] = info.accepted, outcomes.index(path.outcome), path.steps
+    row["centre_old"], row["centre_new"] = info.order.steering.start, info.order.steering.end
+    row["cv_old"], row["cv_end"], row["cv_kept"] = info.cv_old, path.cv, kept
+    row["log_q_old"], row["log_q_new"] = info.order.log_q_old, info.order.log_q_new
+    row["work"], row["protocol_work"], row["heat"] = path.work, path.protocol_work, path.heat
+    row["log_acceptance"] = info.log_acceptance
+    row["local_accepted"], row["local_outcome"] = local.accepted, outcomes.index(local.path.outcome)
+    row["local_steps"], row["local_work"] = local.path.steps, local.path.work
+    row["cv"] = after
+    return row
 
 
 def _at_constant_pressure(
@@ -113,7 +155,7 @@ def equilibrate(spec: OpenMMSpec, frame: Frame, local: LocalMove, seed: int, wal
         state, _ = local.step(state, engine, rng)
         state = _at_constant_pressure(state, engine, local.steps, rng)
         samples.append(state.cv)
-    return Pilot(state, np.array(samples))
+    return Pilot(standing_at(state), np.array(samples))
 
 
 def pinned_pool(workers: int) -> ProcessPoolExecutor:

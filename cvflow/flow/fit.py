@@ -29,6 +29,8 @@ class FitSettings:
     patience: int = 25
     learning_rate: float = 0.02
     holdout: float = 0.2
+    most_samples: int = 5000
+    """Drawn from all of them, where many chains visit more: the fit's error is then the network's, not the samples'."""
 
     def __post_init__(self) -> None:
         if self.transforms < 1 or self.epochs < 1 or self.patience < 1:
@@ -73,8 +75,8 @@ def fit(
         raise ValueError(f"flow: at least 10 samples are needed to train, got {len(samples)}")
     begun = time.perf_counter()
     proposal = _untrained(samples, blur, settings, previous, rng)
-    order = rng.permutation(len(samples))
-    held_out, seen = np.split(samples[order], [max(1, round(settings.holdout * len(samples)))])
+    order = rng.permutation(len(samples))[: settings.most_samples]
+    held_out, seen = np.split(samples[order], [max(1, round(settings.holdout * len(order)))])
     held_out = held_out + blur * rng.standard_normal(held_out.shape)
 
     optimiser = torch.optim.Adam(proposal.flow.parameters(), lr=settings.learning_rate)

@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from cvflow.flow.learned import LearnedProposal, spline_flow
 from cvflow.flow.mixture import GaussianMixture
 from cvflow.flow.proposal import Proposal
+from cvflow.flow.wrapped import WrappedMixture
 
 FORMAT = "cvflow-flow-1"
 
@@ -41,6 +42,13 @@ def _mixture(proposal: GaussianMixture, cv_names: list[str]) -> bytes:
     return _pack("mixture", proposal, cv_names, tensors, {})
 
 
+@to_bytes.register
+def _wrapped(proposal: WrappedMixture, cv_names: list[str]) -> bytes:
+    names = ("means", "sigmas", "weights", "periods")
+    tensors = {name: torch.tensor(getattr(proposal, name), dtype=torch.float64) for name in names}
+    return _pack("wrapped", proposal, cv_names, tensors, {"topology": "mixed"})
+
+
 def _pack(kind: str, proposal: Proposal, cv_names: list[str], tensors: dict, about: dict) -> bytes:
     common = {"format": FORMAT, "kind": kind, "cvs": cv_names, "topology": "line", "version": proposal.version}
     return save(tensors, metadata={"cvflow": json.dumps(common | about)})
@@ -58,7 +66,8 @@ def from_bytes(data: bytes) -> Proposal:
         tensors = load(data)
         if about["format"] != FORMAT:
             raise ValueError(f"flow: unknown format {about['format']!r}, this version reads {FORMAT}")
-        return _unpack_mixture(tensors, about) if about["kind"] == "mixture" else _unpack_learned(tensors, about)
+        unpack = {"mixture": _unpack_mixture, "wrapped": _unpack_wrapped, "spline": _unpack_learned}[about["kind"]]
+        return unpack(tensors, about)
     except (SafetensorError, KeyError, TypeError, RuntimeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"flow: not a cvflow flow, or damaged ({error})") from error
 
@@ -66,6 +75,12 @@ def from_bytes(data: bytes) -> Proposal:
 def _unpack_mixture(tensors: dict, about: dict) -> GaussianMixture:
     means, sigmas = (tuple(map(tuple, tensors[name].tolist())) for name in ("means", "sigmas"))
     return GaussianMixture(means, sigmas, tuple(tensors["weights"].tolist()), about["version"])
+
+
+def _unpack_wrapped(tensors: dict, about: dict) -> WrappedMixture:
+    means, sigmas = (tuple(map(tuple, tensors[name].tolist())) for name in ("means", "sigmas"))
+    weights, periods = (tuple(tensors[name].tolist()) for name in ("weights", "periods"))
+    return WrappedMixture(means, sigmas, weights, periods, about["version"])
 
 
 def _unpack_learned(tensors: dict, about: dict) -> LearnedProposal:

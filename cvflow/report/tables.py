@@ -53,7 +53,8 @@ def _free_energies(summary: Summary) -> Rows:
     rows = []
     for found in comparisons(summary):
         for name, estimate in (("chain", found.chain), ("BAR", found.bar)):
-            in_kjmol = f" = {estimate.text('kJ/mol', kT)}" if math.isfinite(estimate.value) else ""
+            molecular = summary["engine"] != "batch"  # a model's energies are in whatever unit its potential has
+            in_kjmol = f" = {estimate.text('kJ/mol', kT)}" if molecular and math.isfinite(estimate.value) else ""
             rows.append((f"ΔF {found.pair}, {name}", estimate.text() + in_kjmol))
         rows.append(("chain and BAR agree", found.verdict))
     return rows

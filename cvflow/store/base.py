@@ -25,7 +25,7 @@ class Header:
         units: the CVs' units, empty in reduced units.
         states: named states as expressions of the CVs, in order; free energies are differences from the first.
         kT: thermal energy [kJ/mol].
-        kappa: the restraint's spring constants, kJ/mol per CV unit squared.
+        kappa: the restraint's spring constants, kJ/mol per CV unit squared; empty for kernels that hold the CV exactly.
         timestep: ps.
         local_steps: time steps of a local move.
         walkers: number of chains.
@@ -35,6 +35,8 @@ class Header:
         exact_reason: why (not).
         notes: one line for everything that was changed in the system or chosen by the program.
         config: the resolved config, TOML.
+        version: of cvflow.
+        kernel: the relaxation kernel, as `[path] kernel` has it.
     """
 
     seed: int
@@ -55,6 +57,7 @@ class Header:
     notes: list[str]
     config: str
     version: str
+    kernel: str = "restraint"
     format: str = FORMAT
 
     def to_json(self) -> str:
@@ -146,8 +149,8 @@ class Store(ABC):
     """Append-only. Law: `record` returns what was appended before the last `commit`, and nothing that came after."""
 
     @abstractmethod
-    def append_turn(self, turn: np.ndarray) -> None:
-        """Append one row of `turn_type`."""
+    def append_turns(self, turns: np.ndarray) -> None:
+        """Append rows of `turn_type`."""
 
     @abstractmethod
     def append_flow(self, flow: FlowEntry) -> None:

@@ -49,7 +49,7 @@ class HDF5Store(Store):
     def __init__(
         self, path: Path, header: Header, pilot: Float[np.ndarray, "walkers samples cvs"], frame: Frame
     ) -> None:
-        """Create the file; `frame` gives the number of atoms and whether there is a box.
+        """Create the file; `frame` gives the shape of a configuration and whether there is a box.
 
         Raises:
             FileExistsError: there is a file already.
@@ -57,7 +57,7 @@ class HDF5Store(Store):
         self._path = path
         self._turns: list[np.ndarray] = []
         self._flows: list[FlowEntry] = []
-        walkers, atoms = header.walkers, len(frame.positions)
+        walkers = header.walkers
         self._file = h5py.File(path, "x", libver="latest")
         self._file.attrs["header"] = header.to_json()
         self._file["pilot"] = pilot
@@ -68,7 +68,7 @@ class HDF5Store(Store):
             ("commits", _commit_type(walkers), 64),
         ):
             self._file.create_dataset(name, shape=(0,), maxshape=(None,), dtype=dtype, chunks=(chunk,))
-        self._file.create_dataset("positions", shape=(2, walkers, atoms, 3), dtype=np.float64)
+        self._file.create_dataset("positions", shape=(2, walkers, *frame.positions.shape), dtype=np.float64)
         self._file.create_dataset(
             "boxes", shape=(2, walkers, 3, 3) if frame.box is not None else (0,), dtype=np.float64
         )
@@ -85,8 +85,7 @@ class HDF5Store(Store):
         copy = path.with_suffix(".tmp")
         copy.unlink(missing_ok=True)
         store = cls(copy, record.header, record.pilot, record.commit.frames[0])
-        for turn in record.turns:
-            store.append_turn(np.asarray(turn))
+        store.append_turns(record.turns)
         for flow in record.flows:
             store.append_flow(flow)
         store.commit(record.commit)
@@ -94,8 +93,8 @@ class HDF5Store(Store):
         store._path = path
         return store
 
-    def append_turn(self, turn: np.ndarray) -> None:
-        self._turns.append(turn)
+    def append_turns(self, turns: np.ndarray) -> None:
+        self._turns.append(turns)
 
     def append_flow(self, flow: FlowEntry) -> None:
         self._flows.append(flow)
@@ -106,7 +105,7 @@ class HDF5Store(Store):
         boxes = [frame.box for frame in commit.frames if frame.box is not None]
         if boxes:
             self._file["boxes"][slot] = np.stack(boxes)
-        self._extend("turns", np.array(self._turns, dtype=self._file["turns"].dtype))
+        self._extend("turns", np.concatenate([np.empty(0, self._file["turns"].dtype), *self._turns]))
         self._extend("flow_bytes", bytes_array(b"".join(flow.data for flow in self._flows)))
         self._extend("flows", np.array([(*flow[:-1], len(flow.data)) for flow in self._flows], dtype=_FLOW))
         self._turns, self._flows = [], []

@@ -18,8 +18,8 @@ class MemoryStore(Store):
     _flows: list[FlowEntry] = field(default_factory=list)
     _committed: tuple[int, int, Commit] | None = None
 
-    def append_turn(self, turn: np.ndarray) -> None:
-        self._turns.append(turn)
+    def append_turns(self, turns: np.ndarray) -> None:
+        self._turns.extend(turns)
 
     def append_flow(self, flow: FlowEntry) -> None:
         self._flows.append(flow)

@@ -1,9 +1,41 @@
 """Reference systems, one file each."""
 
-from cvflow.systems.base import ReferenceSystem
+from cvflow.systems.base import BatchReference, MolecularReference, ReferenceSystem
+from cvflow.systems.dimer import Dimer
+from cvflow.systems.mixture import GaussianMixtureTarget
+from cvflow.systems.phi4 import Phi4
 from cvflow.systems.polymer import Polymer
+from cvflow.systems.tunnel import GaussianTunnel
+from cvflow.systems.zoo import Angle, Ellipsoid, Torsion, TwoDistances
 
-BUILT_IN: dict[str, type[ReferenceSystem]] = {"polymer": Polymer}
+BUILT_IN: dict[str, type[ReferenceSystem]] = {
+    system.name: system
+    for system in (
+        Polymer,
+        GaussianTunnel,
+        Phi4,
+        Dimer,
+        GaussianMixtureTarget,
+        Angle,
+        Torsion,
+        Ellipsoid,
+        TwoDistances,
+    )
+}
 """The built-in systems by the name that `[system] name` takes."""
 
-__all__ = ["BUILT_IN", "Polymer", "ReferenceSystem"]
+__all__ = [
+    "BUILT_IN",
+    "Angle",
+    "BatchReference",
+    "Dimer",
+    "Ellipsoid",
+    "GaussianMixtureTarget",
+    "GaussianTunnel",
+    "MolecularReference",
+    "Phi4",
+    "Polymer",
+    "ReferenceSystem",
+    "Torsion",
+    "TwoDistances",
+]

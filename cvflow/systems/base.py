@@ -9,6 +9,7 @@ from openmm import app
 
 from cvflow.cv import CollectiveVariable
 from cvflow.state import Frame
+from cvflow.torch_system import TorchSystem
 
 
 class ReferenceSystem(ABC):
@@ -20,7 +21,21 @@ class ReferenceSystem(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str]
+    """Where the system comes from, and what its free energy is known from."""
+    engine: ClassVar[str]
+    """The engine that runs it, as `[engine] name` has it."""
     kT: float
+
+    @property
+    @abstractmethod
+    def states(self) -> dict[str, str]:
+        """Named states as expressions of the CV; free energies are differences from the first."""
+
+
+class MolecularReference(ReferenceSystem):
+    """A built-in system for OpenMM."""
+
+    engine: ClassVar[str] = "openmm"
 
     @abstractmethod
     def system(self) -> openmm.System:
@@ -34,11 +49,16 @@ class ReferenceSystem(ABC):
     def cv(self) -> CollectiveVariable:
         """The system's own CV, used when the config names none."""
 
-    @property
-    @abstractmethod
-    def states(self) -> dict[str, str]:
-        """Named states as expressions of the CV; free energies are differences from the first."""
-
     @abstractmethod
     def start(self, state: str, rng: np.random.Generator) -> Frame:
         """A structure in the named state, built from nothing, to be minimised and equilibrated."""
+
+
+class BatchReference(ReferenceSystem):
+    """A built-in system for the batch engine."""
+
+    engine: ClassVar[str] = "batch"
+
+    @abstractmethod
+    def system(self) -> TorchSystem:
+        """The potential, the CV, the states and the starts."""

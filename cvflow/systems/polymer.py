@@ -15,11 +15,11 @@ from scipy.optimize import brentq
 
 from cvflow.cv import Distance, distance
 from cvflow.state import Frame, Positions
-from cvflow.systems.base import ReferenceSystem
+from cvflow.systems.base import MolecularReference
 
 
 @dataclass(frozen=True)
-class Polymer(ReferenceSystem):
+class Polymer(MolecularReference):
     """The polymer, in reduced Lennard-Jones units (read: nm, ps, amu, kJ/mol).
 
     Solvent-solvent, solvent-bead and bead-bead pairs at least three bonds apart are Lennard-Jones, cut at 2.5 σ and

@@ -86,7 +86,7 @@ def fake_record(
             flow = flows[-1] if production else flows[min(jump * len(flows) // lengths.adapt, len(flows) - 1)]
             row, point, state = _turn(target, flow, point, state, sigma, rng)
             row["walker"], row["jump"], row["production"] = walker, jump, production
-            store.append_turn(row)
+            store.append_turns(np.atleast_1d(row))
     store.commit(Commit([Frame(np.zeros((1, 3)), None)] * lengths.walkers, 321.5, [0] * lengths.walkers))
     return store.record()
 

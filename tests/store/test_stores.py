@@ -49,7 +49,7 @@ def store(request, tmp_path):
 def test_what_is_committed_comes_back_in_the_chain_s_order(store):
     store.append_flow(flow(0))
     for walker, jump in ((1, 0), (0, 0), (1, 1), (0, 1)):
-        store.append_turn(turn(walker, jump))
+        store.append_turns(np.atleast_1d(turn(walker, jump)))
     store.commit(commit(3))
     record = store.record()
     assert record.header == header()
@@ -66,10 +66,10 @@ def test_what_is_committed_comes_back_in_the_chain_s_order(store):
 
 def test_what_is_not_committed_does_not_come_back(store):
     store.append_flow(flow(0))
-    store.append_turn(turn(0, 0))
+    store.append_turns(np.atleast_1d(turn(0, 0)))
     store.commit(commit(1))
     store.append_flow(flow(1))
-    store.append_turn(turn(0, 1))
+    store.append_turns(np.atleast_1d(turn(0, 1)))
     record = store.record()
     assert len(record.turns) == 1
     assert len(record.flows) == 1
@@ -81,7 +81,7 @@ def test_what_is_not_committed_does_not_come_back(store):
 
 
 def test_nothing_committed_is_said(store):
-    store.append_turn(turn(0, 0))
+    store.append_turns(np.atleast_1d(turn(0, 0)))
     with pytest.raises(ValueError, match="nothing"):
         store.record()
 
@@ -89,7 +89,7 @@ def test_nothing_committed_is_said(store):
 def test_a_reader_sees_the_last_commit_while_the_writer_goes_on(tmp_path):
     store = HDF5Store(tmp_path / "run.h5", header(), PILOT, commit(1).frames[0])
     for jump in range(3):
-        store.append_turn(turn(0, jump))
+        store.append_turns(np.atleast_1d(turn(0, jump)))
         store.commit(commit(jump + 1))
         assert len(read_record(tmp_path / "run.h5").turns) == jump + 1
     store.close()
@@ -119,8 +119,8 @@ def _write_until_killed(path):
     store = HDF5Store(path, header(), PILOT, commit(1).frames[0])
     store.append_flow(flow(0))
     for jump in range(5):
-        store.append_turn(turn(0, jump))
-        store.append_turn(turn(1, jump))
+        store.append_turns(np.atleast_1d(turn(0, jump)))
+        store.append_turns(np.atleast_1d(turn(1, jump)))
         store.commit(commit(jump + 1))
     store._extend("turns", np.array([turn(0, 99)]))  # half a commit: rows without their marker
     store._flush()
@@ -136,7 +136,7 @@ def test_a_killed_writer_leaves_its_last_commit_and_can_be_continued(tmp_path):
     assert len(read_record(path).turns) == 10
     store = HDF5Store.reopen(path)
     assert len(store.record().turns) == 10
-    store.append_turn(turn(0, 5))
+    store.append_turns(np.atleast_1d(turn(0, 5)))
     store.commit(commit(7))
     store.close()
     record = read_record(path)

@@ -98,12 +98,14 @@ def _draw_flow(axes: Axes, record: Record, estimated: Profile) -> None:
     if not np.isfinite(flow).any():
         return
     flow = flow - np.nanmin(flow)
-    blur = np.sqrt(header.kT / header.kappa[column])
-    unit = f" {header.units[column]}" if header.units[column] else ""
-    label = (
-        "−ln q of the flow, which learns the density of the restraint's centre λ:\n"
-        f"p({estimated.cv}) blurred by 1/√(βκ) = {blur:.2g}{unit}"
-    )
+    label = f"−ln q of the proposal, to compare with p({estimated.cv})"
+    if header.kappa:
+        blur = np.sqrt(header.kT / header.kappa[column])
+        unit = f" {header.units[column]}" if header.units[column] else ""
+        label = (
+            "−ln q of the flow, which learns the density of the restraint's centre λ:\n"
+            f"p({estimated.cv}) blurred by 1/√(βκ) = {blur:.2g}{unit}"
+        )
     axes.plot(x, flow, "--", color=VERMILION, linewidth=1.6, label=label, zorder=4)
     highest = float(np.nanmax(estimated.free_energy))
     axes.set_ylim(top=max(highest, min(float(np.nanmax(flow)), highest + _ABOVE)))

@@ -1,48 +1,42 @@
-"""From a config to objects: the only place that wires classes together."""
+"""Molecular systems on OpenMM: from a config, or from Python objects, to a checked run."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
 from pathlib import Path
 
 import numpy as np
 import openmm
-from openmm import app
+from openmm import app, unit
 
+from cvflow.build.setup import Equilibrated, Setup, check_starts, checked_states
 from cvflow.config import Config, ConfigError, CvSection
+from cvflow.crew import Crew, Standing
 from cvflow.cv import CollectiveVariable, ForceCV, distance, from_force
 from cvflow.engine.openmm import OpenMMSpec, default_box, prepare
-from cvflow.flow.fit import FitSettings
-from cvflow.flow.mixture import GaussianMixture
-from cvflow.flow.proposal import Proposal
+from cvflow.jump import JumpState
 from cvflow.local import HybridMonteCarlo, LocalMove, UnadjustedLangevin
-from cvflow.plan import Plan
 from cvflow.random import Purpose, stream
-from cvflow.schedule import Cosine, Linear
-from cvflow.state import Frame, Point
-from cvflow.states import States
-from cvflow.systems import BUILT_IN, ReferenceSystem
+from cvflow.schedule import BY_NAME
+from cvflow.state import Exactness, Frame, Point
+from cvflow.systems import MolecularReference
+from cvflow.trajectory import Trajectories
 from cvflow.units import thermal_energy
-
-_SCHEDULES = {"linear": Linear, "cosine": Cosine}
-
+from cvflow.walker import WalkerCrew, available_cores, equilibrate, pinned_pool, standing_at
 
 @dataclass(frozen=True)
-class Setup:
-    """A checked run, before anything was computed or written.
+class MolecularSetup(Setup):
+    """`start_frames` has one frame a walker, or none when a run is continued from its store."""
 
-    `starts` has one frame a walker, or none when a run is continued from its store.
-    """
-
-    config: Config
-    name: str
     system: openmm.System
     topology: app.Topology
     cvs: tuple[CollectiveVariable, ...]
-    states: States
-    kT: float
-    starts: tuple[Frame, ...]
-    notes: tuple[str, ...]
+    start_frames: tuple[Frame, ...]
 
+    @cached_property
     def spec(self) -> OpenMMSpec:
         """The engine, as data for worker processes."""
         path, engine = self.config.path, self.config.engine
@@ -53,65 +47,61 @@ class Setup:
             kT=self.kT,
             timestep=path.timestep,
             friction=path.friction,
-            schedule=_SCHEDULES[path.schedule](),
-            platform=engine.platform,
+            schedule=BY_NAME[path.schedule](),
+            platform=engine.platform or "CPU",
             properties=tuple((key, str(value)) for key, value in words.items() if value is not None),
         )
 
+    @property
     def local(self) -> LocalMove:
         """The move between jumps."""
         run = self.config.run
         return HybridMonteCarlo(run.local_steps) if run.local == "hmc" else UnadjustedLangevin(run.local_steps)
 
-    def plan(self, kappa: Point) -> Plan:
-        """What the run is to do, now that kappa is a number."""
-        run, path = self.config.run, self.config.path
-        flow = self.config.flow
-        return Plan(
-            seed=run.seed,
-            walkers=run.walkers,
-            adapt_jumps=run.adapt_jumps,
-            jumps=run.jumps,
-            retrain_every=flow.retrain_every if flow else 50,
-            path_steps=path.steps,
-            local=self.local(),
-            kT=self.kT,
-            kappa=kappa,
-            states=self.states,
-            fit=FitSettings(flow.transforms, flow.epsilon) if flow else FitSettings(),
-            fixed=self._fixed(),
-        )
+    @property
+    def exactness(self) -> Exactness:
+        parts = [self.local.exactness, self.spec.build().exactness]
+        doubts = [part for part in parts if not part.value]
+        return Exactness(not doubts, "; ".join(part.reason for part in doubts or parts))
 
-    def _fixed(self) -> Proposal | None:
-        proposal = self.config.proposal
-        if proposal is None:
-            return None
-        means, sigmas = (tuple(map(tuple, table)) for table in (proposal.means, proposal.sigmas))
-        return GaussianMixture(means, sigmas, tuple(proposal.weights))
+    def write_inputs(self, folder: Path) -> None:
+        (folder / "system.xml").write_text(openmm.XmlSerializer.serialize(self.system))
+        for cv in self.cvs:
+            if isinstance(cv, ForceCV):
+                (folder / f"cv_{cv.name}.xml").write_text(cv.force_xml)
 
-    def with_jumps(self, jumps: int) -> "Setup":
-        """The same run with another number of production jumps per walker."""
-        run = self.config.run.model_copy(update={"jumps": jumps})
-        return replace(self, config=self.config.model_copy(update={"run": run}))
+    def write_topology(self, frame: Frame, folder: Path) -> None:
+        with (folder / "topology.pdb").open("w") as file:
+            app.PDBFile.writeFile(self.topology, frame.positions * unit.nanometer, file, keepIds=True)
 
+    def executor(self, workers: int) -> AbstractContextManager[Executor]:
+        return pinned_pool(workers)
 
-def from_config(config: Config, folder: Path, *, with_starts: bool = True) -> Setup:
-    """Build a run.
+    def workers(self, wanted: int | None) -> int:
+        """One process a walker, no more than there are cores."""
+        return wanted or min(self.config.run.walkers, len(available_cores()))
 
-    Args:
-        config: the settings.
-        folder: what file names in the config are relative to.
-        with_starts: false when the walkers' frames come from a store.
+    def equilibrate(self, executor: Executor) -> Equilibrated:
+        seed = self.config.run.seed
+        futures = [
+            executor.submit(equilibrate, self.spec, frame, self.local, seed, walker)
+            for walker, frame in enumerate(self.start_frames)
+        ]
+        pilots = [future.result() for future in futures]
+        return Equilibrated([pilot.standing for pilot in pilots], np.stack([pilot.samples for pilot in pilots]))
 
-    Raises:
-        ConfigError: something in the config is not possible; one line with the mend.
-    """
-    try:
-        return _from_built_in(config, with_starts) if config.system.name else _from_files(config, folder, with_starts)
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    def crews(self, kappa: Point) -> list[Crew]:
+        run, steps = self.config.run, self.config.path.steps
+        return [WalkerCrew(walker, self.spec, run.seed, self.local, kappa, steps) for walker in range(run.walkers)]
+
+    def standings(self, frames: Sequence[Frame]) -> list[Standing]:
+        engine = self.spec.build()
+        return [standing_at(JumpState(frame, engine.cv_values(frame))) for frame in frames]
+
+    def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories:
+        run = self.config.run
+        spacing = run.local_steps * self.config.path.timestep
+        return Trajectories(folder, self.topology, run.walkers, spacing, sizes)
 
 
 def assemble(
@@ -122,25 +112,24 @@ def assemble(
     cvs: tuple[CollectiveVariable, ...],
     kT: float,
     starts: tuple[Frame, ...],
-) -> Setup:
+) -> MolecularSetup:
     """Check that the parts fit together; the last stop before anything is computed.
 
     Raises:
         ValueError: they do not.
     """
-    names = [cv.name for cv in cvs]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two CVs have the same name: {', '.join(names)}")
     if topology.getNumAtoms() != system.getNumParticles():
         raise ValueError(
             f"the topology has {topology.getNumAtoms()} atoms and the system {system.getNumParticles()}: give the same"
         )
-    if len(config.states) < 2:
-        raise ValueError('at least two named states are needed: [states] compact = "r < 4.62", extended = ...')
-    states = States(dict(config.states), names)
-    kappa = config.path.kappa
-    if isinstance(kappa, list) and len(kappa) != len(cvs):
-        raise ValueError(f"path.kappa has {len(kappa)} numbers for {len(cvs)} CVs")
+    if config.path.kernel != "restraint":
+        raise ValueError(f"path.kernel = {config.path.kernel!r} is for the batch engine; OpenMM has 'restraint'")
+    if config.run.local not in ("hmc", "langevin") or config.run.local_steps < 1:
+        raise ValueError("OpenMM needs run.local = 'hmc' or 'langevin' and run.local_steps of at least 1")
+    if config.run.local_timestep is not None:
+        raise ValueError("run.local_timestep is the batch engine's; OpenMM moves at path.timestep throughout")
+    names = tuple(cv.name for cv in cvs)
+    states = checked_states(config, names)
     prepared = prepare(system)
     for walker, frame in enumerate(starts):
         if frame.positions.shape != (system.getNumParticles(), 3):
@@ -150,53 +139,39 @@ def assemble(
             )
     if system.usesPeriodicBoundaryConditions():
         starts = tuple(frame if frame.box is not None else frame._replace(box=default_box(system)) for frame in starts)
-    setup = Setup(config, name, prepared.system, topology, cvs, states, kT, starts, prepared.notes)
-    _check_proposal(setup)
-    engine = setup.spec().build()
-    if starts and len(set(states.assign(np.array([engine.cv_values(frame) for frame in starts]))) - {-1}) < 2:
-        raise ValueError(
-            f"the starts of the {len(starts)} walkers lie in fewer than two of the named states: states that no walker "
-            "visits are never proposed; give one structure per state, and a walker for each"
-        )
+    setup = MolecularSetup(
+        config, name, names, tuple(cv.unit for cv in cvs), (inf,) * len(cvs), states, kT, prepared.notes,
+        system=prepared.system, topology=topology, cvs=cvs, start_frames=starts,
+    )  # fmt: skip
+    setup.check()
+    engine = setup.spec.build()
+    if starts:
+        check_starts(states, np.array([engine.cv_values(frame) for frame in starts]))
     for walker, frame in enumerate(starts):
         if not np.isfinite(engine.potential_energy(frame)):
             raise ValueError(f"the start of walker {walker} has no finite energy: check the structure for overlaps")
     return setup
 
 
-def _check_proposal(setup: Setup) -> None:
-    fixed = setup.plan(np.ones(len(setup.cvs))).fixed
-    if isinstance(fixed, GaussianMixture) and len(fixed.means[0]) != len(setup.cvs):
-        raise ValueError(f"proposal.means has {len(fixed.means[0])} columns for {len(setup.cvs)} CVs")
+def from_built_in(reference: MolecularReference, config: Config, with_starts: bool) -> MolecularSetup:
+    """A run of a built-in system.
 
-
-def _from_built_in(config: Config, with_starts: bool) -> Setup:
-    name = str(config.system.name)
-    if name not in BUILT_IN:
-        raise ConfigError(f"unknown system {name!r}; built in are {', '.join(BUILT_IN)} (`cvflow systems`)")
+    Raises:
+        ValueError: something in the config is not possible.
+    """
     if config.engine.temperature is not None:
-        raise ConfigError(f"engine.temperature is refused: {name} is in reduced units, set system.parameters.kT")
+        raise ConfigError(f"engine.temperature is refused: {reference.name} is in reduced units, set system.parameters.kT")
     if config.system.starts:
-        raise ConfigError(f"system.starts is refused: {name} builds its own starts")
-    reference = _with_parameters(BUILT_IN[name], config.system.parameters)
-    states = config.states or reference.states
-    config = config.model_copy(update={"states": states})
+        raise ConfigError(f"system.starts is refused: {reference.name} builds its own starts")
+    config = config.model_copy(update={"states": config.states or reference.states})
     cvs = tuple(_cv(section, Path()) for section in config.cv) or (reference.cv(),)
     if not config.cv:
         config = config.model_copy(update={"cv": [cv_section(cvs[0])]})
     starts = _built_in_starts(reference, config) if with_starts else ()
-    return assemble(config, name, reference.system(), reference.topology(), cvs, reference.kT, starts)
+    return assemble(config, reference.name, reference.system(), reference.topology(), cvs, reference.kT, starts)
 
 
-def _with_parameters(system: type[ReferenceSystem], parameters: Mapping[str, float]) -> ReferenceSystem:
-    known = [item.name for item in fields(system)]  # type: ignore[arg-type]
-    for key in parameters:
-        if key not in known:
-            raise ConfigError(f"unknown key system.parameters.{key}; {system.name} has {', '.join(known)}")
-    return system(**parameters)
-
-
-def _built_in_starts(reference: ReferenceSystem, config: Config) -> tuple[Frame, ...]:
+def _built_in_starts(reference: MolecularReference, config: Config) -> tuple[Frame, ...]:
     """One start a walker, the states in turn, each with its own solvent."""
     names = list(reference.states)
     return tuple(
@@ -205,7 +180,12 @@ def _built_in_starts(reference: ReferenceSystem, config: Config) -> tuple[Frame,
     )
 
 
-def _from_files(config: Config, folder: Path, with_starts: bool) -> Setup:
+def from_files(config: Config, folder: Path, with_starts: bool) -> MolecularSetup:
+    """A run of a serialised OpenMM System.
+
+    Raises:
+        ValueError: something in the config is not possible.
+    """
     if config.engine.temperature is None:
         raise ConfigError("engine.temperature [K] is missing: molecular systems need one")
     kT = thermal_energy(config.engine.temperature)
@@ -254,6 +234,8 @@ def _file_starts(config: Config, folder: Path) -> tuple[Frame, ...]:
 
 
 def _cv(section: CvSection, folder: Path) -> CollectiveVariable:
+    if section.type == "coordinate" or section.python:
+        raise ConfigError(f"cv {section.name}: OpenMM takes type 'distance' or 'force'; this one is for the batch engine")
     if section.type == "distance":
         atoms = section.atoms or []
         if len(atoms) != 2:

@@ -1,0 +1,44 @@
+"""A crew: walkers that take their turns together. The run gives orders to crews and knows nothing of engines."""
+
+from abc import ABC, abstractmethod
+from concurrent.futures import Executor, Future
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cvflow.flow.proposal import Proposal
+from cvflow.state import Frame
+
+
+class Standing(NamedTuple):
+    """Where a crew stands: what its next turn needs, in the crew's own form, and its walkers' frames."""
+
+    state: Any
+    frames: list[Frame]
+
+
+class TurnResult(NamedTuple):
+    """What came of a turn; `rows` are of the store's `turn_type`, one a walker."""
+
+    standing: Standing
+    rows: np.ndarray
+
+
+class Crew(ABC):
+    """Law: a turn depends on the crew's standing, the number of the turn and the proposal, and on nothing else."""
+
+    walkers: tuple[int, ...]
+
+    @abstractmethod
+    def take_turn(
+        self, executor: Executor, standing: Standing, jump: int, proposal: Proposal, span: float
+    ) -> "Future[TurnResult]":
+        """Begin one turn, a jump and a local move of each walker.
+
+        Args:
+            executor: where the work is done.
+            standing: where the crew stands.
+            jump: number of the turn.
+            proposal: what draws the jump.
+            span: distance in CV space that takes the configured number of path steps.
+        """

@@ -1,0 +1,181 @@
+"""Jumps and local moves of many chains at once: state + info + pure step."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from cvflow.accept import accepted, log_acceptance
+from cvflow.cv.batch import Batch, Points
+from cvflow.flow.proposal import Proposal
+from cvflow.path import BatchPath, Lengths, Paths
+from cvflow.potential import Each
+from cvflow.relax.base import nothing, uniforms
+from cvflow.state import Exactness, Outcome
+
+
+class EnsembleState(NamedTuple):
+    """What the next move of all chains needs: configurations and their CVs."""
+
+    x: Batch
+    cv: Points
+
+
+class EnsembleInfo(NamedTuple):
+    """What a jump did, one row a chain; CVs in their units, works in kT."""
+
+    start: Points
+    end: Points
+    log_q_old: Each
+    log_q_new: Each
+    path: BatchPath
+    log_acceptance: Each
+    accepted: Bool[Tensor, "chains"]
+
+
+class LocalInfo(NamedTuple):
+    """What a local move did."""
+
+    path: BatchPath
+    accepted: Bool[Tensor, "chains"]
+
+
+@dataclass(frozen=True)
+class EnsembleJump:
+    """One jump of every chain, by whichever relaxation kernel its paths have.
+
+    Attributes:
+        paths: how a jump is realised.
+        steps: time steps of a path as long as `span`; shorter and longer ones in proportion.
+        span: the distance that takes `steps`, in the metric of `scale`.
+        scale: what one unit of each CV counts in that metric; one each if left out.
+
+    Raises:
+        ValueError: a setting is out of range.
+
+    Source: docs/theory.md, eqs. (4) and (5).
+    """
+
+    paths: Paths
+    steps: int
+    span: float
+    scale: tuple[float, ...] = ()
+    _scale: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names = self.paths.kernel.cv.names
+        if self.steps < 1:
+            raise ValueError(f"path steps must be at least 1, got {self.steps}")
+        if not self.span > 0:
+            raise ValueError(f"the states' mean CVs must differ, got a distance of {self.span}")
+        scale = np.array(self.scale or (1.0,) * len(names))
+        if len(scale) != len(names) or not (scale > 0).all():
+            raise ValueError(f"scale must be positive, one for each of the CVs {', '.join(names)}")
+        object.__setattr__(self, "_scale", scale)
+
+    def step(
+        self, state: EnsembleState, proposal: Proposal, generator: torch.Generator
+    ) -> tuple[EnsembleState, EnsembleInfo]:
+        """Propose, drive, and take or leave the end of each path.
+
+        Raises:
+            ValueError: the proposal draws outside the period of a CV, where its density cannot be one on a circle.
+        """
+        kernel = self.paths.kernel
+        like = state.cv
+        start = kernel.origin(state.x, uniforms(tuple(like.shape), like, generator))
+        end = torch.as_tensor(proposal.draw(len(like), numpy_generator(generator))).to(like)
+        self._check(end)
+        log_q_old, log_q_new = (
+            torch.as_tensor(proposal.log_density(points.cpu().double().numpy())).to(like) for points in (start, end)
+        )
+        reachable = self._reachable(end) & torch.isfinite(log_q_old)
+        lengths = np.where(reachable.cpu().numpy(), self.lengths(start, end), 1)
+        # A jump that cannot be made stays where it is: one step in place costs less than to leave the chain out.
+        aim = torch.where(reachable[:, None], end, start)
+        path = self._refused(self.paths.drive(state.x, start, aim, lengths, generator), state, reachable, log_q_old)
+        log_ratio = log_acceptance(log_q_old, log_q_new, path.work)
+        moves = accepted(log_ratio, uniforms((len(like),), like, generator)) & (path.outcome == _COMPLETED)
+        after = EnsembleState(
+            torch.where(moves[:, None], path.x, state.x), torch.where(moves[:, None], path.cv, state.cv)
+        )
+        return after, EnsembleInfo(start, end, log_q_old, log_q_new, path, log_ratio, moves)
+
+    def lengths(self, start: Points, end: Points) -> Lengths:
+        """Steps between two points. Law: the same both ways."""
+        if not self.paths.kernel.relaxes:
+            return np.ones(len(start), dtype=np.int64)
+        way = self.paths.kernel.cv.wrapped(end - start).cpu().double().numpy() * self._scale
+        distance = np.sqrt((way * way).sum(axis=1))
+        return np.maximum(1, np.ceil(self.steps * distance / self.span)).astype(np.int64)
+
+    def _reachable(self, end: Points) -> Bool[Tensor, "chains"]:
+        """Where a path can end: a CV that is held exactly cannot leave its range, nor anything go to NaN."""
+        inside = torch.isfinite(end).all(dim=1)
+        if self.paths.kernel.holds_cv:
+            for i, (lowest, highest) in enumerate(self.paths.kernel.cv.ranges):
+                inside = inside & (end[:, i] > lowest) & (end[:, i] < highest)
+        return inside
+
+    def _refused(
+        self, path: BatchPath, state: EnsembleState, reachable: Bool[Tensor, "chains"], log_q_old: Each
+    ) -> BatchPath:
+        """The paths, with those that never began counted by their reason."""
+        reason = torch.where(torch.isfinite(log_q_old), _OUT_OF_RANGE, _UNSUPPORTED)
+        return path._replace(
+            x=torch.where(reachable[:, None], path.x, state.x),
+            cv=torch.where(reachable[:, None], path.cv, state.cv),
+            work=torch.where(reachable, path.work, torch.nan),
+            steps=torch.where(reachable, path.steps, 0),
+            outcome=torch.where(reachable, path.outcome, reason),
+        )
+
+    def _check(self, end: Points) -> None:
+        period = self.paths.kernel.cv.period.to(end)
+        if bool((end.abs() > 0.5 * period).any()):
+            raise ValueError("the proposal draws outside the CV's period: give one whose density lives on the circle")
+
+
+@dataclass(frozen=True)
+class EnsembleMove:
+    """A local move of every chain: some steps of dynamics, taken as they come or accepted on their work.
+
+    Attributes:
+        paths: dynamics without a CV (`cvflow.relax.walk`, or `UnderdampedLangevin` with `everything_free`).
+        steps: time steps.
+        on_work: whether the whole is accepted on its work, as hybrid Monte Carlo is; dynamics whose every step is
+            Metropolised leave none.
+        exactness: whether the move leaves the Boltzmann distribution invariant.
+    """
+
+    paths: Paths
+    steps: int
+    on_work: bool
+    exactness: Exactness
+
+    def step(self, state: EnsembleState, cv_of: Paths, generator: torch.Generator) -> tuple[EnsembleState, LocalInfo]:
+        """Move every chain; `cv_of` says what the CV is."""
+        nowhere = state.x.new_zeros((len(state.x), 0))
+        lengths = np.full(len(state.x), self.steps)
+        path = self.paths.drive(state.x, nowhere, nowhere, lengths, generator)
+        moves = path.outcome == _COMPLETED
+        if self.on_work:
+            uniform = uniforms((len(moves),), state.x, generator)
+            moves = moves & accepted(log_acceptance(nothing(path.work), nothing(path.work), path.work), uniform)
+        x = torch.where(moves[:, None], path.x, state.x)
+        return EnsembleState(x, cv_of.kernel.cv.value(x)), LocalInfo(path, moves)
+
+
+_OUTCOMES = list(Outcome)
+_COMPLETED = _OUTCOMES.index(Outcome.COMPLETED)
+_OUT_OF_RANGE = _OUTCOMES.index(Outcome.OUT_OF_RANGE)
+_UNSUPPORTED = _OUTCOMES.index(Outcome.UNSUPPORTED)
+
+
+def numpy_generator(generator: torch.Generator) -> np.random.Generator:
+    """A numpy generator seeded by the torch one, for what draws with numpy."""
+    seed = torch.randint(2**62, (1,), generator=generator, device=generator.device)
+    return np.random.default_rng(int(seed))

@@ -1,0 +1,109 @@
+"""A scan's outcome as a table, a figure and JSON."""
+
+import json
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from cvflow.estimate.cost import Cost
+from cvflow.report.figures.drawing import png
+from cvflow.report.figures.scan import Series, scan_figure
+
+Row = tuple[str, dict[str, Any], Cost]
+"""Which setting was varied, all settings by the names of `[path]`, and what they cost."""
+
+_LABELS = {
+    "path length": ("steps", "path steps"),
+    "path length again": ("steps", "path steps, again"),
+    "time step": ("timestep", "time step"),
+    "schedule": ("schedule", "schedule"),
+    "friction": ("friction", "friction"),
+    "kappa": ("kappa", "kappa of the first CV"),
+}
+
+
+def scan_table(rows: Sequence[Row], best: dict[str, Any], again: Cost, local_steps: int) -> Table:
+    """Every setting with its cost; the best one is marked, and measured again below."""
+    title = (
+        f"Acceptance between states, mode changes, and path steps per mode change; "
+        f"{local_steps:,} local steps between two jumps"
+    )
+    table = Table(title=Text(title), box=SIMPLE_HEAD, padding=(0, 1))
+    names = [name for name in best if _cell(best[name])]
+    for name in ("varied", *names, "acceptance", "changes", "steps/change"):
+        table.add_column(name, justify="left" if name == "varied" else "right", no_wrap=True)
+    for axis, setting, cost in rows:
+        chosen = setting == best
+        cells = (_cell(setting[name]) for name in names)
+        table.add_row(axis, *cells, *_figures(cost), style="bold" if chosen else "")
+    table.add_section()
+    table.add_row("the best, again", *(_cell(best[name]) for name in names), *_figures(again), style="bold")
+    return table
+
+
+def write_scan(
+    folder: Path, rows: Sequence[Row], best: dict[str, Any], again: Cost, local_steps: int, title: str
+) -> None:
+    """Write `scan.png` and `scan.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scan.png").write_bytes(png(scan_figure(_series(rows, best), title)))
+    found = {
+        "local_steps": local_steps,
+        "measured": [{"varied": axis, **setting, **_numbers(cost)} for axis, setting, cost in rows],
+        "best": best,
+        "best_again": _numbers(again),
+    }
+    (folder / "scan.json").write_text(json.dumps(found, indent=2, allow_nan=False) + "\n")
+
+
+def _series(rows: Sequence[Row], best: dict[str, Any]) -> list[Series]:
+    """One series a setting that was varied. The value it was varied around may have been measured before."""
+    series, seen = [], list(rows)
+    for axis, group in groupby(rows, key=lambda row: row[0]):
+        key, label = _LABELS[axis]
+        varied = list(group)
+        others = {name: value for name, value in varied[0][1].items() if name != key}
+        alike = [row for row in seen if {n: v for n, v in row[1].items() if n != key} == others]
+        alike.sort(key=lambda row: _value(row[1][key]) if not isinstance(row[1][key], str) else 0)
+        values = [_value(row[1][key]) for row in alike]
+        chosen = next((i for i, row in enumerate(alike) if row[1] == best), None)
+        series.append(Series(label, values, [row[2] for row in alike], chosen))
+    # The second look at path lengths shows what the first does, unless something better came in between.
+    return [found for i, found in enumerate(series) if all(found.costs != other.costs for other in series[:i])]
+
+
+def _value(value: Any) -> Any:
+    return value[0] if isinstance(value, (list, tuple)) else value
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return " ".join(f"{part:.3g}" for part in value)
+    return value if isinstance(value, str) else f"{value:.3g}"
+
+
+def _figures(cost: Cost) -> tuple[str, str, str]:
+    per_change = cost.steps_per_mode_change
+    return (
+        f"{cost.acceptance:.3f} ± {cost.acceptance_stderr:.3f}" if math.isfinite(cost.acceptance) else "none",
+        f"{cost.mode_changes:,}",
+        f"{per_change:,.0f} ± {cost.stderr:,.0f}" if math.isfinite(per_change) else "none",
+    )
+
+
+def _numbers(cost: Cost) -> dict[str, Any]:
+    values = {
+        "acceptance_between_states": cost.acceptance,
+        "acceptance_stderr": cost.acceptance_stderr,
+        "mode_changes": cost.mode_changes,
+        "path_steps": cost.path_steps,
+        "steps_per_mode_change": cost.steps_per_mode_change,
+        "steps_per_mode_change_stderr": cost.stderr,
+    }
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
