@@ -23,7 +23,7 @@ PILOT_MOVES = 24
 
 @dataclass(frozen=True)
 class BatchCrew(Crew):
-    """Attributes: what a turn of all chains is made of.
+    """All chains of a run, which take their turns as one batch.
 
     Attributes:
         walkers: their numbers.
@@ -80,6 +80,17 @@ class BatchCrew(Crew):
         return executor.submit(self._turn, standing.state, jump, proposal, span)
 
     def _turn(self, state: EnsembleState, jump: int, proposal: Proposal, span: float) -> TurnResult:
+        """Run one turn.
+
+        Raises:
+            RuntimeError: a user's function raised something; what it was, in one line.
+        """
+        try:
+            return self._turned(state, jump, proposal, span)
+        except Exception as error:  # whatever a user's potential or CV raises
+            raise RuntimeError(f"turn {jump}: {type(error).__name__}: {error}") from error
+
+    def _turned(self, state: EnsembleState, jump: int, proposal: Proposal, span: float) -> TurnResult:
         generator = self._generator(Purpose.TURN, jump)
         mover = EnsembleJump(self.paths, self.steps, span, tuple(self.scale.tolist()))
         begun = time.perf_counter()

@@ -148,6 +148,8 @@ def scan(
     if what.is_dir() and settings:
         raise ConfigError("--set is for a config; a run's folder has its settings")
     folder = out or (what if what.is_dir() else Path(f"cvflow-scan-{what.stem}"))
+    if out is not None and not out.is_dir() and (out.exists() or not out.absolute().parent.is_dir()):
+        raise ConfigError(f"--out {out}: not a folder, nor one that can be made")
     with _failing_plainly():
         setup, found = (
             scan_run(what, jumps, watch) if what.is_dir() else scan_config(what, settings or [], jumps, watch)
@@ -156,7 +158,8 @@ def scan(
     best, local_steps = found.best._asdict(), setup.config.run.local_steps
     title = f"{setup.name}, kernel {setup.config.path.kernel}, {local_steps:,} local steps between two jumps"
     Console().print(scan_table(rows, best, found.again, local_steps))
-    write_scan(folder, rows, best, found.again, local_steps, title)
+    with _failing_plainly():
+        write_scan(folder, rows, best, found.again, local_steps, title)
     typer.echo(f"the best setting:\n[path]\n{found.best.words()}")
     typer.echo(f"wrote {folder / 'scan.png'} and {folder / 'scan.json'}")
 

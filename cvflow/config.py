@@ -49,8 +49,8 @@ class SystemSection(_Section):
             raise ValueError(
                 'give one of name (a built-in system), python = "file.py:function", xml (a serialised OpenMM System)'
             )
-        if self.xml is not None and self.topology is None:
-            raise ValueError("xml needs topology = a PDB file with the same atoms")
+        if (self.xml is None) != (self.topology is None):
+            raise ValueError("xml needs topology = a PDB file with the same atoms, and no other system has one")
         return self
 
 
@@ -95,6 +95,9 @@ class CvSection(_Section):
             raise ValueError("a coordinate needs index = its place in the flattened configuration, counted from 0")
         if self.python is None and (self.period is not None or self.range is not None):
             raise ValueError("period and range are for CVs given by python")
+        for word, owner in (("atoms", "distance"), ("index", "coordinate"), ("xml", "force")):
+            if getattr(self, word) is not None and self.type != owner:
+                raise ValueError(f"{word} is for CVs of type {owner!r}")
         if self.range is not None and not (len(self.range) == 2 and self.range[0] < self.range[1]):
             raise ValueError("range needs two rising numbers")
         if self.type == "distance" and self.atoms is None:

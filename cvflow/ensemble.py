@@ -89,9 +89,8 @@ class EnsembleJump:
         start = kernel.origin(state.x, uniforms(tuple(like.shape), like, generator))
         end = torch.as_tensor(proposal.draw(len(like), numpy_generator(generator))).to(like)
         self._check(end)
-        log_q_old, log_q_new = (
-            torch.as_tensor(proposal.log_density(points.cpu().double().numpy())).to(like) for points in (start, end)
-        )
+        both = torch.cat([start, end]).cpu().double().numpy()
+        log_q_old, log_q_new = torch.as_tensor(proposal.log_density(both)).to(like).chunk(2)
         reachable = self._reachable(end) & torch.isfinite(log_q_old)
         lengths = np.where(reachable.cpu().numpy(), self.lengths(start, end), 1)
         # A jump that cannot be made stays where it is: one step in place costs less than to leave the chain out.
@@ -109,7 +108,7 @@ class EnsembleJump:
         if not self.paths.kernel.relaxes:
             return np.ones(len(start), dtype=np.int64)
         way = self.paths.kernel.cv.wrapped(end - start).cpu().double().numpy() * self._scale
-        distance = np.sqrt((way * way).sum(axis=1))
+        distance = np.nan_to_num(np.sqrt((way * way).sum(axis=1)))  # a point that is not finite is refused elsewhere
         return np.maximum(1, np.ceil(self.steps * distance / self.span)).astype(np.int64)
 
     def _reachable(self, end: Points) -> Bool[Tensor, "chains"]:
@@ -134,8 +133,7 @@ class EnsembleJump:
         )
 
     def _check(self, end: Points) -> None:
-        period = self.paths.kernel.cv.period.to(end)
-        if bool((end.abs() > 0.5 * period).any()):
+        if any(bool((end[:, i].abs() > 0.5 * period).any()) for i, period in enumerate(self.paths.kernel.cv.periods)):
             raise ValueError("the proposal draws outside the CV's period: give one whose density lives on the circle")
 
 

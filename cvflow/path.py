@@ -35,6 +35,17 @@ class BatchPath(NamedTuple):
     outcome: Int[Tensor, "chains"]
 
 
+class _Stretch(NamedTuple):
+    """Points of the schedules, and which chains are still under way, for some steps ahead."""
+
+    centres: Float[Tensor, "centres chains cvs"]
+    active: Bool[Tensor, "steps chains"]
+
+
+_AHEAD = 32
+"""Blocks whose schedule is made at once."""
+
+
 @dataclass(frozen=True)
 class Paths:
     """Drives batches of chains along a schedule by a relaxation kernel.
@@ -88,17 +99,28 @@ class Paths:
             under_way = max(int(np.searchsorted(-lengths, -begin, side="left")), min(2, len(lengths)))
             if under_way < len(state[0]):
                 done.append(kind(*(field[under_way:] for field in state)))
-                state = kind(*(field[:under_way] for field in state))
-            at = begin + np.arange(self.block + 1)
-            time = np.minimum(at[:, None] / lengths[:under_way], 1.0)
-            fraction = self.schedule.fraction(time.reshape(-1)).reshape(time.shape)
-            moved = torch.as_tensor(fraction, dtype=first.dtype, device=first.device)
-            # lerp is exact at both ends, and the same from either.
-            centres = torch.lerp(first[:under_way], first[:under_way] + way[:under_way], moved[:, :, None])
-            active = torch.as_tensor(at[:-1, None] < lengths[:under_way], device=first.device)
+                state = kind(*(field[:under_way].clone() for field in state))
+            if begin % (_AHEAD * self.block) == 0:
+                stretch = self._stretch(begin, first[:under_way], way[:under_way], lengths[:under_way])
+            here = slice(begin % (_AHEAD * self.block), begin % (_AHEAD * self.block) + self.block)
+            # Copies, not views: torch.compile makes another program for every layout.
+            centres = stretch.centres[here.start : here.stop + 1, :under_way].clone(
+                memory_format=torch.contiguous_format
+            )
+            active = stretch.active[here, :under_way].clone(memory_format=torch.contiguous_format)
             noise = self._noise(self.kernel.step_needs, state[0], generator, self.block)
             state = self._run_block(state, centres, active, noise)
         return kind(*(torch.cat([field, *(part[i] for part in reversed(done))]) for i, field in enumerate(state)))
+
+    def _stretch(self, begin: int, first: Points, way: Points, lengths: Lengths) -> "_Stretch":
+        """The schedule of the next blocks: made at once, since it costs as much for one block as for many."""
+        at = np.arange(begin, min(begin + _AHEAD * self.block, -(-int(lengths[0]) // self.block) * self.block) + 1)
+        time = np.minimum(at[:, None] / lengths, 1.0)
+        fraction = self.schedule.fraction(time.reshape(-1)).reshape(time.shape)
+        moved = torch.as_tensor(fraction, dtype=first.dtype, device=first.device)
+        # lerp is exact at both ends, and the same from either.
+        centres = torch.lerp(first, first + way, moved[:, :, None])
+        return _Stretch(centres, torch.as_tensor(at[:-1, None] < lengths, device=first.device))
 
     @cached_property
     def _run_block(self) -> Callable[..., Any]:

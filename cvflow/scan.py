@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cvflow.build import Equilibrated, Setup, from_config
-from cvflow.config import Config, load
+from cvflow.config import Config, ConfigError, load
 from cvflow.estimate.cost import Cost, cost
 from cvflow.flow.io import from_bytes
 from cvflow.flow.proposal import Proposal
@@ -24,10 +24,10 @@ from cvflow.state import Point
 from cvflow.store import MemoryStore, Record
 
 STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)
-TIMESTEPS = (0.7, 1.0, 1.4, 2.0)
-FRICTIONS = (0.0, 1.0, 4.0)
+TIMESTEPS = (0.7, 1.0, 1.25, 1.5, 1.75, 2.0)
+FRICTIONS = (0.0, 0.3, 1.0, 4.0)
 KAPPAS = (0.25, 1.0, 4.0)
-FINE = (0.5, 0.7, 1.0, 1.4, 2.0)
+FINE = (0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)
 """Factors on the config's path length, time step and kappa; frictions in units of one over the path's duration."""
 
 
@@ -58,7 +58,10 @@ class Measured(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """All measurements, the setting of least cost, and its cost measured again."""
+    """All that was looked at, one axis after the other, the setting of least cost, and its cost measured again.
+
+    A setting that lies on several axes is measured once and listed on each.
+    """
 
     measured: list[Measured]
     best: Setting
@@ -105,14 +108,18 @@ def scan(bench: Bench, kappa: Point, watch: Callable[[Measured], None] = lambda 
     """
     path = bench.setup.config.path
     best = Setting(path.steps, path.timestep, path.friction, path.schedule, tuple(kappa.tolist()))
-    measured: dict[Setting, Measured] = {}
-    for axis in _AXES:
+    known: dict[Setting, Cost] = {}
+    measured = []
+    for axis in _axes(path.kernel):
         for setting in axis.variants(best):
-            if setting not in measured:
-                measured[setting] = Measured(axis.name, setting, bench.measure(setting, len(measured)))
-                watch(measured[setting])
-        best = min(measured.values(), key=lambda found: found.cost.steps_per_mode_change).setting
-    return Scan(list(measured.values()), best, bench.measure(best, len(measured)))
+            new = setting not in known
+            if new:
+                known[setting] = bench.measure(setting, len(known))
+            measured.append(Measured(axis.name, setting, known[setting]))
+            if new:
+                watch(measured[-1])
+        best = min(known, key=lambda setting: known[setting].steps_per_mode_change)
+    return Scan(measured, best, bench.measure(best, len(known)))
 
 
 class _Axis(NamedTuple):
@@ -125,7 +132,9 @@ def _lengths(factors: Sequence[float]) -> Callable[[Setting], Iterable[Setting]]
 
 
 def _timesteps(best: Setting) -> Iterable[Setting]:
-    return (best._replace(timestep=best.timestep * factor) for factor in TIMESTEPS)
+    """At the same duration of the paths: that is what relaxation depends on."""
+    steps = ((factor, max(1, round(best.steps / factor))) for factor in TIMESTEPS)
+    return (best._replace(timestep=best.timestep * factor, steps=count) for factor, count in steps)
 
 
 def _schedules(best: Setting) -> Iterable[Setting]:
@@ -150,15 +159,25 @@ _AXES = (
 )
 
 
+def _axes(kernel: str) -> list[_Axis]:
+    """What the paths of a kernel depend on: where nothing changes, the best of the figures is the luckiest."""
+    return [axis for axis in _AXES if axis.name != "friction" or kernel not in _WITHOUT_FRICTION]
+
+
+_WITHOUT_FRICTION = ("euler", "mala", "mala-coin")
+"""Kernels of overdamped dynamics."""
+
+
 def scan_config(
     config: Path, overrides: list[str], jumps: int, watch: Callable[[Measured], None]
 ) -> tuple[Setup, Scan]:
     """Scan a config's settings; a `[flow]` is learned first, with the config's own settings, and then frozen.
 
     Raises:
-        ConfigError: something in the config is not possible.
+        ConfigError: something in the config is not possible, or its kernel has no path.
     """
     setup = from_config(load(config, overrides), config.parent)
+    _check(setup)
     with setup.executor(setup.workers(None)) as executor:
         start = setup.equilibrate(executor)
         kappa = setup.kappa(start.samples)
@@ -173,14 +192,20 @@ def scan_run(folder: Path, jumps: int, watch: Callable[[Measured], None]) -> tup
     """Scan the settings of a finished run, with its frozen proposal, from where its walkers stand.
 
     Raises:
-        ConfigError: the folder holds no run.
+        ConfigError: the folder holds no run, or its kernel has no path.
     """
     record = open_record(folder)
     setup = from_config(load(folder / "config.resolved.toml"), folder, with_starts=False)
+    _check(setup)
     with setup.executor(setup.workers(None)) as executor:
         start = Equilibrated(setup.standings(record.commit.frames), record.pilot)
         bench = Bench(setup, executor, start, from_bytes(record.flows[-1].data), jumps)
         return setup, scan(bench, np.array(record.header.kappa), watch)
+
+
+def _check(setup: Setup) -> None:
+    if setup.config.path.kernel == "none":
+        raise ConfigError("path.kernel = 'none' has no path: there is nothing to scan")
 
 
 def _adapted(setup: Setup, executor: Executor, start: Equilibrated, kappa: Point) -> Record:

@@ -1,9 +1,19 @@
 """The examples run, and their answers are right."""
 
+import importlib.util
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import cvflow
+from cvflow.cli import execute
+from cvflow.config import load
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -18,3 +28,92 @@ def test_custom_cv(tmp_path):
         assert abs(estimate["value_kT"] - 1.1421) < 4 * estimate["stderr_kT"]
         assert estimate["stderr_kT"] < 0.25
     assert f"{summary['delta_f'][0]['value_kT']:.2f}" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def torch_potential():
+    """The example as a module."""
+    spec = importlib.util.spec_from_file_location("torch_potential", EXAMPLES / "torch_potential.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def difference(example):
+    """Exact F(down) - F(up) of the ring: quadrature in polar coordinates."""
+    angle, radius = np.linspace(-np.pi, np.pi, 721)[:-1] + np.pi / 720, np.linspace(1e-3, 5, 1000)
+    turn, r = np.meshgrid(angle, radius, indexing="ij")
+    x = torch.tensor(np.stack([r * np.cos(turn), r * np.sin(turn)], axis=-1).reshape(-1, 2))
+    weight = (r * np.exp(-example.potential(x).numpy().reshape(r.shape))).sum(axis=1)
+    return -math.log(weight[angle <= 0].sum() / weight[angle > 0].sum())
+
+
+def test_torch_potential(torch_potential, tmp_path, monkeypatch, capsys):
+    """What `main` does, with an eighth of the jumps: its own system, kernel, proposal and states."""
+    monkeypatch.setattr("cvflow.chains.PILOT_MOVES", 8)
+    monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
+    done, sample = [], cvflow.sample
+
+    def fewer(system, **settings):
+        done.append(sample(system, **settings | {"jumps": 25, "local_steps": 8, "out": tmp_path / settings["out"]}))
+        return done[-1]
+
+    monkeypatch.setattr(cvflow, "sample", fewer)
+    torch_potential.main()
+    (result,) = done
+    exact = difference(torch_potential)
+    for estimate in (result.summary["delta_f"][0], result.summary["delta_f_bar"][0]):
+        assert (estimate["from"], estimate["to"]) == ("up", "down")
+        assert abs(estimate["value_kT"] - exact) < 4 * estimate["stderr_kT"]
+        assert estimate["stderr_kT"] < 0.2
+    assert f"kT={result.delta_f('up', 'down').kT}" in capsys.readouterr().out
+    assert result.summary["exact"]["value"]
+    assert result.summary["jumps"]["failed"].get("constraint not met", 0) < 0.2 * result.summary["jumps"]["proposed"]
+
+
+def test_torch_potential_from_a_config(torch_potential, tmp_path, monkeypatch):
+    """As its docstring says: python = "torch_potential.py:ring"."""
+    monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
+    (tmp_path / "torch_potential.py").write_text((EXAMPLES / "torch_potential.py").read_text())
+    (tmp_path / "ring.toml").write_text(
+        """
+        run = { walkers = 4, adapt_jumps = 0, jumps = 2, local_steps = 4 }
+        system = { python = "torch_potential.py:ring" }
+        engine = { name = "batch" }
+        path = { kernel = "constrained", steps = 8, timestep = 0.1 }
+        proposal = { means = [[1.57], [-1.57]], sigmas = [[0.5], [0.5]], weights = [0.5, 0.5] }
+        """
+    )
+    assert execute(["run", str(tmp_path / "ring.toml"), "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["system"] == "ring"
+
+
+def test_tunnel(tmp_path):
+    """A shorter run of the config, against the closed form that its comment gives."""
+    exact = math.log(0.3 / 0.7)
+    text = (EXAMPLES / "tunnel.toml").read_text()
+    assert f"ln(0.3/0.7) = {exact:.3f} kT" in text
+    shorter = ("run.adapt_jumps=15", "run.jumps=25", "flow.retrain_every=320")
+    settings = [word for setting in shorter for word in ("--set", setting)]
+    command = [sys.executable, "-W", "error", "-c", "from cvflow.cli import main; main()", "run"]
+    done = subprocess.run(
+        [*command, str(EXAMPLES / "tunnel.toml"), "--out", "out", *settings], capture_output=True, text=True,
+        timeout=600, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    for estimate in (summary["delta_f"][0], summary["delta_f_bar"][0]):
+        assert abs(estimate["value_kT"] - exact) < 4 * estimate["stderr_kT"]
+        assert estimate["stderr_kT"] < 0.2
+    assert summary["exact"]["value"]
+    assert summary["flow"]["trainings"] > 2
+    assert "ΔF left → right" in done.stdout
+
+
+def test_the_tunnel_s_settings_are_those_of_the_example():
+    """What is shortened above is there to be shortened, and the rest is run as it stands."""
+    config = load(EXAMPLES / "tunnel.toml")
+    assert (config.run.walkers, config.path.kernel, config.system.name) == (64, "langevin", "gaussian_tunnel")
+    assert config.run.adapt_jumps > 15
+    assert config.run.jumps > 25
+    assert config.flow is not None

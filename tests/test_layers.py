@@ -1,6 +1,9 @@
 """The direction of imports: a module imports only from its own layer or from those before it."""
 
 import ast
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -8,39 +11,68 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
     {"units", "state", "random", "interrupt"},
+    {"circle"},
     {"cv", "schedule"},
     {"flow", "accept", "states"},
+    {"potential"},
+    {"relax"},
+    {"path"},
     {"engine"},
-    {"jump", "local"},
+    {"jump", "local", "ensemble"},
+    {"torch_system"},
     {"store", "trajectory"},
-    {"plan", "walker", "run"},
+    {"crew", "plan", "walker", "chains", "run"},
     {"estimate"},
     {"report"},
     {"systems"},
     {"config", "presets", "build"},
-    {"progress", "project", "api", "cli"},
+    {"progress", "project", "scan", "api", "cli"},
 ]
 ROOMS = {name: level for level, names in enumerate(LAYERS) for name in names}
-PHYSICS = {"units", "state", "random", "cv", "schedule", "accept", "engine", "jump", "local", "walker"}
+PHYSICS = {"units", "state", "random", "circle", "cv", "schedule", "accept", "potential", "relax", "path", "engine"}
+WORKER = "cvflow.walker"
+"""What worker processes import."""
 
 
 def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported_rooms(path: Path) -> set[str]:
-    rooms = set()
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Modules, and names imported from them, whichever line of the file imports them."""
+    names = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        names = []
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "cvflow" and len(parts) > 1 and parts[1] in ROOMS:
-                rooms.add(parts[1])
-    return rooms
+            names |= {alias.name for alias in node.names}
+    return frozenset(names)
+
+
+def imported_rooms(path: Path) -> set[str]:
+    parts = (name.split(".") for name in imported(path))
+    return {part[1] for part in parts if part[0] == "cvflow" and len(part) > 1 and part[1] in ROOMS}
+
+
+def module(name: str) -> Path | None:
+    """The file of a module, if it is one of the package."""
+    place = PACKAGE.parent.joinpath(*name.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+
+
+def needed(name: str) -> set[Path]:
+    """Every file of the package that is read when a module is imported, packages on the way included."""
+    found: set[Path] = set()
+    waiting = {name}
+    while waiting:
+        name = waiting.pop()
+        parts = name.split(".")
+        for place in (module(".".join(parts[: i + 1])) for i in range(len(parts))):
+            if place and place not in found and name.startswith("cvflow"):
+                found.add(place)
+                waiting |= imported(place)
+    return found
 
 
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
@@ -56,17 +88,52 @@ def test_every_module_has_a_layer():
     assert {room(path) for path in MODULES} == set(ROOMS)
 
 
-def test_a_worker_needs_no_torch():
-    """Worker processes start without torch: the physics rooms import it nowhere, `flow` only behind its Proposal."""
+@pytest.mark.skipif(not (PACKAGE.parent / ".git").exists(), reason="not a checkout")
+def test_no_module_is_hidden_from_git():
+    """A pattern meant for another folder hides a package from commits, from ruff and from the wheel at once."""
+    command = ["git", "check-ignore", "--no-index", *map(str, MODULES)]
+    asked = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True)
+    assert asked.stdout.splitlines() == []
+
+
+def test_the_physics_knows_nothing_of_what_is_made_of_it():
     for path in MODULES:
         if room(path) in PHYSICS:
-            imports = {alias.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import)
-                       for alias in node.names}  # fmt: skip
-            assert not imports & {"torch", "zuko"}, path
+            assert imported_rooms(path) <= PHYSICS, path
+
+
+def test_a_worker_needs_no_torch():
+    """Worker processes start without torch: no module that they import imports it, not even `flow`'s Proposal."""
+    files = needed(WORKER)
+    assert PACKAGE / "walker.py" in files
+    assert PACKAGE / "engine" / "openmm" / "engine.py" in files
+    assert PACKAGE / "flow" / "proposal.py" in files
+    for path in files:
+        assert not {name.split(".")[0] for name in imported(path)} & {"torch", "zuko"}, path
+
+
+@pytest.mark.parametrize(
+    "command", [f"import {WORKER}", "import cvflow; from cvflow.cli import execute; execute(['--help'])"]
+)
+def test_torch_is_not_even_loaded(command):
+    """As it is, third parties included: a worker, and the command that only shows its help."""
+    asked = f"import sys; {command}; sys.exit(bool({{'torch', 'zuko'}} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", asked], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_cvs_of_a_batch_are_not_among_the_cvs_of_molecules():
+    """`cvflow.cv.batch` is a torch module: who wants it names it."""
+    assert not any(name.startswith("cvflow.cv.batch") for name in imported(PACKAGE / "cv" / "__init__.py"))
+    assert "torch" in imported(PACKAGE / "cv" / "batch.py")
 
 
 def test_only_accept_decides():
     """The acceptance formula stands in one place: nobody else draws a Metropolis decision."""
     for path in MODULES:
         if room(path) != "accept":
-            assert "math.log(1.0 - rng" not in path.read_text()
+            text = path.read_text()
+            assert "math.log(1.0 - rng" not in text
+            assert "(1.0 - uniform).log()" not in text

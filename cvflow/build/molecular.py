@@ -27,6 +27,7 @@ from cvflow.trajectory import Trajectories
 from cvflow.units import thermal_energy
 from cvflow.walker import WalkerCrew, available_cores, equilibrate, pinned_pool, standing_at
 
+
 @dataclass(frozen=True)
 class MolecularSetup(Setup):
     """`start_frames` has one frame a walker, or none when a run is continued from its store."""
@@ -160,7 +161,9 @@ def from_built_in(reference: MolecularReference, config: Config, with_starts: bo
         ValueError: something in the config is not possible.
     """
     if config.engine.temperature is not None:
-        raise ConfigError(f"engine.temperature is refused: {reference.name} is in reduced units, set system.parameters.kT")
+        raise ConfigError(
+            f"engine.temperature is refused: {reference.name} is in reduced units, set system.parameters.kT"
+        )
     if config.system.starts:
         raise ConfigError(f"system.starts is refused: {reference.name} builds its own starts")
     config = config.model_copy(update={"states": config.states or reference.states})
@@ -235,7 +238,9 @@ def _file_starts(config: Config, folder: Path) -> tuple[Frame, ...]:
 
 def _cv(section: CvSection, folder: Path) -> CollectiveVariable:
     if section.type == "coordinate" or section.python:
-        raise ConfigError(f"cv {section.name}: OpenMM takes type 'distance' or 'force'; this one is for the batch engine")
+        raise ConfigError(
+            f"cv {section.name}: OpenMM takes type 'distance' or 'force'; this one is for the batch engine"
+        )
     if section.type == "distance":
         atoms = section.atoms or []
         if len(atoms) != 2:

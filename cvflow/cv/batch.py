@@ -6,8 +6,7 @@ lives on a circle, a period.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from math import inf
 
 import torch
@@ -42,18 +41,15 @@ class BatchCV(ABC):
     def jacobian(self, x: Batch) -> Jacobians:
         """∂ξ/∂x of each chain."""
 
-    @cached_property
-    def period(self) -> Float[Tensor, "cvs"]:
-        """The periods as a tensor."""
-        return torch.tensor(self.periods, dtype=torch.float64)
-
     def wrapped(self, difference: Tensor) -> Tensor:
         """A difference of two values, or a value, brought into half a period around zero."""
         if all(period == inf for period in self.periods):
             return difference
-        period = self.period.to(difference)
-        turns = torch.where(torch.isinf(period), torch.zeros_like(difference), torch.round(difference / period))
-        return difference - torch.where(torch.isinf(period), torch.zeros_like(period), period) * turns
+        columns = [
+            column if period == inf else column - period * torch.round(column / period)
+            for column, period in zip(difference.unbind(dim=-1), self.periods, strict=True)
+        ]
+        return torch.stack(columns, dim=-1)
 
 
 class SplitCV(BatchCV):
@@ -87,14 +83,25 @@ class Coordinates(SplitCV):
     names: tuple[str, ...]
     index: tuple[int, ...]
     dof: int
+    _columns: Int[Tensor, "cvs"] = field(init=False, repr=False, compare=False)
+    _rest: Float[Tensor, "dof"] = field(init=False, repr=False, compare=False)
+    _selection: Float[Tensor, "cvs dof"] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in self.names:
             checked_name(name)
-        if len(self.names) != len(self.index) or len(set(self.index)) != len(self.index):
+        if len(self.names) != len(self.index):
             raise ValueError(f"a coordinate CV needs one name for each of its coordinates, got {self.names}")
+        if len(set(self.index)) != len(self.index):
+            raise ValueError(f"a coordinate CV names a coordinate twice: {self.index}")
         if not all(0 <= i < self.dof for i in self.index):
             raise ValueError(f"coordinates are counted from 0 to {self.dof - 1}, got {self.index}")
+        # Made here and not when first used: torch.compile does not see through a cached property's lock.
+        columns = torch.tensor(self.index, dtype=torch.int64)
+        selection = torch.eye(self.dof, dtype=torch.float64)[columns]
+        object.__setattr__(self, "_columns", columns)
+        object.__setattr__(self, "_selection", selection)
+        object.__setattr__(self, "_rest", 1.0 - selection.sum(dim=0))
 
     @property
     def periods(self) -> tuple[float, ...]:  # type: ignore[override]
@@ -103,21 +110,6 @@ class Coordinates(SplitCV):
     @property
     def ranges(self) -> tuple[tuple[float, float], ...]:  # type: ignore[override]
         return ((-inf, inf),) * len(self.index)
-
-    @cached_property
-    def _rest(self) -> Float[Tensor, "dof"]:
-        """One where a coordinate belongs to the rest, zero where it is the CV."""
-        rest = torch.ones(self.dof, dtype=torch.float64)
-        rest[list(self.index)] = 0.0
-        return rest
-
-    @cached_property
-    def _selection(self) -> Float[Tensor, "cvs dof"]:
-        return torch.eye(self.dof, dtype=torch.float64)[list(self.index)]
-
-    @cached_property
-    def _columns(self) -> Int[Tensor, "cvs"]:
-        return torch.tensor(self.index, dtype=torch.int64)
 
     def value(self, x: Batch) -> Points:
         return x.index_select(1, self._columns.to(x.device))
@@ -150,13 +142,15 @@ class Linear(SplitCV):
 
     names: tuple[str, ...]
     rows: tuple[tuple[float, ...], ...]
+    _matrix: Float[Tensor, "cvs dof"] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in self.names:
             checked_name(name)
         if len(self.names) != len(self.rows):
             raise ValueError(f"a linear CV needs one name for each of its {len(self.rows)} rows, got {self.names}")
-        rows = self._matrix
+        rows = torch.tensor(self.rows, dtype=torch.float64)
+        object.__setattr__(self, "_matrix", rows)
         if not torch.allclose(rows @ rows.T, torch.eye(len(rows), dtype=rows.dtype), atol=1e-10):
             raise ValueError("the rows of a linear CV must be orthonormal")
 
@@ -167,10 +161,6 @@ class Linear(SplitCV):
     @property
     def ranges(self) -> tuple[tuple[float, float], ...]:  # type: ignore[override]
         return ((-inf, inf),) * len(self.rows)
-
-    @cached_property
-    def _matrix(self) -> Float[Tensor, "cvs dof"]:
-        return torch.tensor(self.rows, dtype=torch.float64)
 
     def value(self, x: Batch) -> Points:
         return _along(x, self._matrix.to(x))

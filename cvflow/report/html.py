@@ -11,7 +11,7 @@ from cvflow.report.findings import Summary, cautions, comparisons
 from cvflow.report.stylesheet import CSS
 from cvflow.report.tables import duration, summary_rows
 from cvflow.state import Outcome
-from cvflow.store import FlowEntry, Record
+from cvflow.store import Record
 
 UNVISITED = (
     "Modes that no walker has visited are not sampled: the flow proposes only what it has learned from the walkers, so "
@@ -42,7 +42,7 @@ def html_report(record: Record, summary: Summary, illustrations: Sequence[Illust
         *(_figure(illustration) for illustration in illustrations),
         _section("The run in numbers", _table(summary_rows(summary, header))),
         _section("The states", _table(list(header.states.items()), ("state", "definition"))),
-        _section("The flow", _flows(record.flows)),
+        _section("The flow", _flows(record)),
         _section("Failures", _failures(record.turns)),
         _section("Time", _times(record, summary)),
         _section("What was changed or chosen", _list(header.notes) or "<p>Nothing.</p>"),
@@ -82,7 +82,7 @@ def _cautions(summary: Summary) -> str:
     return _section("Warnings", f"{_list(found)}<p class='note'>{escape(UNVISITED)}</p>", "warning")
 
 
-def _flows(flows: Sequence[FlowEntry]) -> str:
+def _flows(record: Record) -> str:
     rows = [
         (
             str(flow.version),
@@ -92,13 +92,14 @@ def _flows(flows: Sequence[FlowEntry]) -> str:
             f"{flow.span:.4g}",
             duration(flow.seconds),
         )
-        for flow in flows
+        for flow in record.flows
     ]
+    span = "span [√(kJ/mol)]" if record.header.kappa else "span"
     note = (
         "Production draws from the last version, frozen. The held-out −⟨ln q⟩ is per sample; the span is the distance "
         "between the states' mean CVs that takes a path of the length given in the config."
     )
-    head = ("version", "samples", "epochs", "held-out −⟨ln q⟩ [nats]", "span [√(kJ/mol)]", "training")
+    head = ("version", "samples", "epochs", "held-out −⟨ln q⟩ [nats]", span, "training")
     return f"{_table(rows, head)}<p class='note'>{note}</p>"
 
 

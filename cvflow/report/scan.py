@@ -21,7 +21,7 @@ Row = tuple[str, dict[str, Any], Cost]
 _LABELS = {
     "path length": ("steps", "path steps"),
     "path length again": ("steps", "path steps, again"),
-    "time step": ("timestep", "time step"),
+    "time step": ("timestep", "time step, same duration"),
     "schedule": ("schedule", "schedule"),
     "friction": ("friction", "friction"),
     "kappa": ("kappa", "kappa of the first CV"),
@@ -29,21 +29,23 @@ _LABELS = {
 
 
 def scan_table(rows: Sequence[Row], best: dict[str, Any], again: Cost, local_steps: int) -> Table:
-    """Every setting with its cost; the best one is marked, and measured again below."""
+    """Every setting with its cost, a section each for what was varied; the best is bold, and measured again below."""
     title = (
         f"Acceptance between states, mode changes, and path steps per mode change; "
         f"{local_steps:,} local steps between two jumps"
     )
-    table = Table(title=Text(title), box=SIMPLE_HEAD, padding=(0, 1))
+    caption = "bold: the best; the last line is the best again, with other random numbers"
+    table = Table(title=Text(title), caption=Text(caption), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     names = [name for name in best if _cell(best[name])]
-    for name in ("varied", *names, "acceptance", "changes", "steps/change"):
-        table.add_column(name, justify="left" if name == "varied" else "right", no_wrap=True)
-    for axis, setting, cost in rows:
-        chosen = setting == best
-        cells = (_cell(setting[name]) for name in names)
-        table.add_row(axis, *cells, *_figures(cost), style="bold" if chosen else "")
-    table.add_section()
-    table.add_row("the best, again", *(_cell(best[name]) for name in names), *_figures(again), style="bold")
+    # Where the terminal is too narrow cells take a second line: a figure that is cut short is none.
+    for name in (*names, "acceptance", "changes", "steps/change"):
+        table.add_column(name, justify="right", overflow="fold")
+    for _, group in groupby(rows, key=lambda row: row[0]):
+        for _, setting, cost in group:
+            cells = (_cell(setting[name]) for name in names)
+            table.add_row(*cells, *_figures(cost), style="bold" if setting == best else "")
+        table.add_section()
+    table.add_row(*(_cell(best[name]) for name in names), *_figures(again), style="bold")
     return table
 
 
@@ -63,19 +65,16 @@ def write_scan(
 
 
 def _series(rows: Sequence[Row], best: dict[str, Any]) -> list[Series]:
-    """One series a setting that was varied. The value it was varied around may have been measured before."""
-    series, seen = [], list(rows)
+    """One series a setting that was varied, by rising value."""
+    series = []
     for axis, group in groupby(rows, key=lambda row: row[0]):
         key, label = _LABELS[axis]
-        varied = list(group)
-        others = {name: value for name, value in varied[0][1].items() if name != key}
-        alike = [row for row in seen if {n: v for n, v in row[1].items() if n != key} == others]
-        alike.sort(key=lambda row: _value(row[1][key]) if not isinstance(row[1][key], str) else 0)
-        values = [_value(row[1][key]) for row in alike]
-        chosen = next((i for i, row in enumerate(alike) if row[1] == best), None)
-        series.append(Series(label, values, [row[2] for row in alike], chosen))
-    # The second look at path lengths shows what the first does, unless something better came in between.
-    return [found for i, found in enumerate(series) if all(found.costs != other.costs for other in series[:i])]
+        along = list(group)
+        if not isinstance(along[0][1][key], str):
+            along.sort(key=lambda row: _value(row[1][key]))
+        chosen = next((i for i, row in enumerate(along) if row[1] == best), None)
+        series.append(Series(label, [_value(row[1][key]) for row in along], [row[2] for row in along], chosen))
+    return series
 
 
 def _value(value: Any) -> Any:

@@ -4,6 +4,7 @@ from cvflow.systems.base import BatchReference, MolecularReference, ReferenceSys
 from cvflow.systems.dimer import Dimer
 from cvflow.systems.mixture import GaussianMixtureTarget
 from cvflow.systems.phi4 import Phi4
+from cvflow.systems.phi4_modes import Phi4Modes
 from cvflow.systems.polymer import Polymer
 from cvflow.systems.tunnel import GaussianTunnel
 from cvflow.systems.zoo import Angle, Ellipsoid, Torsion, TwoDistances
@@ -14,6 +15,7 @@ BUILT_IN: dict[str, type[ReferenceSystem]] = {
         Polymer,
         GaussianTunnel,
         Phi4,
+        Phi4Modes,
         Dimer,
         GaussianMixtureTarget,
         Angle,
@@ -34,6 +36,7 @@ __all__ = [
     "GaussianTunnel",
     "MolecularReference",
     "Phi4",
+    "Phi4Modes",
     "Polymer",
     "ReferenceSystem",
     "Torsion",

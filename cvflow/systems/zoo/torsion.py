@@ -21,6 +21,8 @@ Vectors = Float[Tensor, "chains 3"]
 Each = Float[Tensor, "chains"]
 
 MODES, CONCENTRATIONS = (-0.2, pi - 0.3), (8.0, 5.0)
+# i0e(κ) = e^-κ I₀(κ). Computed here as torch.compile cannot look into SciPy.
+LOG_NORMS = tuple(log(2 * pi * float(i0e(kappa))) for kappa in CONCENTRATIONS)
 BONDS, BOND_WIDTH = (1.0, 1.3), 0.05
 ANGLE, ANGLE_WIDTH = 1.9, 0.1
 
@@ -72,7 +74,10 @@ class Torsion(BatchReference):
     def _energy(self, x: Atoms) -> Each:
         first, second, third = x[:, 1] - x[:, 0], x[:, 2] - x[:, 1], x[:, 3] - x[:, 2]
         phi = torsion(x)
-        modes = (_minus_log_von_mises(phi, mode, kappa) for mode, kappa in zip(MODES, CONCENTRATIONS, strict=True))
+        modes = (
+            kappa * (1 - torch.cos(phi - mode)) + log_norm
+            for mode, kappa, log_norm in zip(MODES, CONCENTRATIONS, LOG_NORMS, strict=True)
+        )
         bonds = spring(norm(first), BONDS[0], BOND_WIDTH) + spring(norm(second), BONDS[1], BOND_WIDTH)
         bonds = bonds + spring(norm(third), 1.1 + 0.1 * torch.cos(phi - 0.7), BOND_WIDTH)
         angles = spring(_angle(-first, second), ANGLE + 0.15 * torch.sin(phi), ANGLE_WIDTH)
@@ -121,8 +126,3 @@ def torsion(x: Atoms) -> Each:
 def _angle(a: Vectors, b: Vectors) -> Each:
     """Angle [rad] between two vectors, in [0, π]; smooth but where they are parallel."""
     return torch.atan2(norm(torch.linalg.cross(a, b)), (a * b).sum(dim=1))
-
-
-def _minus_log_von_mises(phi: Each, mode: float, kappa: float) -> Each:
-    # i0e(κ) = e^-κ I₀(κ).
-    return kappa * (1 - torch.cos(phi - mode)) + log(2 * pi * float(i0e(kappa)))

@@ -1,0 +1,61 @@
+"""From a config, or from Python objects, to a checked run: the only place that wires classes together."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from cvflow.build.batch import IN_MEMORY, batch_setup, from_function
+from cvflow.build.molecular import assemble, cv_section, from_built_in, from_files, start_frame
+from cvflow.build.setup import Equilibrated, Setup
+from cvflow.config import Config, ConfigError
+from cvflow.systems import BUILT_IN, BatchReference, MolecularReference, ReferenceSystem
+
+__all__ = ["IN_MEMORY", "Equilibrated", "Setup", "assemble", "batch_setup", "cv_section", "from_config", "start_frame"]
+
+
+def from_config(config: Config, folder: Path, *, with_starts: bool = True) -> Setup:
+    """Build a run.
+
+    Args:
+        config: the settings.
+        folder: what file names in the config are relative to.
+        with_starts: false when the walkers' frames come from a store.
+
+    Raises:
+        ConfigError: something in the config is not possible; one line with the mend.
+    """
+    try:
+        if config.system.python is not None:
+            return from_function(config, folder, with_starts)
+        if config.system.name is not None:
+            return _from_name(config, folder, with_starts)
+        if config.engine.name != "openmm":
+            raise ConfigError(
+                f"engine.name = {config.engine.name!r} takes no system.xml; a serialised System is OpenMM's"
+            )
+        return from_files(config, folder, with_starts)
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _from_name(config: Config, folder: Path, with_starts: bool) -> Setup:
+    name = str(config.system.name)
+    if name not in BUILT_IN:
+        raise ConfigError(f"unknown system {name!r}; built in are {', '.join(BUILT_IN)} (`cvflow systems`)")
+    reference = _with_parameters(BUILT_IN[name], config.system.parameters)
+    if config.engine.name != reference.engine:
+        raise ConfigError(f'system {name!r} runs on [engine] name = "{reference.engine}", not "{config.engine.name}"')
+    if isinstance(reference, BatchReference):
+        return batch_setup(config, reference.system(), folder, with_starts)
+    assert isinstance(reference, MolecularReference)
+    return from_built_in(reference, config, with_starts)
+
+
+def _with_parameters(system: type[ReferenceSystem], parameters: Mapping[str, float]) -> ReferenceSystem:
+    known = [item.name for item in fields(system)]  # type: ignore[arg-type]
+    for key in parameters:
+        if key not in known:
+            raise ConfigError(f"unknown key system.parameters.{key}; {system.name} has {', '.join(known)}")
+    return system(**parameters)

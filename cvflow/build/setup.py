@@ -1,0 +1,216 @@
+"""A checked run, before anything was computed or written: what the project asks of every kind of system."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from cvflow.circle import variance
+from cvflow.config import Config
+from cvflow.crew import Crew, Standing
+from cvflow.flow.fit import FitSettings
+from cvflow.flow.mixture import GaussianMixture
+from cvflow.flow.proposal import Proposal
+from cvflow.flow.wrapped import WrappedMixture
+from cvflow.plan import Plan
+from cvflow.state import Exactness, Frame
+from cvflow.states import States
+from cvflow.trajectory import Trajectories
+
+BLUR = 0.4
+"""kappa = "auto": standard deviation of λ around ξ(x), in standard deviations of the CV within the states."""
+
+Pilot = Float[np.ndarray, "walkers samples cvs"]
+Springs = Float[np.ndarray, "_springs"]
+"""Spring constants of the restraint, one a CV; none for kernels without one."""
+
+
+class Equilibrated(NamedTuple):
+    """Where the crews stand after equilibration, and the CV values that their walkers visited."""
+
+    standings: list[Standing]
+    samples: Pilot
+
+
+@dataclass(frozen=True)
+class Setup(ABC):
+    """A run as objects.
+
+    Attributes:
+        config: the settings.
+        name: of the system.
+        cv_names: of the CVs.
+        units: of the CVs, empty in reduced units.
+        periods: of the CVs, infinite on a line.
+        states: named regions.
+        kT: thermal energy [kJ/mol, or the unit of a model's own potential].
+        notes: one line for everything that was changed in the system or chosen by the program.
+    """
+
+    config: Config
+    name: str
+    cv_names: tuple[str, ...]
+    units: tuple[str, ...]
+    periods: tuple[float, ...]
+    states: States
+    kT: float
+    notes: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def exactness(self) -> Exactness:
+        """Whether the chain that this run makes is exact, and why (not)."""
+
+    @property
+    def restrained(self) -> bool:
+        """Whether paths are steered by a soft restraint, so that a path's first centre strays from ξ(x)."""
+        return self.config.path.kernel == "restraint"
+
+    @abstractmethod
+    def write_inputs(self, folder: Path) -> None:
+        """Write into the folder what a later `resume` builds the engine from, beside the config."""
+
+    @abstractmethod
+    def write_topology(self, frame: Frame, folder: Path) -> None:
+        """Write names and bonds, for molecules."""
+
+    @abstractmethod
+    def executor(self, workers: int) -> AbstractContextManager[Executor]:
+        """Where the crews' work is done."""
+
+    @abstractmethod
+    def workers(self, wanted: int | None) -> int:
+        """Number of worker processes, given the number asked for."""
+
+    @abstractmethod
+    def equilibrate(self, executor: Executor) -> Equilibrated:
+        """Bring the walkers from their starts to where they can jump.
+
+        Raises:
+            ArithmeticError: a start falls apart, or does not move.
+        """
+
+    @abstractmethod
+    def crews(self, kappa: Springs) -> list[Crew]:
+        """The walkers as crews, now that the spring constants are numbers."""
+
+    @abstractmethod
+    def standings(self, frames: Sequence[Frame]) -> list[Standing]:
+        """Where the crews stand, from their walkers' stored frames."""
+
+    @abstractmethod
+    def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories | None:
+        """Files that take the walkers' frames, cut to the given sizes; none for models without atoms."""
+
+    def with_config(self, config: Config) -> "Setup":
+        """The same system with other settings."""
+        return replace(self, config=config)
+
+    def with_jumps(self, jumps: int) -> "Setup":
+        """The same run with another number of production jumps per walker."""
+        run = self.config.run.model_copy(update={"jumps": jumps})
+        return self.with_config(self.config.model_copy(update={"run": run}))
+
+    def kappa(self, samples: Pilot) -> Springs:
+        """Spring constants: as configured, or so that λ strays by 0.4 of the CV's spread within the states.
+
+        Empty for kernels without a restraint.
+
+        Raises:
+            ArithmeticError: a CV did not move.
+        """
+        given = self.config.path.kappa
+        if not self.restrained:
+            return np.zeros(0)
+        if given != "auto":
+            return np.broadcast_to(np.array(given, dtype=float), len(self.cv_names)).copy()
+        pooled, periods = samples.reshape(-1, samples.shape[-1]), np.array(self.periods)
+        inside = self.states.assign(pooled)
+        present = [pooled[inside == i] for i in range(len(self.states.names)) if (inside == i).sum() > 1]
+        spread = np.mean([variance(points, periods) for points in present], axis=0) if present else np.zeros(1)
+        if not (spread > 0).all():
+            raise ArithmeticError("a CV did not move during equilibration: set path.kappa, or a shorter time step")
+        return self.kT / (BLUR**2 * spread)
+
+    def plan(self, kappa: Springs, fixed: Proposal | None = None) -> Plan:
+        """What the run is to do; `fixed` takes the place of the configured proposal."""
+        run, flow = self.config.run, self.config.flow
+        ones = np.ones(len(self.cv_names))
+        return Plan(
+            seed=run.seed,
+            walkers=run.walkers,
+            adapt_jumps=run.adapt_jumps,
+            jumps=run.jumps,
+            retrain_every=flow.retrain_every if flow else 50,
+            scale=np.sqrt(kappa) if self.restrained else ones,
+            blur=np.sqrt(self.kT / kappa) if self.restrained else 0 * ones,
+            periods=np.array(self.periods),
+            states=self.states,
+            fit=FitSettings(flow.transforms, flow.epsilon) if flow else FitSettings(),
+            fixed=fixed or self._fixed(),
+        )
+
+    def _fixed(self) -> Proposal | None:
+        proposal = self.config.proposal
+        if proposal is None:
+            return None
+        means, sigmas = (tuple(map(tuple, table)) for table in (proposal.means, proposal.sigmas))
+        if np.isinf(self.periods).all():
+            return GaussianMixture(means, sigmas, tuple(proposal.weights))
+        return WrappedMixture(means, sigmas, tuple(proposal.weights), self.periods)
+
+    def check(self) -> None:
+        """Check that the parts of the config fit together.
+
+        Raises:
+            ValueError: they do not.
+        """
+        names = ", ".join(self.cv_names)
+        if len(set(self.cv_names)) < len(self.cv_names):
+            raise ValueError(f"two CVs have the same name: {names}")
+        kappa = self.config.path.kappa
+        if isinstance(kappa, list) and len(kappa) != len(self.cv_names):
+            raise ValueError(f"path.kappa has {len(kappa)} numbers for {len(self.cv_names)} CVs")
+        if kappa != "auto" and not self.restrained:
+            raise ValueError(f"path.kappa is refused: kernel {self.config.path.kernel!r} has no restraint")
+        proposal = self.config.proposal
+        tables = {"means": proposal.means, "sigmas": proposal.sigmas} if proposal else {}
+        for table, rows in tables.items():
+            for row in rows:
+                if len(row) != len(self.cv_names):
+                    raise ValueError(f"proposal.{table} has {len(row)} columns for {len(self.cv_names)} CVs: {names}")
+        self._fixed()
+        if proposal is None and np.isfinite(self.periods).any():
+            raise ValueError(
+                "a periodic CV needs [proposal], whose mixture is wrapped: flows on circles are not there yet"
+            )
+
+
+def checked_states(config: Config, cv_names: Sequence[str]) -> States:
+    """The named states.
+
+    Raises:
+        ValueError: there are fewer than two, or an expression does not parse.
+    """
+    if len(config.states) < 2:
+        raise ValueError('at least two named states are needed: [states] compact = "r < 4.62", extended = ...')
+    return States(dict(config.states), list(cv_names))
+
+
+def check_starts(states: States, points: Float[np.ndarray, "walkers cvs"]) -> None:
+    """Check that the walkers start in different states.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if len(set(states.assign(points)) - {-1}) < 2:
+        raise ValueError(
+            f"the starts of the {len(points)} walkers lie in fewer than two of the named states: states that no walker "
+            "visits are never proposed; give one structure per state, and a walker for each"
+        )

@@ -1,0 +1,40 @@
+"""The batch systems next to their second writing in numpy."""
+
+from types import ModuleType
+from typing import NamedTuple
+
+from cvflow.systems import (
+    Angle,
+    BatchReference,
+    Dimer,
+    Ellipsoid,
+    GaussianMixtureTarget,
+    GaussianTunnel,
+    Phi4,
+    Torsion,
+    TwoDistances,
+)
+from tests.systems.exact import angle, ellipsoid, mixture, phi4, torsion, tunnel, two_distances
+
+
+class Case(NamedTuple):
+    """A system and the module with its exact draws."""
+
+    reference: BatchReference
+    exact: ModuleType
+
+
+CASES = {
+    case.reference.name: case
+    for case in (
+        Case(GaussianTunnel(), tunnel),
+        Case(Phi4(), phi4),
+        Case(GaussianMixtureTarget(), mixture),
+        Case(Angle(), angle),
+        Case(Torsion(), torsion),
+        Case(Ellipsoid(), ellipsoid),
+        Case(TwoDistances(), two_distances),
+    )
+}
+ZOO = ("angle", "torsion", "ellipsoid", "two_distances")
+BATCH_SYSTEMS = {name: case.reference for name, case in CASES.items()} | {"dimer": Dimer()}
