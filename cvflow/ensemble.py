@@ -123,6 +123,8 @@ class EnsembleJump:
         self, path: BatchPath, state: EnsembleState, reachable: Bool[Tensor, "chains"], log_q_old: Each
     ) -> BatchPath:
         """The paths, with those that never began counted by their reason."""
+        if bool(reachable.all()):
+            return path
         reason = torch.where(torch.isfinite(log_q_old), _OUT_OF_RANGE, _UNSUPPORTED)
         return path._replace(
             x=torch.where(reachable[:, None], path.x, state.x),

@@ -80,9 +80,9 @@ class Paths:
         lengths, begun = lengths[order], x[arranged]
         first, way = start[arranged], self._way(start, end)[arranged]
         with torch.no_grad():
-            state = self.kernel.start(begun, first, self._noise(self.kernel.start_needs, begun, generator))
+            state = self._start(begun, first, self._noise(self.kernel.start_needs, begun, generator))
             state = self._march(state, first, way, lengths, generator)
-            ending = self.kernel.finish(state, first + way)
+            ending = self._finish(state, first + way)
             steps = torch.as_tensor(lengths.astype(np.int64), device=x.device)
             path = _judged(ending, begun, self.kernel, steps)
         back = torch.as_tensor(np.argsort(order, kind="stable"), device=x.device)
@@ -129,8 +129,18 @@ class Paths:
 
         return torch.compile(run, dynamic=True) if self.compiled else run
 
+    @cached_property
+    def _start(self) -> Callable[..., Any]:
+        return torch.compile(self.kernel.start, dynamic=True) if self.compiled else self.kernel.start
+
+    @cached_property
+    def _finish(self) -> Callable[..., Any]:
+        return torch.compile(self.kernel.finish, dynamic=True) if self.compiled else self.kernel.finish
+
     def _noise(self, needs: Needs, like: Batch, generator: torch.Generator, *block: int) -> Noise:
         """Random numbers from the one generator, on its device, for a block of steps or for a start."""
+        if needs == Needs():
+            return Noise(like.new_empty((*block, 0)), like.new_empty((*block, 0)))
         normal = normals((*block, needs.normals, *like.shape), like, generator)
         return Noise(normal, uniforms((*block, needs.uniforms, len(like)), like, generator))
 

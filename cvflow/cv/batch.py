@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cvflow.cv.base import checked_name
+from cvflow.cv.constant import Constant
 
 Batch = Float[Tensor, "chains dof"]
 Points = Float[Tensor, "chains cvs"]
@@ -84,8 +85,8 @@ class Coordinates(SplitCV):
     index: tuple[int, ...]
     dof: int
     _columns: Int[Tensor, "cvs"] = field(init=False, repr=False, compare=False)
-    _rest: Float[Tensor, "dof"] = field(init=False, repr=False, compare=False)
-    _selection: Float[Tensor, "cvs dof"] = field(init=False, repr=False, compare=False)
+    _rest: Constant = field(init=False, repr=False, compare=False)
+    _selection: Constant = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -100,8 +101,8 @@ class Coordinates(SplitCV):
         columns = torch.tensor(self.index, dtype=torch.int64)
         selection = torch.eye(self.dof, dtype=torch.float64)[columns]
         object.__setattr__(self, "_columns", columns)
-        object.__setattr__(self, "_selection", selection)
-        object.__setattr__(self, "_rest", 1.0 - selection.sum(dim=0))
+        object.__setattr__(self, "_selection", Constant(selection))
+        object.__setattr__(self, "_rest", Constant(1.0 - selection.sum(dim=0)))
 
     @property
     def periods(self) -> tuple[float, ...]:  # type: ignore[override]
@@ -115,17 +116,17 @@ class Coordinates(SplitCV):
         return x.index_select(1, self._columns.to(x.device))
 
     def jacobian(self, x: Batch) -> Jacobians:
-        return self._selection.to(x).expand(len(x), -1, -1)
+        return self._selection.like(x).expand(len(x), -1, -1)
 
     def place(self, x: Batch, z: Points) -> Batch:
-        rest, selection = self._rest.to(x), self._selection.to(x)
+        rest, selection = self._rest.like(x), self._selection.like(x)
         placed = x * rest
         for i in range(len(self.index)):
             placed = placed + z[:, i : i + 1] * selection[i]
         return placed
 
     def project(self, v: Batch) -> Batch:
-        return v * self._rest.to(v)
+        return v * self._rest.like(v)
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Linear(SplitCV):
 
     names: tuple[str, ...]
     rows: tuple[tuple[float, ...], ...]
-    _matrix: Float[Tensor, "cvs dof"] = field(init=False, repr=False, compare=False)
+    _matrix: Constant = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -150,7 +151,7 @@ class Linear(SplitCV):
         if len(self.names) != len(self.rows):
             raise ValueError(f"a linear CV needs one name for each of its {len(self.rows)} rows, got {self.names}")
         rows = torch.tensor(self.rows, dtype=torch.float64)
-        object.__setattr__(self, "_matrix", rows)
+        object.__setattr__(self, "_matrix", Constant(rows))
         if not torch.allclose(rows @ rows.T, torch.eye(len(rows), dtype=rows.dtype), atol=1e-10):
             raise ValueError("the rows of a linear CV must be orthonormal")
 
@@ -163,17 +164,17 @@ class Linear(SplitCV):
         return ((-inf, inf),) * len(self.rows)
 
     def value(self, x: Batch) -> Points:
-        return _along(x, self._matrix.to(x))
+        return _along(x, self._matrix.like(x))
 
     def jacobian(self, x: Batch) -> Jacobians:
-        return self._matrix.to(x).expand(len(x), -1, -1)
+        return self._matrix.like(x).expand(len(x), -1, -1)
 
     def place(self, x: Batch, z: Points) -> Batch:
-        rows = self._matrix.to(x)
+        rows = self._matrix.like(x)
         return x + _spread(z - _along(x, rows), rows)
 
     def project(self, v: Batch) -> Batch:
-        rows = self._matrix.to(v)
+        rows = self._matrix.like(v)
         return v - _spread(_along(v, rows), rows)
 
 

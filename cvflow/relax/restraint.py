@@ -83,8 +83,9 @@ class SoftRestraint(RelaxationKernel):
         offsets = []
         for i, (kappa, period) in enumerate(zip(self.kappa, self.cv.periods, strict=True)):
             width = (self.kT / kappa) ** 0.5
-            # In double precision: a normal truncated many widths away must not round to infinity.
-            u = uniform[:, i].double()
+            # In double precision and above zero: neither a normal truncated many widths away nor a uniform number that
+            # is exactly zero, one in 2²⁴ in single precision, may give infinity.
+            u = uniform[:, i].double().clamp(min=2.0**-54)
             tail = 0.0 if isinf(period) else float(torch.special.ndtr(torch.tensor(-0.5 * period / width)))
             offsets.append(width * torch.special.ndtri(tail + (1 - 2 * tail) * u))
         return self.cv.wrapped(value + torch.stack(offsets, dim=1).to(value))

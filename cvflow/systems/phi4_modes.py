@@ -12,11 +12,11 @@ from math import sqrt
 from typing import ClassVar
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from cvflow.cv.batch import Linear
+from cvflow.cv.constant import Constant
 from cvflow.potential import Potential
 from cvflow.relax.solver import Newton
 from cvflow.systems.base import BatchReference
@@ -62,13 +62,13 @@ class Phi4Modes(BatchReference):
         modes = sqrt(2 / (self.n + 1)) * np.sin(np.pi * np.outer(site, site) / (self.n + 1))
         stiffness = self.beta * self.a * self.n * (2 - 2 * np.cos(np.pi * site / (self.n + 1)))
         well = 2 * self.beta / (self.n * self.a)
-        sites, transform = self._sites.system().potential, torch.as_tensor(modes)
+        sites, transform = self._sites.system().potential, Constant(modes)
 
         def energy(c: Float[Tensor, "chains n"]) -> Float[Tensor, "chains"]:
-            return sites.energy(c @ transform.to(c))
+            return sites.energy(c @ transform.like(c))
 
         def gradient(c: Float[Tensor, "chains n"]) -> Float[Tensor, "chains n"]:
-            return sites.gradient(c @ transform.to(c)) @ transform.to(c)
+            return sites.gradient(c @ transform.like(c)) @ transform.like(c)
 
         def starts(state: str, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count n"]:
             return self._sites.system().starts(state, count, rng) @ modes

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cvflow.cv.batch import Coordinates
+from cvflow.cv.constant import Constant
 from cvflow.potential import Potential
 from cvflow.systems.base import BatchReference
 from cvflow.torch_system import TorchSystem
@@ -56,9 +57,9 @@ class GaussianTunnel(BatchReference):
         return {"left": f"z < {self.d / 2}", "right": f"z >= {self.d / 2}"}
 
     def system(self) -> TorchSystem:
-        dof = 1 + self.dim_y
+        dof, sigma = 1 + self.dim_y, Constant(np.linspace(0.5, 5.0, self.dim_y))
         return TorchSystem(
-            Potential(self._energy, (dof,), self._gradient),
+            Potential(lambda x: self._energy(x, sigma.like(x)), (dof,), lambda x: self._gradient(x, sigma.like(x))),
             Coordinates(("z",), (0,), dof),
             self.states,
             self._starts,
@@ -66,9 +67,8 @@ class GaussianTunnel(BatchReference):
             name=self.name,
         )
 
-    def _energy(self, x: Batch) -> Float[Tensor, "chains"]:
+    def _energy(self, x: Batch, sigma: Float[Tensor, "dim_y"]) -> Float[Tensor, "chains"]:
         z, y = x[:, :1], x[:, 1:]
-        sigma = self._sigma(x)
         left = log(self.w1) - z * z / 2
         right = log(1 - self.w1) - (z - self.d) * (z - self.d) / 2
         along = torch.logaddexp(left, right)[:, 0] - log(2 * pi) / 2
@@ -76,9 +76,8 @@ class GaussianTunnel(BatchReference):
         across = -(scaled * scaled / 2 + torch.log(sigma) + log(2 * pi) / 2).sum(dim=1)
         return -self.kT * (along + across)
 
-    def _gradient(self, x: Batch) -> Batch:
+    def _gradient(self, x: Batch, sigma: Float[Tensor, "dim_y"]) -> Batch:
         z, y = x[:, :1], x[:, 1:]
-        sigma = self._sigma(x)
         # The left mode's share of p(z); a sigmoid, as the ratio of the two densities overflows far from the modes.
         share = torch.sigmoid(log(self.w1 / (1 - self.w1)) + self.d * (self.d / 2 - z))
         pull = (y - self._mean(z)) / (sigma * sigma)
@@ -88,9 +87,6 @@ class GaussianTunnel(BatchReference):
 
     def _mean(self, z: Column) -> Column:
         return self.d / 2 * torch.cos(pi * z / self.d)
-
-    def _sigma(self, x: Batch) -> Float[Tensor, "dim_y"]:
-        return torch.linspace(0.5, 5.0, self.dim_y, dtype=x.dtype, device=x.device)
 
     def _starts(self, state: str, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count dof"]:
         """Starts with z near the mode and y drawn at that z."""

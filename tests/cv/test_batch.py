@@ -165,7 +165,7 @@ def test_settings_are_values():
     [
         (lambda: Coordinates(("a",), (6,), 6), "counted from 0 to 5"),
         (lambda: Coordinates(("a",), (-1,), 6), "counted from 0 to 5"),
-        (lambda: Coordinates(("a", "b"), (1, 1), 6), "one name for each"),
+        (lambda: Coordinates(("a", "b"), (1, 1), 6), "names a coordinate twice"),
         (lambda: Coordinates(("a",), (1, 2), 6), "one name for each"),
         (lambda: Coordinates(("1a",), (1,), 6), "must be a word"),
         (lambda: Linear(("s",), ROWS), "one name for each of its 2 rows"),

@@ -11,6 +11,7 @@ from cvflow.systems import (
     GaussianMixtureTarget,
     GaussianTunnel,
     Phi4,
+    Phi4Modes,
     Torsion,
     TwoDistances,
 )
@@ -37,4 +38,4 @@ CASES = {
     )
 }
 ZOO = ("angle", "torsion", "ellipsoid", "two_distances")
-BATCH_SYSTEMS = {name: case.reference for name, case in CASES.items()} | {"dimer": Dimer()}
+BATCH_SYSTEMS = {name: case.reference for name, case in CASES.items()} | {"dimer": Dimer(), "phi4_modes": Phi4Modes()}
