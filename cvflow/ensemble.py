@@ -91,7 +91,8 @@ class EnsembleJump:
         self._check(end)
         both = torch.cat([start, end]).cpu().double().numpy()
         log_q_old, log_q_new = torch.as_tensor(proposal.log_density(both)).to(like).chunk(2)
-        reachable = self._reachable(end) & torch.isfinite(log_q_old)
+        # Both ends, or a chain outside the range could come in by a jump whose reverse is refused.
+        reachable = self._reachable(start) & self._reachable(end) & torch.isfinite(log_q_old)
         lengths = np.where(reachable.cpu().numpy(), self.lengths(start, end), 1)
         # A jump that cannot be made stays where it is: one step in place costs less than to leave the chain out.
         aim = torch.where(reachable[:, None], end, start)
@@ -111,12 +112,12 @@ class EnsembleJump:
         distance = np.nan_to_num(np.sqrt((way * way).sum(axis=1)))  # a point that is not finite is refused elsewhere
         return np.maximum(1, np.ceil(self.steps * distance / self.span)).astype(np.int64)
 
-    def _reachable(self, end: Points) -> Bool[Tensor, "chains"]:
-        """Where a path can end: a CV that is held exactly cannot leave its range, nor anything go to NaN."""
-        inside = torch.isfinite(end).all(dim=1)
+    def _reachable(self, points: Points) -> Bool[Tensor, "chains"]:
+        """Where a path can begin or end: a CV that is held exactly cannot leave its range, nor anything go to NaN."""
+        inside = torch.isfinite(points).all(dim=1)
         if self.paths.kernel.holds_cv:
             for i, (lowest, highest) in enumerate(self.paths.kernel.cv.ranges):
-                inside = inside & (end[:, i] > lowest) & (end[:, i] < highest)
+                inside = inside & (points[:, i] > lowest) & (points[:, i] < highest)
         return inside
 
     def _refused(

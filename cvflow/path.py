@@ -127,15 +127,15 @@ class Paths:
         def run(state: Any, centres: Tensor, active: Tensor, noise: Noise) -> Any:
             return run_block(self.kernel, state, centres, active, noise)
 
-        return torch.compile(run, dynamic=True) if self.compiled else run
+        return compiled(run) if self.compiled else run
 
     @cached_property
     def _start(self) -> Callable[..., Any]:
-        return torch.compile(self.kernel.start, dynamic=True) if self.compiled else self.kernel.start
+        return compiled(lambda *arguments: self.kernel.start(*arguments)) if self.compiled else self.kernel.start
 
     @cached_property
     def _finish(self) -> Callable[..., Any]:
-        return torch.compile(self.kernel.finish, dynamic=True) if self.compiled else self.kernel.finish
+        return compiled(lambda *arguments: self.kernel.finish(*arguments)) if self.compiled else self.kernel.finish
 
     def _noise(self, needs: Needs, like: Batch, generator: torch.Generator, *block: int) -> Noise:
         """Random numbers from the one generator, on its device, for a block of steps or for a start."""
@@ -175,6 +175,18 @@ def _judged(ending: Ending, begun: Batch, kernel: RelaxationKernel, steps: Int[T
         torch.where(completed, work, torch.nan) for work in (ending.work, ending.protocol_work, ending.heat)
     )
     return BatchPath(x, kernel.cv.value(x), work, protocol_work, heat, steps, outcome)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function through torch.compile, for any number of chains.
+
+    torch counts recompilations by code object, so each function gets one of its own: or a process with several systems
+    would soon run uncompiled. What the function closes over is frozen, so that only the tensors' guards are needed; the
+    others took most of a call's time.
+    """
+    function.__code__ = function.__code__.replace()
+    options: dict[str, Any] = {"guard_filter_fn": torch.compiler.keep_tensor_guards_unsafe}
+    return torch.compile(function, dynamic=True, options=options)
 
 
 def compiler_available() -> bool:
