@@ -92,7 +92,7 @@ class EnsembleJump:
         both = torch.cat([start, end]).cpu().double().numpy()
         log_q_old, log_q_new = torch.as_tensor(proposal.log_density(both)).to(like).chunk(2)
         # Both ends, or a chain outside the range could come in by a jump whose reverse is refused.
-        reachable = self._reachable(start) & self._reachable(end) & torch.isfinite(log_q_old)
+        reachable = self._reachable(start) & self._reachable(end) & torch.isfinite(log_q_old + log_q_new)
         lengths = np.where(reachable.cpu().numpy(), self.lengths(start, end), 1)
         # A jump that cannot be made stays where it is: one step in place costs less than to leave the chain out.
         aim = torch.where(reachable[:, None], end, start)
@@ -109,7 +109,9 @@ class EnsembleJump:
         if not self.paths.kernel.relaxes:
             return np.ones(len(start), dtype=np.int64)
         way = self.paths.kernel.cv.wrapped(end - start).cpu().double().numpy() * self._scale
-        distance = np.nan_to_num(np.sqrt((way * way).sum(axis=1)))  # a point that is not finite is refused elsewhere
+        distance = np.nan_to_num(
+            np.sqrt((way * way).sum(axis=1)), posinf=0.0
+        )  # a point that is not finite is refused elsewhere
         return np.maximum(1, np.ceil(self.steps * distance / self.span)).astype(np.int64)
 
     def _reachable(self, points: Points) -> Bool[Tensor, "chains"]:

@@ -94,27 +94,30 @@ class Paths:
     def _march(self, state: Any, first: Points, way: Points, lengths: Lengths, generator: torch.Generator) -> Any:
         """All steps of all paths; `lengths` falls, so the paths still under way come first."""
         kind, done = type(state), []
-        for begin in range(0, int(lengths.max(initial=0)), self.block):
+        # A compiled block has its length; any other need not be longer than the longest path.
+        block = self.block if self.compiled else min(self.block, int(lengths.max(initial=1)))
+        for begin in range(0, int(lengths.max(initial=0)), block):
             # Two at least: torch.compile takes a single chain for another program.
             under_way = max(int(np.searchsorted(-lengths, -begin, side="left")), min(2, len(lengths)))
             if under_way < len(state[0]):
                 done.append(kind(*(field[under_way:] for field in state)))
                 state = kind(*(field[:under_way].clone() for field in state))
-            if begin % (_AHEAD * self.block) == 0:
-                stretch = self._stretch(begin, first[:under_way], way[:under_way], lengths[:under_way])
-            here = slice(begin % (_AHEAD * self.block), begin % (_AHEAD * self.block) + self.block)
+            if begin % (_AHEAD * block) == 0:
+                ahead = min(begin + _AHEAD * block, -(-int(lengths[0]) // block) * block)
+                stretch = self._stretch(begin, ahead, first[:under_way], way[:under_way], lengths[:under_way])
+            here = slice(begin % (_AHEAD * block), begin % (_AHEAD * block) + block)
             # Copies, not views: torch.compile makes another program for every layout.
             centres = stretch.centres[here.start : here.stop + 1, :under_way].clone(
                 memory_format=torch.contiguous_format
             )
             active = stretch.active[here, :under_way].clone(memory_format=torch.contiguous_format)
-            noise = self._noise(self.kernel.step_needs, state[0], generator, self.block)
+            noise = self._noise(self.kernel.step_needs, state[0], generator, block)
             state = self._run_block(state, centres, active, noise)
         return kind(*(torch.cat([field, *(part[i] for part in reversed(done))]) for i, field in enumerate(state)))
 
-    def _stretch(self, begin: int, first: Points, way: Points, lengths: Lengths) -> "_Stretch":
+    def _stretch(self, begin: int, end: int, first: Points, way: Points, lengths: Lengths) -> "_Stretch":
         """The schedule of the next blocks: made at once, since it costs as much for one block as for many."""
-        at = np.arange(begin, min(begin + _AHEAD * self.block, -(-int(lengths[0]) // self.block) * self.block) + 1)
+        at = np.arange(begin, end + 1)
         time = np.minimum(at[:, None] / lengths, 1.0)
         fraction = self.schedule.fraction(time.reshape(-1)).reshape(time.shape)
         moved = torch.as_tensor(fraction, dtype=first.dtype, device=first.device)

@@ -39,14 +39,14 @@ class Newton(ConstraintSolver):
 
     Attributes:
         iterations: at most.
-        tolerance: on the CV, in its unit; that of the floating-point type if left out.
+        tolerance: on the CV, relative to its size where that is above one; that of the floating-point type if left out.
     """
 
     iterations: int = 12
     tolerance: float | None = None
 
     def project(self, cv: BatchCV, x: Batch, directions: Jacobians, target: Points) -> Projection:
-        tolerance = self.tolerance or default_tolerance(x.dtype)
+        tolerance = (self.tolerance or default_tolerance(x.dtype)) * (1 + target.abs())
         for _ in range(self.iterations):
             residual = cv.wrapped(cv.value(x) - target)
             open_ = (residual.abs() > tolerance).any(dim=1)

@@ -1,0 +1,65 @@
+"""Wrong jumps around right kernels: acceptances, retries, schedules, densities on a circle."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from cvflow.ensemble import EnsembleJump, EnsembleState
+from cvflow.flow import Proposal
+from tests.relax.circles import WrappedMixture
+
+
+def no_reverse_density(log_q_old, log_q_new, work):
+    """log q of the start dropped."""
+    return -log_q_new - work
+
+
+def no_densities(log_q_old, log_q_new, work):
+    """The q ratio omitted."""
+    return -work
+
+
+def wrong_sign(log_q_old, log_q_new, work):
+    """W with the sign of the way back."""
+    return log_q_old - log_q_new + work
+
+
+class RetriedRejections(EnsembleJump):
+    """Tries once more where the jump was rejected."""
+
+    def step(self, state, proposal, generator):
+        first, info = super().step(state, proposal, generator)
+        second, _ = super().step(state, proposal, generator)
+        return EnsembleState(*(_where(info.accepted, a, b) for a, b in zip(first, second, strict=True))), info
+
+
+class RetriedFailures(EnsembleJump):
+    """Tries again, up to eight times, where the path failed."""
+
+    def step(self, state, proposal, generator):
+        after, info = super().step(state, proposal, generator)
+        failed = info.path.outcome != 0
+        for _ in range(8):
+            again, other = super().step(EnsembleState(*(field[failed] for field in state)), proposal, generator)
+            after = EnsembleState(*(a.masked_scatter(failed[:, None], b) for a, b in zip(after, again, strict=True)))
+            failed = failed.masked_scatter(failed, other.path.outcome != 0)
+        return after, info
+
+
+def _where(keep, this, that):
+    return torch.where(keep[:, None], this, that)
+
+
+@dataclass(frozen=True)
+class UnwrappedDensity(Proposal):
+    """Draws on the circle and gives the density of the line: that of the other images is left out."""
+
+    mixture: WrappedMixture
+    version: int = 0
+
+    def draw(self, count: int, rng: np.random.Generator):
+        return self.mixture.draw(count, rng)
+
+    def log_density(self, points):
+        return self.mixture._line.log_density(points)
