@@ -118,7 +118,8 @@ def test_the_figure_has_labels_and_error_bars(tmp_path, monkeypatch):
     for axes in figure.axes:
         (bars,) = [container for container in axes.containers if isinstance(container, ErrorbarContainer)]
         assert bars.has_yerr
-        assert axes.get_ylim()[0] == 0
+    assert all(axes.get_yscale() == "log" for axes in upper), "costs span orders of magnitude"
+    assert all(axes.get_ylim()[0] == 0 for axes in lower)
 
 
 def test_the_figure_s_points_are_the_costs(tmp_path, monkeypatch):

@@ -47,9 +47,10 @@ def _draw(cost_axes: Axes, acceptance_axes: Axes, found: Series) -> None:
     )
     if found.best is not None:
         cost_axes.plot(x[found.best], cost[found.best], "o", mfc="none", mec=VERMILION, markersize=12, mew=1.8)
+    cost_axes.set_yscale("log", nonpositive="clip")  # a bad setting costs a hundred times what a good one does
+    acceptance_axes.set_ylim(bottom=0)
     for axes in (cost_axes, acceptance_axes):
         axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
-        axes.set_ylim(bottom=0)
         if names:
             axes.set_xticks(x, [str(value) for value in found.values])
             axes.set_xlim(-0.5, len(x) - 0.5)
