@@ -1,7 +1,6 @@
 """Kernel K4: constrained Langevin dynamics, a nonlinear CV held exactly at the schedule's point."""
 
 from dataclasses import dataclass, field
-from math import exp
 from typing import NamedTuple
 
 import torch
@@ -16,10 +15,10 @@ from cvflow.relax.base import (
     Noise,
     RelaxationKernel,
     check_timestep,
+    half_refreshed,
     kinetic,
     mass_tensor,
     nothing,
-    ornstein_uhlenbeck,
     sound,
     unknown,
 )
@@ -141,13 +140,11 @@ class ConstrainedLangevin(RelaxationKernel):
 
     def _refresh(self, p: Batch, jacobian: Jacobians, noise: Noise, draw: int) -> tuple[Batch, Each]:
         """Half a step of friction on the tangential momentum, and its heat."""
-        if not self.friction:  # the identity: saves the random numbers and two sums
-            return p, nothing(p)
-        masses = mass_tensor(self.masses, p)
-        decay = exp(-0.5 * self.friction * self.timestep)
         # The noise is tangential to the metric of M⁻¹: projecting (M kT)^(1/2) η does that.
-        after = self.tangential(ornstein_uhlenbeck(p, noise.normal[draw], masses, self.kT, decay), jacobian)
-        return after, kinetic(after, masses) - kinetic(p, masses)
+        return half_refreshed(
+            p, noise, draw, mass_tensor(self.masses, p), self.kT, self.friction, self.timestep,
+            lambda momentum: self.tangential(momentum, jacobian),
+        )  # fmt: skip
 
     def finish(self, state: ConstrainedState, z: Points) -> Ending:
         energy = self.potential.energy(state.x) + self.fixman(state.jacobian) + self.kinetic(state.p, state.jacobian)

@@ -1,7 +1,6 @@
 """Kernel K3: underdamped Langevin dynamics of the rest, with the CV moved inside the drift."""
 
 from dataclasses import dataclass
-from math import exp
 from typing import NamedTuple
 
 import torch
@@ -14,10 +13,10 @@ from cvflow.relax.base import (
     Noise,
     RelaxationKernel,
     check_timestep,
+    half_refreshed,
     kinetic,
     mass_tensor,
     nothing,
-    ornstein_uhlenbeck,
     sound,
     unknown,
 )
@@ -93,12 +92,8 @@ class UnderdampedLangevin(RelaxationKernel):
 
     def _refresh(self, p: Batch, noise: Noise, draw: int) -> tuple[Batch, Each]:
         """Half a step of friction, and its heat."""
-        if not self.friction:  # the identity: saves the random numbers and two sums
-            return p, nothing(p)
         masses = mass_tensor(self.masses, p)
-        decay = exp(-0.5 * self.friction * self.timestep)
-        after = ornstein_uhlenbeck(p, self.cv.project(noise.normal[draw]), masses, self.kT, decay)
-        return after, kinetic(after, masses) - kinetic(p, masses)
+        return half_refreshed(p, noise, draw, masses, self.kT, self.friction, self.timestep, self.cv.project)
 
     def finish(self, state: LangevinState, z: Points) -> Ending:
         energy = self.potential.energy(state.x) + kinetic(state.p, mass_tensor(self.masses, state.x))

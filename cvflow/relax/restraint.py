@@ -1,7 +1,7 @@
 """Kernel K5: a soft restraint pulls any differentiable CV after its centre λ."""
 
 from dataclasses import dataclass
-from math import exp, isinf
+from math import isinf
 from typing import NamedTuple
 
 import torch
@@ -15,10 +15,10 @@ from cvflow.relax.base import (
     Noise,
     RelaxationKernel,
     check_timestep,
+    half_refreshed,
     kinetic,
     mass_tensor,
     nothing,
-    ornstein_uhlenbeck,
     sound,
 )
 
@@ -128,12 +128,8 @@ class SoftRestraint(RelaxationKernel):
 
     def _refresh(self, p: Batch, noise: Noise, draw: int) -> tuple[Batch, Each]:
         """Half a step of friction, and its heat."""
-        if not self.friction:  # the identity: saves the random numbers and two sums
-            return p, nothing(p)
         masses = mass_tensor(self.masses, p)
-        decay = exp(-0.5 * self.friction * self.timestep)
-        after = ornstein_uhlenbeck(p, noise.normal[draw], masses, self.kT, decay)
-        return after, kinetic(after, masses) - kinetic(p, masses)
+        return half_refreshed(p, noise, draw, masses, self.kT, self.friction, self.timestep)
 
     def finish(self, state: RestraintState, z: Points) -> Ending:
         potential = self.potential.energy(state.x) + self._stretch(state.cv, z)
