@@ -72,3 +72,11 @@ def test_where_there_is_one_long_runs_are_compiled(tmp_path, monkeypatch):
     assert setup(tmp_path, run=LONG | {"jumps": 1}, engine={"compile": True}).compiled
     found = setup(tmp_path, run=LONG)
     assert found.paths(found.kernel(np.zeros(0))).compiled
+
+
+def test_steps_that_unroll_newtons_method_are_not_compiled_unasked(tmp_path, monkeypatch):
+    monkeypatch.setattr("cvflow.path.compiler_available", lambda: True)
+    monkeypatch.setattr("cvflow.build.batch.compiler_available", lambda: True)
+    constrained = {"kernel": "constrained", "steps": 10, "timestep": 0.1}
+    assert not setup(tmp_path, run=LONG | {"jumps": 100_000}, path=constrained).compiled
+    assert setup(tmp_path, run=LONG, path=constrained, engine={"compile": True}).compiled

@@ -29,6 +29,7 @@ from cvflow.relax.langevin import UnderdampedLangevin
 from cvflow.relax.mala import CoinMala, SymmetricMala
 from cvflow.relax.overdamped import EulerMaruyama
 from cvflow.relax.restraint import SoftRestraint
+from cvflow.relax.solver import Newton
 from cvflow.relax.walk import GeneralisedHybrid, MalaWalk
 from cvflow.schedule import BY_NAME, Linear
 from cvflow.state import Exactness, Frame, Point
@@ -86,8 +87,14 @@ class BatchSetup(Setup):
         wanted, run, path = self.config.engine.compile, self.config.run, self.config.path
         if wanted in (None, "auto"):
             total = (run.adapt_jumps + run.jumps) * (path.steps + run.local_steps)
-            return total >= COMPILE_FROM and compile_or_not(True)
+            return total >= COMPILE_FROM and not self._slow_to_compile and compile_or_not(True)
         return bool(wanted)
+
+    @property
+    def _slow_to_compile(self) -> bool:
+        """Whether each step unrolls an iterative solver: many minutes of compiling."""
+        solver = self.system.solver
+        return self.config.path.kernel == "constrained" and isinstance(solver, Newton) and solver.iterations > 2
 
     @property
     def block(self) -> int:
