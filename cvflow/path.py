@@ -184,12 +184,10 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function through torch.compile, for any number of chains.
 
     torch counts recompilations by code object, so each function gets one of its own: or a process with several systems
-    would soon run uncompiled. What the function closes over is frozen, so that only the tensors' guards are needed; the
-    others took most of a call's time.
+    would soon run uncompiled.
     """
     function.__code__ = function.__code__.replace()
-    options: dict[str, Any] = {"guard_filter_fn": torch.compiler.keep_tensor_guards_unsafe}
-    return torch.compile(function, dynamic=True, options=options)
+    return torch.compile(function, dynamic=True)
 
 
 def compiler_available() -> bool:
