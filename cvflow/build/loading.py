@@ -1,10 +1,12 @@
-"""Functions that a config names as "file.py:function"."""
+"""What a config names by file: functions as "file.py:function", and serialised OpenMM objects."""
 
 import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import openmm
 
 from cvflow.config import ConfigError
 
@@ -45,3 +47,28 @@ def load_function(reference: str, what: str) -> Callable[..., Any]:
     if not callable(function):
         raise ConfigError(f"{what}: {file} has no function {name}")
     return function
+
+
+def read_text(path: Path, what: str) -> str:
+    """The file's text.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise ConfigError(f"{what}: {path} cannot be read ({error.strerror})") from error
+
+
+def deserialised(path: Path, what: str) -> object:
+    """The OpenMM object in an XML file.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds none.
+    """
+    text = read_text(path, what)
+    try:
+        return openmm.XmlSerializer.deserialize(text)
+    except (ValueError, openmm.OpenMMException) as error:
+        raise ConfigError(f"{what}: {path} is no serialised OpenMM object ({error})") from error

@@ -1,11 +1,45 @@
 """Collective variables: what the flow learns and the restraint pulls on.
 
-A collective variable (CV) is plain data: a name, a unit, and what it is a function of. Engines turn it into their own
-force; `evaluate` gives its value by itself, in double precision, for any frame.
+A collective variable (CV) is plain data: a name, a unit, a period if it lives on a circle, and what it is a function
+of. Engines turn it into their own force; `evaluate` gives its value by itself, in double precision, for any frame.
 """
 
-from cvflow.cv.base import CollectiveVariable
-from cvflow.cv.force import ForceCV, from_force
-from cvflow.cv.geometry import Distance, distance
+from importlib import import_module
+from typing import Any
 
-__all__ = ["CollectiveVariable", "Distance", "ForceCV", "distance", "from_force"]
+from cvflow.cv.base import CollectiveVariable, resolve
+from cvflow.cv.combination import Combination, combination
+from cvflow.cv.force import ForceCV, from_force
+from cvflow.cv.geometry import Angle, Distance, Torsion, angle, distance, torsion
+from cvflow.cv.groups import CentreDistance, Coordination, Gyration, centre_distance, coordination, gyration
+from cvflow.cv.python import PythonCV
+
+__all__ = [
+    "Angle",
+    "CentreDistance",
+    "CollectiveVariable",
+    "Combination",
+    "Coordination",
+    "Distance",
+    "ForceCV",
+    "Gyration",
+    "PythonCV",
+    "Torsion",
+    "angle",
+    "centre_distance",
+    "combination",
+    "coordination",
+    "distance",
+    "from_force",
+    "from_torch",
+    "gyration",
+    "resolve",
+    "torsion",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch on first use: worker processes without such a CV start without it."""
+    if name == "from_torch":
+        return import_module("cvflow.cv.torch_function").from_torch
+    raise AttributeError(f"module 'cvflow.cv' has no attribute {name!r}")

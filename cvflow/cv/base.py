@@ -2,17 +2,19 @@
 
 import re
 from abc import ABC, abstractmethod
+from math import inf
 
+from cvflow.cv.selection import AtomNames
 from cvflow.state import Frame
 
 _NAME = re.compile(r"[A-Za-z]\w*\Z")
 
 
 class CollectiveVariable(ABC):
-    """A differentiable function ξ of the positions, unbounded for the restraint's sake.
+    """A differentiable function ξ of the positions, on a line or on a circle.
 
     Law: `evaluate` depends on the frame alone, and an engine's restraint built from the CV has the energy
-    κ/2 (evaluate(frame) - λ)² (contract test in tests/engine).
+    κ/2 d(evaluate(frame), λ)², d being the difference, on a circle the shortest (contract test in tests/engine).
     """
 
     name: str
@@ -21,13 +23,27 @@ class CollectiveVariable(ABC):
     """Printed in tables and on axes; empty in reduced units."""
 
     @property
+    def period(self) -> float:
+        """Circumference of the circle that the CV lives on, in its unit; infinite on a line."""
+        return inf
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Values that the CV can take; on a circle half a period around zero. The restraint's centre may leave it."""
+        return -0.5 * self.period, 0.5 * self.period
+
+    @property
     @abstractmethod
     def highest_atom(self) -> int:
         """The largest atom index the CV reads, counted from 0, for range checks."""
 
     @abstractmethod
     def evaluate(self, frame: Frame) -> float:
-        """Value of the CV, in its unit."""
+        """Value of the CV, in its unit; on a circle in [-period/2, period/2)."""
+
+    def resolved(self, names: AtomNames) -> "CollectiveVariable":
+        """The CV with indices in place of selection strings."""
+        return self
 
 
 def checked_name(name: str) -> str:
@@ -39,3 +55,12 @@ def checked_name(name: str) -> str:
     if not _NAME.match(name) or name in {"and", "or", "not", "time"}:
         raise ValueError(f"a CV's name must be a word of letters, digits and _ (not and, or, not, time), got {name!r}")
     return name
+
+
+def resolve(cv: CollectiveVariable, topology: object) -> CollectiveVariable:
+    """The CV with its selection strings looked up in an openmm Topology.
+
+    Raises:
+        ValueError: a selection is none, matches no atom, or more than one where one is needed.
+    """
+    return cv.resolved(AtomNames(topology))

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 
 import openmm
 
+from cvflow.circle import into_period
 from cvflow.cv.base import CollectiveVariable, checked_name
 from cvflow.state import Frame
 
@@ -17,9 +19,12 @@ class ForceCV(CollectiveVariable):
     force_xml: str
     highest: int
     unit: str = ""
+    period: float = inf
 
     def __post_init__(self) -> None:
         checked_name(self.name)
+        if not self.period > 0:
+            raise ValueError(f"CV {self.name}: a period must be positive, got {self.period}")
 
     @property
     def highest_atom(self) -> int:
@@ -30,23 +35,27 @@ class ForceCV(CollectiveVariable):
         if frame.box is not None:
             context.setPeriodicBoxVectors(*frame.box)
         context.setPositions(frame.positions)
-        return float(context.getState(getEnergy=True).getPotentialEnergy()._value)
+        return into_period(context.getState(getEnergy=True).getPotentialEnergy()._value, self.period)
 
 
-def from_force(name: str, force: openmm.Force, unit: str = "") -> ForceCV:
+def from_force(name: str, force: openmm.Force, unit: str = "", period: float = inf) -> ForceCV:
     """Make a CV of any OpenMM force: CustomCompoundBondForce, CustomCentroidBondForce, RMSDForce, RGForce, ...
 
     Args:
         name: the CV's name in state expressions and files.
         force: its energy, as a number, is the CV's value; it is copied.
         unit: for tables and axes.
+        period: of a CV on a circle.
 
     Raises:
-        ValueError: the force runs Python code, whose serialised form would hold code instead of data.
+        ValueError: the period is not positive, or the force runs Python code, whose serialised form would hold code
+            instead of data.
     """
     if type(force).__name__ == "PythonForce":
-        raise ValueError(f"CV {name}: a PythonForce stores code, not data; express the CV as another OpenMM force")
-    return ForceCV(name, openmm.XmlSerializer.serialize(force), _highest_atom(force), unit)
+        raise ValueError(
+            f"CV {name}: a PythonForce stores code, not data; give the CV as another OpenMM force or by from_torch"
+        )
+    return ForceCV(name, openmm.XmlSerializer.serialize(force), _highest_atom(force), unit, period)
 
 
 def _highest_atom(force: openmm.Force) -> int:

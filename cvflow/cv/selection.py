@@ -1,0 +1,137 @@
+"""Atoms by index, counted from 0, or by MDAnalysis selection strings."""
+
+import warnings
+from collections.abc import Sequence
+from itertools import chain
+from operator import index
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from cvflow.state import Frame, Positions
+
+Place = int | str
+"""One atom: its index, or a selection that matches it alone."""
+Group = tuple[Place, ...]
+"""Atoms: indices, and selections that match any number of them."""
+Atoms = Place | Sequence[Place] | Int[np.ndarray, "atoms"]
+
+
+def places(atoms: Sequence[Any]) -> Group:
+    """Arguments of a CV's constructor: the atoms one by one, or one list of them."""
+    if len(atoms) == 1 and not isinstance(atoms[0], int | str):
+        atoms = atoms[0]
+    return tuple(atom if isinstance(atom, str) else index(atom) for atom in atoms)
+
+
+def group(atoms: Atoms) -> Group:
+    """One selection, one index, or a list of both."""
+    return places((atoms,))
+
+
+def check_places(cv: str, what: str, atoms: Group, count: int) -> None:
+    """Check that a CV of `count` atoms has them, each another one.
+
+    Raises:
+        ValueError: it has not.
+    """
+    words = {2: "two", 3: "three", 4: "four"}[count]
+    if len(atoms) != count or _faulty(atoms):
+        raise ValueError(f"CV {cv}: {what} needs {words} different atoms counted from 0, got {atoms}")
+
+
+def check_group(cv: str, what: str, atoms: Group) -> None:
+    """Check that a group has atoms, none of them twice.
+
+    Raises:
+        ValueError: it has not.
+    """
+    if not atoms or _faulty(atoms):
+        raise ValueError(f"CV {cv}: {what} needs a group of different atoms counted from 0, got {atoms}")
+
+
+def _faulty(atoms: Group) -> bool:
+    return len(set(atoms)) < len(atoms) or any(isinstance(atom, int) and atom < 0 for atom in atoms)
+
+
+def indices(cv: str, atoms: Group) -> list[int]:
+    """The atoms as indices.
+
+    Raises:
+        ValueError: some of them are still selection strings.
+    """
+    found = [atom for atom in atoms if isinstance(atom, int)]
+    if len(found) < len(atoms):
+        raise ValueError(f"CV {cv}: {atoms} holds selection strings; cvflow.cv.resolve(cv, topology) looks them up")
+    return found
+
+
+def positions(cv: str, atoms: Group, frame: Frame) -> Positions:
+    """Positions [nm] of the atoms, as they are.
+
+    Raises:
+        ValueError: some of the atoms are still selection strings.
+    """
+    return frame.positions[indices(cv, atoms)]
+
+
+class AtomNames:
+    """Looks selections up in an openmm Topology."""
+
+    def __init__(self, topology: Any) -> None:
+        self._topology = topology
+        self._universe: Any = None
+
+    def atoms(self, cv: str, places: Group) -> tuple[int, ...]:
+        """Indices of atoms that are named one by one.
+
+        Raises:
+            ValueError: a selection does not match exactly one atom.
+        """
+        return tuple(self._one(cv, place) for place in places)
+
+    def group(self, cv: str, members: Group) -> tuple[int, ...]:
+        """Indices of all atoms that the members name; in their order, each once.
+
+        Raises:
+            ValueError: a selection matches no atom.
+        """
+        found = [[member] if isinstance(member, int) else self._all(cv, member) for member in members]
+        return tuple(dict.fromkeys(chain.from_iterable(found)))
+
+    def masses(self, cv: str, atoms: Group) -> tuple[float, ...]:
+        """Masses [amu] of the atoms' elements.
+
+        Raises:
+            ValueError: the topology does not know an atom's element.
+        """
+        elements = {atom.index: atom.element for atom in self._topology.atoms()}
+        for atom in atoms:
+            if elements.get(atom) is None:
+                raise ValueError(f"CV {cv}: the topology has no element for atom {atom}: give weights as numbers")
+        return tuple(float(elements[atom].mass._value) for atom in atoms)
+
+    def _one(self, cv: str, place: Place) -> int:
+        if isinstance(place, int):
+            return place
+        found = self._all(cv, place)
+        if len(found) > 1:
+            raise ValueError(f"CV {cv}: selection {place!r} matches {len(found)} atoms, {found[:4]} ...; one is needed")
+        return found[0]
+
+    def _all(self, cv: str, selection: str) -> list[int]:
+        import MDAnalysis  # a worker process gets indices, and can do without
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on attributes that the topology has not
+            if self._universe is None:
+                self._universe = MDAnalysis.Universe(self._topology)
+            try:
+                found = self._universe.select_atoms(selection).indices.tolist()
+            except Exception as error:  # MDAnalysis has errors of its own for each word of its language
+                reason = " ".join(str(error).split())
+                raise ValueError(f"CV {cv}: {selection!r} is no selection for this topology ({reason})") from error
+        if not found:
+            raise ValueError(f"CV {cv}: selection {selection!r} matches no atom")
+        return found

@@ -1,0 +1,176 @@
+"""Molecules from a PDB and a force field; the example that users copy."""
+
+import json
+import shutil
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import openmm
+import pytest
+from openmm import app, unit
+
+import cvflow
+from cvflow.build import from_config
+from cvflow.build.files import parametrised
+from cvflow.cli import execute
+from cvflow.config import ConfigError, load
+from cvflow.systems.peptide import alanine_dipeptide_positions, alanine_dipeptide_topology
+from tests.systems.alanine_umbrella import torsion
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "alanine"
+SHORT = ["run.walkers=2", "run.adapt_jumps=4", "run.jumps=4", "run.local_steps=50", "path.steps=60"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A user's copy of the example."""
+    shutil.copytree(EXAMPLE, tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def build(folder, *settings):
+    return from_config(load(folder / "config.toml", list(settings)), folder)
+
+
+def test_the_example_runs_and_goes_on(folder, capsys):
+    settings = [word for setting in SHORT for word in ("--set", setting)]
+    assert execute(["run", str(folder / "config.toml"), "--out", str(folder / "out"), "--quiet", *settings]) == 0
+    assert "warning" not in capsys.readouterr().out
+    summary = json.loads((folder / "out" / "summary.json").read_text())
+    assert summary["exact"]["value"]
+    assert summary["states"]["C7ax"]["started"] == 1
+    for file in folder.glob("*.pdb"):
+        file.unlink()
+    assert execute(["resume", str(folder / "out"), "--jumps", "6", "--quiet"]) == 0
+
+
+def test_the_example_s_structures_are_those_of_the_project(folder):
+    """Two starts of the same atoms as the built-in system, one in each state."""
+    ours = [atom.element for atom in alanine_dipeptide_topology().atoms()]
+    for state in ("c7eq", "c7ax"):
+        pdb = app.PDBFile(str(folder / f"{state}.pdb"))
+        assert [atom.element for atom in pdb.topology.atoms()] == ours
+    setup = build(folder, "run.walkers=2")
+    assert setup.notes == ()
+    assert setup.states.assign(
+        np.array([[cv.evaluate(f) for cv in setup.cvs] for f in setup.start_frames])
+    ).tolist() == [
+        0,
+        1,
+    ]
+    positions = setup.start_frames[0].positions
+    assert [cv.evaluate(setup.start_frames[0]) for cv in setup.cvs] == pytest.approx(
+        [torsion(positions, (4, 6, 8, 14)), torsion(positions, (6, 8, 14, 16))]
+    )
+
+
+def test_the_potential_is_the_force_field_s(folder):
+    setup = build(folder)
+    pdb = app.PDBFile(str(folder / "c7eq.pdb"))
+    system = app.ForceField("amber14-all.xml").createSystem(pdb.topology, nonbondedMethod=app.NoCutoff)
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatform("Reference"))
+    context.setPositions(pdb.positions)
+    energy = context.getState(getEnergy=True).getPotentialEnergy()._value
+    assert setup.spec.build().potential_energy(setup.start_frames[0]) == pytest.approx(energy, abs=1e-4)
+    assert setup.system.getNumConstraints() == 0
+    assert setup.system.getParticleMass(0)._value == 4.0
+
+
+def test_a_file_beside_the_config_is_taken_before_openmm_s(folder):
+    data = Path(app.__file__).parent / "data"
+    shutil.copy(data / "amber99sbildn.xml", folder / "mine.xml")
+    here = build(folder, 'system.forcefield=["mine.xml"]')
+    there = build(folder, 'system.forcefield=["amber99sbildn.xml"]')
+    energies = [setup.spec.build().potential_energy(setup.start_frames[0]) for setup in (here, there)]
+    assert energies[0] == energies[1]
+
+
+def test_the_time_step_of_molecules_is_short_where_none_is_given(folder):
+    text = (folder / "config.toml").read_text().replace("timestep = 0.0015", "")
+    (folder / "config.toml").write_text(text)
+    assert build(folder).config.path.timestep == 0.0005
+
+
+def test_a_box_means_pme():
+    topology = alanine_dipeptide_topology()
+    field = app.ForceField("amber99sbildn.xml")
+
+    def method():
+        (force,) = [f for f in parametrised(topology, field).getForces() if isinstance(f, openmm.NonbondedForce)]
+        return force.getNonbondedMethod()
+
+    assert method() == openmm.NonbondedForce.NoCutoff
+    topology.setPeriodicBoxVectors(np.eye(3) * 3 * unit.nanometer)
+    assert method() == openmm.NonbondedForce.PME
+
+
+MISUSE = {
+    "no force field": (["system.forcefield=[]"], "pdb needs forcefield"),
+    "a force field that is not there": (['system.forcefield=["amber2000.xml"]'], "amber2000.xml cannot be read"),
+    "a force field that is none": (['system.forcefield=["config.toml"]'], "config.toml cannot be read"),
+    "a force field of water": (['system.forcefield=["tip3p.xml"]'], "does not fit c7eq.pdb"),
+    "no such pdb": (['system.pdb="nowhere.pdb"'], "nowhere.pdb cannot be read"),
+    "no temperature": (["engine.temperature=0.0"], "engine.temperature"),
+    "a start for an unknown state": (["system.starts.alpha='c7eq.pdb'"], "unknown state 'alpha'"),
+    "both starts in one state": (["system.starts.C7ax='c7eq.pdb'"], "one structure per state"),
+    "a start of other atoms": (["system.starts.C7ax='swapped.pdb'"], "the same atoms in the same order"),
+    "masses of an XML": (["system.hydrogen_mass=-1.0"], "system.hydrogen_mass"),
+}
+
+
+@pytest.mark.parametrize("what", MISUSE)
+def test_misuse_is_one_line(what, folder):
+    settings, words = MISUSE[what]
+    lines = (folder / "c7ax.pdb").read_text().splitlines()
+    lines[1], lines[2] = lines[2], lines[1]
+    (folder / "swapped.pdb").write_text("\n".join(lines) + "\n")
+    with pytest.raises(ConfigError) as refused:
+        build(folder, *settings)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_starts_in_one_state_are_a_warning_unless_they_are_all_there_are(folder):
+    """Jumps need two states whose distance sets the path lengths."""
+    states = ["states.C7ax='0 < phi < 0.9'", "states.alpha='0.9 <= phi < 2.1 and psi > 1'"]
+    starts = "system.starts.alpha='c7ax.pdb'"
+    with pytest.raises(ConfigError, match="fewer than two"):
+        build(folder, *states)
+    setup = build(folder, "states.C7ax='0 < phi < 2.1 and psi < 0'", "states.alpha='phi < -2.9'", starts)
+    assert any("lie in the same state, C7ax" in note for note in setup.notes)
+    assert any("no walker starts in alpha" in note for note in setup.notes)
+
+
+def test_python_takes_the_same_molecule(folder):
+    values = tomllib.loads((folder / "config.toml").read_text())
+    pdb = app.PDBFile(str(folder / "c7eq.pdb"))
+    system = cvflow.openmm_system(pdb.topology, app.ForceField("amber14-all.xml"), temperature=300, hydrogen_mass=4.0)
+    assert system.system.getParticleMass(0)._value == 4.0
+    cvs = [cvflow.cv.torsion(cv["name"], *cv["atoms"]) for cv in values["cv"]]
+    with pytest.warns(UserWarning, match="^warning: ") as noted:
+        result = cvflow.sample(
+            system,
+            cvs=cvs,
+            states=values["states"] | {"C7ax": "0 < phi < 0.9 or phi > 1.9 and phi < 2.1", "right": "0.95 < phi < 1.5"},
+            starts={
+                "C7eq": folder / "c7eq.pdb",
+                "C7ax": alanine_dipeptide_positions(1.7, -0.8),
+                "right": folder / "c7ax.pdb",
+            },
+            out=folder / "out",
+            quiet=True,
+            walkers=3,
+            adapt_jumps=3,
+            jumps=4,
+            local_steps=20,
+            path={"steps": 30, "timestep": 0.001},
+            engine={"platform": "Reference"},
+        )
+    texts = "\n".join(str(warning.message) for warning in noted)
+    assert "the start of C7ax (phi = 1.7, psi = -0.8) lies in no named state" in texts
+    assert "no walker starts in C7ax" in texts
+    assert result.plot_fes("phi", "psi").axes
+    assert any(
+        "fewer than" in caution or "No mode change" in caution for caution in result.delta_f("C7eq", "right").cautions
+    )

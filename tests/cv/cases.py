@@ -1,0 +1,90 @@
+"""One CV of each kind on ten atoms, each with the torch function of all positions that it should be."""
+
+from collections.abc import Callable
+from math import pi
+from typing import NamedTuple
+
+import numpy as np
+import openmm
+import torch
+from torch import Tensor
+
+from cvflow.cv import (
+    CollectiveVariable,
+    angle,
+    centre_distance,
+    combination,
+    coordination,
+    distance,
+    from_force,
+    from_torch,
+    functions,
+    gyration,
+    torsion,
+)
+
+ATOMS = 10
+
+
+class CvCase(NamedTuple):
+    cv: CollectiveVariable
+    function: Callable[[Tensor], Tensor]
+
+
+def shape(x: Tensor) -> Tensor:
+    """Not symmetric in its atoms."""
+    return functions.gyration(x) + 0.3 * functions.angle(x[:, [2, 0, 1]]) * x[:, 3, 0]
+
+
+def turned(x: Tensor) -> Tensor:
+    """On a circle of circumference 3, not yet wrapped."""
+    return 3 * functions.torsion(x) / pi
+
+
+def _centres(x: Tensor) -> Tensor:
+    weights = torch.tensor([1.0, 2.0, 5.0], dtype=x.dtype)[:, None] / 8
+    return torch.linalg.vector_norm((weights * x[:, [5, 3, 8]]).sum(dim=1) - x[:, [1, 0]].mean(dim=1), dim=1)
+
+
+def _dihedral() -> openmm.Force:
+    force = openmm.CustomTorsionForce("theta")
+    force.addTorsion(0, 1, 2, 3, [])
+    return force
+
+
+_BOND, _SIZE = distance("r", 4, 7), gyration("g", [1, 2, 4])
+CASES = {
+    "distance": CvCase(distance("r", 7, 2), lambda x: functions.distance(x[:, [7, 2]])),
+    "angle": CvCase(angle("a", [3, 9, 1]), lambda x: functions.angle(x[:, [3, 9, 1]])),
+    "torsion": CvCase(torsion("phi", 6, 2, 0, 5), lambda x: functions.torsion(x[:, [6, 2, 0, 5]])),
+    "gyration": CvCase(gyration("g", [8, 1, 2, 4]), lambda x: functions.gyration(x[:, [8, 1, 2, 4]])),
+    "weighted gyration": CvCase(
+        gyration("g", [8, 1, 2], weights=(1.0, 12.0, 3.5)),
+        lambda x: functions.gyration(x[:, [8, 1, 2]], torch.tensor([1.0, 12.0, 3.5], dtype=x.dtype)),
+    ),
+    "coordination": CvCase(
+        coordination("n", [0, 3], [9, 4, 5], r0=0.4),
+        lambda x: functions.coordination(x[:, [0, 3]], x[:, [9, 4, 5]], 0.4),
+    ),
+    "centres": CvCase(centre_distance("d", [1, 0], [5, 3, 8], weights2=(1.0, 2.0, 5.0)), _centres),
+    "combination": CvCase(
+        combination("s", {_BOND: 1.5, _SIZE: -2.0}),
+        lambda x: 1.5 * functions.distance(x[:, [4, 7]]) - 2 * functions.gyration(x[:, [1, 2, 4]]),
+    ),
+    "combination on a circle": CvCase(
+        combination("w", {torsion("p", 6, 2, 0, 5): 2.0, torsion("q", 0, 1, 2, 3): -1.0}, period=2 * pi),
+        lambda x: 2 * functions.torsion(x[:, [6, 2, 0, 5]]) - functions.torsion(x[:, [0, 1, 2, 3]]),
+    ),
+    "force on a circle": CvCase(from_force("f", _dihedral(), period=2 * pi), lambda x: functions.torsion(x[:, :4])),
+    "torch": CvCase(from_torch("t", shape, [7, 1, 3, 5]), lambda x: shape(x[:, [7, 1, 3, 5]])),
+    "torch on a circle": CvCase(
+        from_torch("t", turned, [7, 1, 3, 5], period=3.0), lambda x: turned(x[:, [7, 1, 3, 5]])
+    ),
+}
+
+
+def draws(count: int, seed: int = 0) -> np.ndarray:
+    """Positions (count, atoms, 3) [nm], no two atoms on top of each other."""
+    rng = np.random.default_rng(seed)
+    lattice = 0.25 * np.array([[i % 3, i // 3 % 2, i // 6] for i in range(ATOMS)])
+    return lattice + 0.06 * rng.standard_normal((count, ATOMS, 3))
