@@ -1,18 +1,27 @@
 """Proposals as bytes and files: safetensors with JSON metadata, data and never code."""
 
 import json
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import singledispatch
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from cvflow.flow.learned import LearnedProposal, spline_flow
+from cvflow.cv.chain import Chain, Shapes
+from cvflow.flow.learned import LearnedProposal
 from cvflow.flow.mixture import GaussianMixture
+from cvflow.flow.normal import BroadNormal
+from cvflow.flow.pairs import PairFunctions
 from cvflow.flow.proposal import Proposal
+from cvflow.flow.shapes import ShapeProposal, Untilted
+from cvflow.flow.spline import Architecture, SplineFlow
+from cvflow.flow.topology import Axis, Standard
+from cvflow.flow.torsions import TorsionDensity
 from cvflow.flow.wrapped import WrappedMixture
 
-FORMAT = "cvflow-flow-1"
+FORMAT = "cvflow-flow-2"
 
 
 @singledispatch
@@ -27,10 +36,17 @@ def to_bytes(proposal: Proposal, cv_names: list[str]) -> bytes:
 
 @to_bytes.register
 def _learned(proposal: LearnedProposal, cv_names: list[str]) -> bytes:
-    tensors = {f"flow.{name}": tensor.contiguous() for name, tensor in proposal.flow.state_dict().items()}
-    tensors["mean"] = torch.tensor(proposal.mean)
-    tensors["scale"] = torch.tensor(proposal.scale)
-    about = {"transforms": proposal.transforms, "epsilon": proposal.epsilon}
+    """Weights are stored with their masks applied, so that a reader need not know of masks."""
+    weights = proposal.flow.state_dict()
+    for name in weights:
+        if name.endswith(".mask"):
+            weight = name.removesuffix("mask") + "weight"
+            weights[weight] = weights[weight] * weights[name]
+    tensors = {f"flow.{name}": tensor.contiguous() for name, tensor in weights.items()}
+    tensors |= {"centre": torch.tensor(proposal.standard.centre), "scale": torch.tensor(proposal.standard.scale)}
+    axes = [axis.value for axis in proposal.standard.axes]
+    topology = axes[0] if len(set(axes)) == 1 else "mixed"
+    about = {"topology": topology, "axes": axes, "epsilon": proposal.epsilon, **asdict(proposal.architecture)}
     return _pack("spline", proposal, cv_names, tensors, about)
 
 
@@ -49,6 +65,20 @@ def _wrapped(proposal: WrappedMixture, cv_names: list[str]) -> bytes:
     return _pack("wrapped", proposal, cv_names, tensors, {"topology": "mixed"})
 
 
+@to_bytes.register
+def _shapes(proposal: ShapeProposal, cv_names: list[str]) -> bytes:
+    lengths, tilt, chain = proposal.untilted.lengths, proposal.tilt, proposal.shapes.chain
+    arrays = {"mean": lengths.mean, "factor": lengths.factor, "tilt": tilt.values}
+    arrays["torsions"] = proposal.untilted.torsions.masses
+    numbers = {
+        "epsilon": lengths.epsilon, "low": tilt.low, "spacing": tilt.spacing, "ceiling": proposal.ceiling,
+        "log_mass": proposal.log_mass,
+    }  # fmt: skip
+    words = {"chain": chain.name, "atoms": chain.atoms, "observed": proposal.shapes.observed, "topology": "mixed"}
+    tensors = {name: torch.tensor(array) for name, array in arrays.items()}
+    return _pack("shapes", proposal, cv_names, tensors, numbers | words)
+
+
 def _pack(kind: str, proposal: Proposal, cv_names: list[str], tensors: dict, about: dict) -> bytes:
     common = {"format": FORMAT, "kind": kind, "cvs": cv_names, "topology": "line", "version": proposal.version}
     return save(tensors, metadata={"cvflow": json.dumps(common | about)})
@@ -65,9 +95,8 @@ def from_bytes(data: bytes) -> Proposal:
         about = json.loads(json.loads(data[8 : 8 + header_length])["__metadata__"]["cvflow"])
         tensors = load(data)
         if about["format"] != FORMAT:
-            raise ValueError(f"flow: unknown format {about['format']!r}, this version reads {FORMAT}")
-        unpack = {"mixture": _unpack_mixture, "wrapped": _unpack_wrapped, "spline": _unpack_learned}[about["kind"]]
-        return unpack(tensors, about)
+            raise ValueError(f"flow: unknown format {about['format']!r}, this version reads {FORMAT}: train it anew")
+        return _UNPACK[about["kind"]](tensors, about)
     except (SafetensorError, KeyError, TypeError, RuntimeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"flow: not a cvflow flow, or damaged ({error})") from error
 
@@ -84,8 +113,29 @@ def _unpack_wrapped(tensors: dict, about: dict) -> WrappedMixture:
 
 
 def _unpack_learned(tensors: dict, about: dict) -> LearnedProposal:
-    mean, scale = (tensors.pop(name).numpy() for name in ("mean", "scale"))
+    centre, scale = (tensors.pop(name).numpy() for name in ("centre", "scale"))
+    standard = Standard(tuple(Axis(axis) for axis in about["axes"]), centre, scale)
+    architecture = Architecture(about["transforms"], tuple(about["hidden"]), about["bins"])
     with torch.random.fork_rng():
-        flow = spline_flow(len(mean), about["transforms"])
+        flow = SplineFlow(standard.axes, architecture)
     flow.load_state_dict({name.removeprefix("flow."): tensor for name, tensor in tensors.items()})
-    return LearnedProposal(flow, about["transforms"], mean, scale, about["epsilon"], about["version"])
+    return LearnedProposal(flow, architecture, standard, about["epsilon"], about["version"])
+
+
+def _unpack_shapes(tensors: dict, about: dict) -> ShapeProposal:
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    shapes = Shapes(Chain(about["chain"], tuple(about["atoms"])), tuple(map(tuple, about["observed"])))
+    lengths = BroadNormal(arrays["mean"], arrays["factor"], about["epsilon"])
+    tilt = PairFunctions(about["low"], about["spacing"], arrays["tilt"])
+    ceiling, log_mass = about["ceiling"], about["log_mass"]
+    return ShapeProposal(
+        shapes, Untilted(lengths, TorsionDensity(arrays["torsions"])), tilt, ceiling, log_mass, about["version"]
+    )
+
+
+_UNPACK: dict[str, Callable[[dict, dict], Proposal]] = {
+    "mixture": _unpack_mixture,
+    "wrapped": _unpack_wrapped,
+    "spline": _unpack_learned,
+    "shapes": _unpack_shapes,
+}

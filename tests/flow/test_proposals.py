@@ -1,139 +1,117 @@
 """The law of proposals, over all of them: draws follow the density, which is normalised and finite everywhere."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from cvflow.circle import wrapped
 from cvflow.flow import GaussianMixture
-from cvflow.flow.fit import FitSettings, fit
-from cvflow.flow.io import from_bytes, to_bytes
-from cvflow.flow.learned import LearnedProposal
+from tests.flow.cases import SPACES, grid, learned, samples
 
-SETTINGS = FitSettings(epochs=60)
-
-
-def two_modes(count, rng, cvs=1):
-    """Asymmetric data: weights .7 and .3, widths .2 and .35, 2.2 apart."""
-    second = rng.random(count) < 0.3
-    data = np.where(second, 5.7, 3.5)[:, None] + np.where(second, 0.35, 0.2)[:, None] * rng.normal(size=(count, cvs))
-    return data + np.arange(cvs)
+FIXED = GaussianMixture(((3.5,), (5.7,)), ((0.2,), (0.35,)), (0.7, 0.3))
+PROPOSALS = {"mixture": (FIXED, SPACES["line"])} | {name: (learned(name), where) for name, where in SPACES.items()}
+EACH = pytest.mark.parametrize("name", PROPOSALS)
+GRIDDED = pytest.mark.parametrize("name", [name for name in PROPOSALS if name != "three"])
+CELLS = {1: 12_000, 2: 300}
+"""Along each axis of a grid, by dimension."""
 
 
-def learned(cvs=1, seed=0):
-    rng = np.random.default_rng(seed)
-    return fit(two_modes(1500, rng, cvs), np.full(cvs, 0.05), SETTINGS, None, rng).proposal
+@cache
+def masses(name):
+    """Probability of each cell of a grid, as an array with an axis a CV."""
+    proposal, where = PROPOSALS[name]
+    cvs = len(where.periods)
+    points, cell = grid(where, CELLS[cvs], reach=(-2.0, 12.0))
+    return (np.exp(proposal.log_density(points)) * cell).reshape((CELLS[cvs],) * cvs)
 
 
-PROPOSALS = {
-    "mixture": GaussianMixture(((3.5,), (5.7,)), ((0.2,), (0.35,)), (0.7, 0.3)),
-    "learned": learned(),
-}
-
-
-@pytest.mark.parametrize("name", PROPOSALS)
+@GRIDDED
 def test_the_density_is_normalised(name):
-    grid = np.linspace(-10, 20, 60_001)
-    density = np.exp(PROPOSALS[name].log_density(grid[:, None]))
-    assert np.trapezoid(density, grid) == pytest.approx(1, abs=1e-4)
+    assert masses(name).sum() == pytest.approx(1, abs=1e-3)
 
 
-@pytest.mark.parametrize("name", PROPOSALS)
+@GRIDDED
 def test_draws_follow_the_density(name):
-    proposal = PROPOSALS[name]
-    draws = proposal.draw(50_000, np.random.default_rng(1))[:, 0]
-    grid = np.linspace(-10, 20, 60_001)
-    cumulative = np.cumsum(np.exp(proposal.log_density(grid[:, None]))) * (grid[1] - grid[0])
-    assert stats.kstest(draws, lambda x: np.interp(x, grid, cumulative)).pvalue > 1e-3
+    """Chi-square over boxes of a grid; all CVs at once, so a wrong order of dimensions shows."""
+    proposal, where = PROPOSALS[name]
+    cvs, coarse = len(where.periods), {1: 60, 2: 15}[len(where.periods)]
+    draws = proposal.draw(30_000, np.random.default_rng(1))
+    points, _ = grid(where, coarse, reach=(-2.0, 12.0))
+    edges = [np.append(axis - (axis[1] - axis[0]) / 2, axis[-1] + (axis[1] - axis[0]) / 2) for axis in _axes(points)]
+    found, _ = np.histogramdd(draws, bins=edges)
+    parts = masses(name).reshape([size for _ in range(cvs) for size in (coarse, CELLS[cvs] // coarse)])
+    expected = len(draws) * parts.sum(axis=tuple(range(1, 2 * cvs, 2)))
+    enough = expected > 10
+    assert enough.sum() > 15
+    squared = ((found - expected)[enough] ** 2 / expected[enough]).sum()
+    assert stats.chi2(int(enough.sum())).sf(squared) > 1e-4
 
 
-@pytest.mark.parametrize("cvs", [2, 3])
-def test_draws_of_several_dimensions_follow_the_density(cvs):
-    """E_q[r/q] = 1 for a density r that q covers: wrong Jacobians or orders of dimensions show."""
-    proposal = learned(cvs)
+def test_draws_of_three_kinds_at_once_follow_the_density():
+    """E_q[r/q] is the integral of r, for functions r that q covers: uniform in places, over all CVs at once."""
+    proposal, where = PROPOSALS["three"]
     draws = proposal.draw(20_000, np.random.default_rng(2))
-    reference = stats.multivariate_normal(3.5 + np.arange(cvs), 0.04 * np.eye(cvs))
-    ratio = np.exp(reference.logpdf(draws) - proposal.log_density(draws))
-    assert abs(ratio.mean() - 1) < 4 * ratio.std() / np.sqrt(len(ratio))
+    density = np.exp(proposal.log_density(draws))
+    known = samples(20_000, np.random.default_rng(3), where)
+    for corner in known[:5]:
+        inside = (np.abs(wrapped(draws - corner, np.array(where.periods))) < 0.3).all(axis=1)
+        ratio = inside / density
+        # A box's edge cuts the neighbourhood of its points.
+        volume = 0.36 * (min(corner[0] + 0.3, 3.5) - max(corner[0] - 0.3, 1.0))
+        assert inside.sum() > 50
+        assert abs(ratio.mean() - volume) < 4 * ratio.std() / np.sqrt(len(ratio))
 
 
-def test_far_away_it_is_still_finite():
-    points = np.array([[-30.0], [0.0], [40.0]])
-    assert np.isfinite(PROPOSALS["learned"].log_density(points)).all()
+def _axes(points):
+    return [np.unique(column) for column in points.T]
 
 
-def test_the_same_seed_draws_the_same():
-    first, second = (PROPOSALS["learned"].draw(10, np.random.default_rng(7)) for _ in range(2))
+@pytest.mark.parametrize("name", SPACES)
+def test_draws_lie_where_the_cvs_can_be(name):
+    proposal, where = PROPOSALS[name]
+    draws = proposal.draw(20_000, np.random.default_rng(2))
+    for column, period, (low, high) in zip(draws.T, where.periods, where.ranges, strict=True):
+        assert (np.abs(column) <= period / 2).all()
+        assert ((column >= low - 1e-12) & (column <= high + 1e-12)).all()
+    assert np.isfinite(proposal.log_density(draws)).all()
+
+
+@pytest.mark.parametrize("name", ["circle", "torus", "mixed", "three"])
+def test_it_is_continuous_across_the_ends_of_circles(name):
+    """In every periodic dimension, wherever the other CVs are; and a turn changes nothing."""
+    proposal, where = PROPOSALS[name]
+    rngs = np.random.default_rng(3), np.random.default_rng(4)
+    points = np.concatenate([samples(500, rngs[0], where), proposal.draw(500, rngs[1])])
+    for i in np.flatnonzero(np.isfinite(where.periods)):
+        before, after, turned = points.copy(), points.copy(), points.copy()
+        before[:, i], after[:, i] = np.pi - 1e-6, -np.pi + 1e-6
+        turned[:, i] += 2 * np.pi
+        assert np.abs(proposal.log_density(before) - proposal.log_density(after)).max() < 1e-3
+        np.testing.assert_allclose(proposal.log_density(turned), proposal.log_density(points), atol=1e-9)
+    near = np.exp(proposal.log_density(before)).max()
+    assert near > 0.01, "there is something to be continuous about"
+
+
+def test_a_box_is_finite_up_to_its_edges_and_nothing_beyond():
+    proposal, _ = PROPOSALS["box"]
+    inside = np.array([[1.0], [3.5], [1.0 - 1e-7], [3.5 + 1e-7], [2.0]])
+    assert np.isfinite(proposal.log_density(inside)).all()
+    np.testing.assert_array_equal(proposal.log_density(np.array([[0.99], [3.51], [-50.0]])), -np.inf)
+
+
+def test_far_out_on_a_line_it_is_finite():
+    points = np.array([[-30.0], [0.0], [40.0], [1e4]])
+    assert np.isfinite(PROPOSALS["line"][0].log_density(points)).all()
+    mixed = np.column_stack([np.zeros(4), points])
+    assert np.isfinite(PROPOSALS["mixed"][0].log_density(mixed)).all()
+
+
+@EACH
+def test_the_same_seed_draws_the_same(name):
+    first, second = (PROPOSALS[name][0].draw(10, np.random.default_rng(7)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
-
-
-@pytest.mark.parametrize("name", PROPOSALS)
-def test_a_saved_proposal_has_the_same_density(name):
-    proposal = PROPOSALS[name]
-    again = from_bytes(to_bytes(proposal, ["r"]))
-    points = np.linspace(0, 9, 101)[:, None]
-    np.testing.assert_array_equal(again.log_density(points), proposal.log_density(points))
-    assert again.version == proposal.version
-
-
-@pytest.mark.parametrize("damage", [lambda d: b"", lambda d: d[:40], lambda d: b"x" * 100, lambda d: d[:-8]])
-def test_damaged_data_is_refused(damage):
-    with pytest.raises(ValueError, match="flow: "):
-        from_bytes(damage(to_bytes(PROPOSALS["learned"], ["r"])))
-
-
-def test_training_finds_the_modes_and_their_weights():
-    rng = np.random.default_rng(3)
-    training = fit(two_modes(3000, rng), np.array([0.05]), FitSettings(), None, rng)
-    draws = training.proposal.draw(50_000, rng)[:, 0]
-    assert np.mean(draws > 4.6) == pytest.approx(0.3, abs=0.04)
-    fresh = two_modes(20_000, rng)
-    exact = np.logaddexp(
-        np.log(0.7) + stats.norm(3.5, np.hypot(0.2, 0.05)).logpdf(fresh[:, 0]),
-        np.log(0.3) + stats.norm(5.7, np.hypot(0.35, 0.05)).logpdf(fresh[:, 0]),
-    )
-    assert exact.mean() - training.proposal.log_density(fresh).mean() < 0.15
-    assert training.samples == 3000
-
-
-def test_training_is_reproducible_and_warm_starts():
-    data = two_modes(400, np.random.default_rng(4))
-    results = [fit(data, np.array([0.05]), SETTINGS, None, np.random.default_rng(5)) for _ in range(2)]
-    points = np.linspace(2, 7, 50)[:, None]
-    np.testing.assert_array_equal(*(result.proposal.log_density(points) for result in results))
-    first = results[0].proposal
-    before = first.log_density(points)
-    later = fit(data, np.array([0.05]), FitSettings(epochs=1), first, np.random.default_rng(6)).proposal
-    assert (first.version, later.version) == (0, 1)
-    np.testing.assert_array_equal(first.log_density(points), before)
-    np.testing.assert_allclose(later.log_density(points), before, atol=0.5)
-
-
-def test_training_stops_on_the_held_out_part():
-    """Few samples, many epochs: without the rule the flow learns them by heart."""
-    rng = np.random.default_rng(8)
-    training = fit(rng.normal(size=(30, 1)), np.array([1e-6]), FitSettings(epochs=2000, patience=20), None, rng)
-    assert training.epochs < 500
-
-
-def test_training_leaves_torch_s_generator_alone():
-    import torch
-
-    torch.manual_seed(1)
-    expected = torch.rand(1)
-    torch.manual_seed(1)
-    learned(seed=9)
-    assert torch.equal(torch.rand(1), expected)
-
-
-def test_too_few_samples_raise():
-    with pytest.raises(ValueError, match="at least 10 samples"):
-        fit(np.zeros((9, 1)), np.ones(1), SETTINGS, None, np.random.default_rng(0))
-
-
-@pytest.mark.parametrize("wrong", [{"epsilon": 0.0}, {"epsilon": 1.0}, {"transforms": 0}, {"holdout": 1.0}])
-def test_settings_out_of_range_raise(wrong):
-    with pytest.raises(ValueError, match="flow: "):
-        FitSettings(**wrong)
 
 
 @pytest.mark.parametrize(
@@ -148,10 +126,3 @@ def test_settings_out_of_range_raise(wrong):
 def test_mixtures_that_are_none_raise(means, sigmas, weights):
     with pytest.raises(ValueError, match="mixture"):
         GaussianMixture(means, sigmas, weights)
-
-
-def test_a_learned_proposal_is_stored_as_data():
-    data = to_bytes(PROPOSALS["learned"], ["r"])
-    assert isinstance(PROPOSALS["learned"], LearnedProposal)
-    assert b"pickle" not in data
-    assert b'"cvs\\": [\\"r\\"]' in data
