@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from cvflow.crew import Crew, Standing, TurnResult
+from cvflow.crew import Crew, Learned, Standing, TurnResult
 from cvflow.ensemble import EnsembleInfo, EnsembleJump, EnsembleMove, EnsembleState, LocalInfo
-from cvflow.flow.proposal import Proposal
 from cvflow.path import Paths
 from cvflow.random import Purpose, seed_for
 from cvflow.state import Frame, Point
@@ -74,33 +73,32 @@ class BatchCrew(Crew):
             )
         return self._standing(state), np.stack(samples, axis=1)
 
-    def take_turn(
-        self, executor: Executor, standing: Standing, jump: int, proposal: Proposal, span: float
-    ) -> "Future[TurnResult]":
-        return executor.submit(self._turn, standing.state, jump, proposal, span)
+    def take_turn(self, executor: Executor, standing: Standing, jump: int, learned: Learned) -> "Future[TurnResult]":
+        return executor.submit(self._turn, standing.state, jump, learned)
 
-    def _turn(self, state: EnsembleState, jump: int, proposal: Proposal, span: float) -> TurnResult:
+    def _turn(self, state: EnsembleState, jump: int, learned: Learned) -> TurnResult:
         """Run one turn.
 
         Raises:
             RuntimeError: a user's function raised something; what it was, in one line.
         """
         try:
-            return self._turned(state, jump, proposal, span)
+            return self._turned(state, jump, learned)
         except Exception as error:  # whatever a user's potential or CV raises
             raise RuntimeError(f"turn {jump}: {type(error).__name__}: {error}") from error
 
-    def _turned(self, state: EnsembleState, jump: int, proposal: Proposal, span: float) -> TurnResult:
+    def _turned(self, state: EnsembleState, jump: int, learned: Learned) -> TurnResult:
         generator = self._generator(Purpose.TURN, jump)
-        mover = EnsembleJump(self.paths, self.steps, span, tuple(self.scale.tolist()))
+        scale = tuple(self.scale.tolist())
+        mover = EnsembleJump(self.paths, self.steps, learned.span, scale, learned.barriers, learned.skips)
         begun = time.perf_counter()
-        jumped, info = mover.step(state, proposal, generator)
+        jumped, info = mover.step(state, learned.proposal, generator)
         between = time.perf_counter()
         after, local = jumped, None
         if self.local is not None:
             after, local = self.local.step(jumped, self.paths, generator)
         rows = self._rows(jump, state, info, jumped, after, local)
-        rows["flow_version"] = proposal.version
+        rows["flow_version"] = learned.proposal.version
         # Shared out, so that the sum over rows is the time that passed.
         rows["path_seconds"] = (between - begun) / len(rows)
         rows["local_seconds"] = (time.perf_counter() - between) / len(rows)
@@ -123,7 +121,7 @@ class BatchCrew(Crew):
             "cv_old": before.cv, "cv_end": path.cv, "cv_kept": jumped.cv, "cv": after.cv,
             "log_q_old": info.log_q_old, "log_q_new": info.log_q_new,
             "work": path.work, "protocol_work": path.protocol_work, "heat": path.heat,
-            "log_acceptance": info.log_acceptance,
+            "log_acceptance": info.log_acceptance, "log_survival": path.log_survival, "interim": path.interim,
         }  # fmt: skip
         if local is not None:
             columns |= {

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cvflow.barriers import Barriers
 from cvflow.flow.proposal import Proposal
 from cvflow.state import Frame
+from cvflow.states import States
 
 
 class Standing(NamedTuple):
@@ -24,21 +26,35 @@ class TurnResult(NamedTuple):
     rows: np.ndarray
 
 
+class Learned(NamedTuple):
+    """What a run has learned when it orders a turn.
+
+    Attributes:
+        proposal: what draws the jump.
+        span: distance in CV space that takes the configured number of path steps.
+        barriers: free energies on the way between the states, with which paths are given up early; None to run all to
+            their end.
+        skips: states within which jumps are rejected without a path; None to realise all.
+    """
+
+    proposal: Proposal
+    span: float
+    barriers: Barriers | None = None
+    skips: States | None = None
+
+
 class Crew(ABC):
-    """Law: a turn depends on the crew's standing, the number of the turn and the proposal, and on nothing else."""
+    """Law: a turn depends on the crew's standing, the number of the turn and what was learned, and on nothing else."""
 
     walkers: tuple[int, ...]
 
     @abstractmethod
-    def take_turn(
-        self, executor: Executor, standing: Standing, jump: int, proposal: Proposal, span: float
-    ) -> "Future[TurnResult]":
+    def take_turn(self, executor: Executor, standing: Standing, jump: int, learned: Learned) -> "Future[TurnResult]":
         """Begin one turn, a jump and a local move of each walker.
 
         Args:
             executor: where the work is done.
             standing: where the crew stands.
             jump: number of the turn.
-            proposal: what draws the jump.
-            span: distance in CV space that takes the configured number of path steps.
+            learned: what the turn's jumps follow.
         """

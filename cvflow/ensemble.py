@@ -5,16 +5,22 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from cvflow.accept import accepted, log_acceptance
+from cvflow.accept import accepted, log_acceptance, log_thresholds
+from cvflow.barriers import Barriers
 from cvflow.cv.batch import Batch, Points
 from cvflow.flow.proposal import Proposal
 from cvflow.path import BatchPath, Lengths, Paths
 from cvflow.potential import Each
 from cvflow.relax.base import nothing, uniforms
+from cvflow.stakes import Stakes
 from cvflow.state import Exactness, Outcome
+from cvflow.states import States
+
+Ends = Float[np.ndarray, "ends cvs"]
+"""First points of the paths, then last ones."""
 
 
 class EnsembleState(NamedTuple):
@@ -52,6 +58,9 @@ class EnsembleJump:
         steps: time steps of a path as long as `span`; shorter and longer ones in proportion.
         span: the distance that takes `steps`, in the metric of `scale`.
         scale: what one unit of each CV counts in that metric; one each if left out.
+        barriers: free energies on the way between the states, with which paths that cannot be accepted any more are
+            given up; all paths are run to their end without.
+        skips: states within which jumps are rejected without a path; none if left out.
 
     Raises:
         ValueError: a setting is out of range.
@@ -63,6 +72,8 @@ class EnsembleJump:
     steps: int
     span: float
     scale: tuple[float, ...] = ()
+    barriers: Barriers | None = None
+    skips: States | None = None
     _scale: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -93,16 +104,37 @@ class EnsembleJump:
         log_q_old, log_q_new = torch.as_tensor(proposal.log_density(both)).to(like).chunk(2)
         # Both ends, or a chain outside the range could come in by a jump whose reverse is refused.
         reachable = self._reachable(start) & self._reachable(end) & torch.isfinite(log_q_old + log_q_new)
-        lengths = np.where(reachable.cpu().numpy(), self.lengths(start, end), 1)
+        skipped = self._skipped(both, like)
+        driven = reachable & ~skipped
+        lengths = np.where(driven.cpu().numpy(), self.lengths(start, end), 1)
+        uniform = uniforms((len(like),), like, generator)
+        stakes = self._stakes(both, log_q_old, uniform, driven)
         # A jump that cannot be made stays where it is: one step in place costs less than to leave the chain out.
-        aim = torch.where(reachable[:, None], end, start)
-        path = self._refused(self.paths.drive(state.x, start, aim, lengths, generator), state, reachable, log_q_old)
+        aim = torch.where(driven[:, None], end, start)
+        path = self.paths.drive(state.x, start, aim, lengths, generator, stakes)
+        reason = torch.where(torch.isfinite(log_q_old), _OUT_OF_RANGE, _UNSUPPORTED)
+        path = _unmade(path, state, driven, torch.where(reachable, _WITHIN_STATE, reason))
         log_ratio = log_acceptance(log_q_old, log_q_new, path.work)
-        moves = accepted(log_ratio, uniforms((len(like),), like, generator)) & (path.outcome == _COMPLETED)
+        moves = accepted(log_ratio, uniform) & (path.outcome == _COMPLETED)
         after = EnsembleState(
             torch.where(moves[:, None], path.x, state.x), torch.where(moves[:, None], path.cv, state.cv)
         )
         return after, EnsembleInfo(start, end, log_q_old, log_q_new, path, log_ratio, moves)
+
+    def _skipped(self, both: Ends, like: Points) -> Bool[Tensor, "chains"]:
+        """Jumps that are rejected without a path."""
+        start, end = np.split(both, 2)
+        none = np.zeros(len(start), dtype=bool)
+        return torch.as_tensor(none if self.skips is None else self.skips.shared(start, end), device=like.device)
+
+    def _stakes(self, both: Ends, log_q_old: Each, uniform: Each, driven: Bool[Tensor, "chains"]) -> Stakes | None:
+        """What decides the paths; nothing decides where there is none."""
+        if self.barriers is None:
+            return None
+        threshold, old = (column.cpu().double().numpy() for column in (log_thresholds(uniform), log_q_old))
+        start, end = np.split(both, 2)
+        stakes = self.barriers.stakes(start, end, old, threshold)
+        return stakes._replace(log_uniform=np.where(driven.cpu().numpy(), stakes.log_uniform, -np.inf))
 
     def lengths(self, start: Points, end: Points) -> Lengths:
         """Steps between two points. Law: the same both ways."""
@@ -112,7 +144,11 @@ class EnsembleJump:
         distance = np.nan_to_num(
             np.sqrt((way * way).sum(axis=1)), posinf=0.0
         )  # a point that is not finite is refused elsewhere
-        return np.maximum(1, np.ceil(self.steps * distance / self.span)).astype(np.int64)
+        steps = np.maximum(1, np.ceil(self.steps * distance / self.span)).astype(np.int64)
+        if self.barriers is None:
+            return steps
+        look = self.paths.look
+        return np.where(steps > look, look * -(-steps // look), steps)
 
     def _reachable(self, points: Points) -> Bool[Tensor, "chains"]:
         """Where a path can begin or end: a CV that is held exactly cannot leave its range, nor anything go to NaN."""
@@ -122,24 +158,24 @@ class EnsembleJump:
                 inside = inside & (points[:, i] > lowest) & (points[:, i] < highest)
         return inside
 
-    def _refused(
-        self, path: BatchPath, state: EnsembleState, reachable: Bool[Tensor, "chains"], log_q_old: Each
-    ) -> BatchPath:
-        """The paths, with those that never began counted by their reason."""
-        if bool(reachable.all()):
-            return path
-        reason = torch.where(torch.isfinite(log_q_old), _OUT_OF_RANGE, _UNSUPPORTED)
-        return path._replace(
-            x=torch.where(reachable[:, None], path.x, state.x),
-            cv=torch.where(reachable[:, None], path.cv, state.cv),
-            work=torch.where(reachable, path.work, torch.nan),
-            steps=torch.where(reachable, path.steps, 0),
-            outcome=torch.where(reachable, path.outcome, reason),
-        )
-
     def _check(self, end: Points) -> None:
         if any(bool((end[:, i].abs() > 0.5 * period).any()) for i, period in enumerate(self.paths.kernel.cv.periods)):
             raise ValueError("the proposal draws outside the CV's period: give one whose density lives on the circle")
+
+
+def _unmade(
+    path: BatchPath, state: EnsembleState, made: Bool[Tensor, "chains"], reason: Int[Tensor, "chains"]
+) -> BatchPath:
+    """The paths, with those that never began counted by their reason."""
+    if bool(made.all()):
+        return path
+    return path._replace(
+        x=torch.where(made[:, None], path.x, state.x),
+        cv=torch.where(made[:, None], path.cv, state.cv),
+        work=torch.where(made, path.work, torch.nan),
+        steps=torch.where(made, path.steps, 0),
+        outcome=torch.where(made, path.outcome, reason),
+    )
 
 
 @dataclass(frozen=True)
@@ -176,6 +212,7 @@ _OUTCOMES = list(Outcome)
 _COMPLETED = _OUTCOMES.index(Outcome.COMPLETED)
 _OUT_OF_RANGE = _OUTCOMES.index(Outcome.OUT_OF_RANGE)
 _UNSUPPORTED = _OUTCOMES.index(Outcome.UNSUPPORTED)
+_WITHIN_STATE = _OUTCOMES.index(Outcome.WITHIN_STATE)
 
 
 def numpy_generator(generator: torch.Generator) -> np.random.Generator:

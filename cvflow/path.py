@@ -15,6 +15,7 @@ from cvflow.cv.batch import Batch, Points
 from cvflow.potential import Each
 from cvflow.relax.base import Ending, Needs, Noise, RelaxationKernel, normals, uniforms
 from cvflow.schedule import Schedule
+from cvflow.stakes import Stakes, Watch
 from cvflow.state import Outcome
 
 Lengths = Int[np.ndarray, "chains"]
@@ -23,7 +24,9 @@ Lengths = Int[np.ndarray, "chains"]
 class BatchPath(NamedTuple):
     """What paths return, one row a chain; works in kT.
 
-    `outcome` counts through `cvflow.state.Outcome`; a path that failed has work NaN, and x and cv of its start.
+    `outcome` counts through `cvflow.state.Outcome`; a path that failed or was given up has work NaN, and x and cv of
+    its start. `log_survival` is the log probability of not being given up before the end, given the path; `interim`
+    the work at the knots of `cvflow.stakes.FRACTIONS`, NaN where nobody looked.
     """
 
     x: Batch
@@ -33,6 +36,8 @@ class BatchPath(NamedTuple):
     heat: Each
     steps: Int[Tensor, "chains"]
     outcome: Int[Tensor, "chains"]
+    log_survival: Each
+    interim: Float[Tensor, "chains knots"]
 
 
 class _Stretch(NamedTuple):
@@ -40,6 +45,9 @@ class _Stretch(NamedTuple):
 
     centres: Float[Tensor, "centres chains cvs"]
     active: Bool[Tensor, "steps chains"]
+
+    def taken(self, rows: Int[Tensor, "rows"]) -> "_Stretch":
+        return _Stretch(self.centres[:, rows], self.active[:, rows])
 
 
 _AHEAD = 32
@@ -50,22 +58,36 @@ _AHEAD = 32
 class Paths:
     """Drives batches of chains along a schedule by a relaxation kernel.
 
-    Chains are sorted by the lengths of their paths, so that those still under way are always the first ones, and a
-    block of steps runs on these alone: a long path holds up nobody but itself.
+    A block of steps runs on the chains that are still under way: a long path holds up nobody but itself.
 
     Attributes:
         kernel: what a step is.
         schedule: how the CV gets from start to end.
         block: steps between two looks at which chains are done; also what is compiled as one piece.
         compiled: whether blocks go through torch.compile, which pays for many steps and few chains.
+        patience: steps between two looks at whether a path is to be given up, at least; each look costs an energy.
     """
 
     kernel: RelaxationKernel
     schedule: Schedule
     block: int = 8
     compiled: bool = False
+    patience: int = 16
 
-    def drive(self, x: Batch, start: Points, end: Points, lengths: Lengths, generator: torch.Generator) -> BatchPath:
+    @property
+    def look(self) -> int:
+        """Steps between two looks at whether a path is to be given up; its length is a multiple of them, or shorter."""
+        return self.block * -(-self.patience // self.block)
+
+    def drive(
+        self,
+        x: Batch,
+        start: Points,
+        end: Points,
+        lengths: Lengths,
+        generator: torch.Generator,
+        stakes: Stakes | None = None,
+    ) -> BatchPath:
         """Run one path a chain, from CV `start` to CV `end` in `lengths` steps.
 
         Args:
@@ -74,46 +96,56 @@ class Paths:
             end: last points.
             lengths: steps of each path, at least one.
             generator: source of all random numbers.
+            stakes: what decides the paths, to give them up on their way; all are run to their end without. Paths longer
+                than `look` must be multiples of it then.
         """
-        order = np.argsort(-lengths, kind="stable")
-        arranged = torch.as_tensor(order, device=x.device)
-        lengths, begun = lengths[order], x[arranged]
-        first, way = start[arranged], self._way(start, end)[arranged]
+        way = self._way(start, end)
+        watch = Watch(lengths, stakes)
         with torch.no_grad():
-            state = self._start(begun, first, self._noise(self.kernel.start_needs, begun, generator))
-            state = self._march(state, first, way, lengths, generator)
-            ending = self._finish(state, first + way)
-            steps = torch.as_tensor(lengths.astype(np.int64), device=x.device)
-            path = _judged(ending, begun, self.kernel, steps)
-        back = torch.as_tensor(np.argsort(order, kind="stable"), device=x.device)
-        return BatchPath._make(field[back] for field in path)
+            state = self._start(x, start, self._noise(self.kernel.start_needs, x, generator))
+            state = self._march(state, start, way, watch, generator)
+            ending = self._finish(state, start + way)
+            return _judged(ending, x, self.kernel, watch)
 
     def _way(self, start: Points, end: Points) -> Points:
         return self.kernel.cv.wrapped(end - start)
 
-    def _march(self, state: Any, first: Points, way: Points, lengths: Lengths, generator: torch.Generator) -> Any:
-        """All steps of all paths; `lengths` falls, so the paths still under way come first."""
-        kind, done = type(state), []
+    def _march(self, state: Any, first: Points, way: Points, watch: Watch, generator: torch.Generator) -> Any:
+        """All steps of all paths."""
+        kind, done, lengths = type(state), [], watch.lengths
+        rows = np.arange(len(lengths))
         # A compiled block has its length; any other need not be longer than the longest path.
         block = self.block if self.compiled else min(self.block, int(lengths.max(initial=1)))
-        for begin in range(0, int(lengths.max(initial=0)), block):
+        begin, stretch = 0, self._stretch(0, 0, first, way, lengths)
+        while (under_way := rows[watch.ends[rows] > begin]).size:
+            place = begin // block % _AHEAD
             # Two at least: torch.compile takes a single chain for another program.
-            under_way = max(int(np.searchsorted(-lengths, -begin, side="left")), min(2, len(lengths)))
-            if under_way < len(state[0]):
-                done.append(kind(*(field[under_way:] for field in state)))
-                state = kind(*(field[:under_way].clone() for field in state))
-            if begin % (_AHEAD * block) == 0:
-                ahead = min(begin + _AHEAD * block, -(-int(lengths[0]) // block) * block)
-                stretch = self._stretch(begin, ahead, first[:under_way], way[:under_way], lengths[:under_way])
-            here = slice(begin % (_AHEAD * block), begin % (_AHEAD * block) + block)
+            if len(under_way) < min(2, len(rows)):
+                under_way = np.sort([under_way[0], rows[rows != under_way[0]][0]])
+            if len(under_way) < len(rows):
+                left = np.setdiff1d(rows, under_way, assume_unique=True)
+                done.append((left, kind(*_taken(state, np.searchsorted(rows, left)))))
+                stay = np.searchsorted(rows, under_way)
+                state, rows = kind(*_taken(state, stay)), under_way
+                if place:
+                    stretch = stretch.taken(torch.as_tensor(stay, device=first.device))
+            if place == 0:
+                longest = int(watch.ends[rows].max())
+                ahead = min(begin + _AHEAD * block, begin + -(-(longest - begin) // block) * block)
+                here = torch.as_tensor(rows, device=first.device)
+                stretch = self._stretch(begin, ahead, first[here], way[here], lengths[rows])
+            steps = slice(place * block, (place + 1) * block)
             # Copies, not views: torch.compile makes another program for every layout.
-            centres = stretch.centres[here.start : here.stop + 1, :under_way].clone(
-                memory_format=torch.contiguous_format
-            )
-            active = stretch.active[here, :under_way].clone(memory_format=torch.contiguous_format)
+            centres = stretch.centres[steps.start : steps.stop + 1].clone(memory_format=torch.contiguous_format)
+            active = stretch.active[steps].clone(memory_format=torch.contiguous_format)
             noise = self._noise(self.kernel.step_needs, state[0], generator, block)
             state = self._run_block(state, centres, active, noise)
-        return kind(*(torch.cat([field, *(part[i] for part in reversed(done))]) for i, field in enumerate(state)))
+            begin += block
+            if watch.stakes is not None and begin % self.look == 0:
+                work = self._finish(state, centres[-1]).work
+                fraction = self.schedule.fraction(np.minimum(begin / lengths[rows], 1.0))
+                watch.look(begin, rows, fraction, work.cpu().double().numpy())
+        return _gathered([*done, (rows, state)])
 
     def _stretch(self, begin: int, end: int, first: Points, way: Points, lengths: Lengths) -> "_Stretch":
         """The schedule of the next blocks: made at once, since it costs as much for one block as for many."""
@@ -166,18 +198,38 @@ def _chosen(keep: Tensor, new: Tensor, old: Tensor) -> Tensor:
     return torch.where(keep.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 
 
-def _judged(ending: Ending, begun: Batch, kernel: RelaxationKernel, steps: Int[Tensor, "chains"]) -> BatchPath:
+def _taken(state: Any, rows: np.ndarray) -> list[Tensor]:
+    index = torch.as_tensor(rows, device=state[0].device)
+    return [field[index] for field in state]
+
+
+def _gathered(parts: list[tuple[np.ndarray, Any]]) -> Any:
+    """States of all chains in their own order."""
+    if len(parts) == 1:
+        return parts[0][1]
+    back = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
+    kind = type(parts[0][1])
+    index = torch.as_tensor(back, device=parts[0][1][0].device)
+    return kind(*(torch.cat(fields)[index] for fields in zip(*(state for _, state in parts), strict=True)))
+
+
+def _judged(ending: Ending, begun: Batch, kernel: RelaxationKernel, watch: Watch) -> BatchPath:
     """Outcome of each path. A path that is not finite at its end has failed: finite is never reached again from it."""
     finite = torch.isfinite(ending.work) & torch.isfinite(ending.x).all(dim=1)
-    completed = finite & ending.converged
+    given_up = torch.as_tensor(watch.given_up, device=begun.device)
+    completed = finite & ending.converged & ~given_up
     outcomes = list(Outcome)
     failed = torch.where(ending.converged, outcomes.index(Outcome.DIVERGED), outcomes.index(Outcome.UNCONVERGED))
     outcome = torch.where(completed, outcomes.index(Outcome.COMPLETED), failed)
+    outcome = torch.where(given_up, outcomes.index(Outcome.GIVEN_UP), outcome)
     x = torch.where(completed[:, None], ending.x, begun)
     work, protocol_work, heat = (
         torch.where(completed, work, torch.nan) for work in (ending.work, ending.protocol_work, ending.heat)
     )
-    return BatchPath(x, kernel.cv.value(x), work, protocol_work, heat, steps, outcome)
+    steps = torch.as_tensor(watch.ends, device=begun.device)
+    seen = watch.log_survival, watch.interim(work.cpu().double().numpy())
+    log_survival, interim = (torch.as_tensor(column).to(begun) for column in seen)
+    return BatchPath(x, kernel.cv.value(x), work, protocol_work, heat, steps, outcome, log_survival, interim)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,13 +1,16 @@
 """What a run is to do: its lengths, and which flow version draws which jump."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from cvflow.circle import mean, wrapped
-from cvflow.flow.fit import FitSettings
+from cvflow.flow.fit import FitSettings, Training
+from cvflow.flow.fit import fit as train
 from cvflow.flow.proposal import Proposal
+from cvflow.flow.topology import Space
 from cvflow.state import Point
 from cvflow.states import States
 
@@ -25,10 +28,14 @@ class Plan:
         scale: what one unit of each CV counts in the distance that path lengths are proportional to.
         blur: standard deviation of a path's first centre around ξ(x), which the flow has to learn; zero for kernels
             that hold the CV exactly.
-        periods: period of each CV, infinite on a line.
+        space: what the centres λ of paths live on: lines, circles, boxes.
         states: named states.
         fit: how the flow is trained.
         fixed: a proposal to use as it is, instead of a flow.
+        learn: what trains a proposal, with the arguments of `cvflow.flow.fit.fit`.
+        gives_up: whether paths of production that cannot be accepted any more are given up on their way.
+        within_states: whether jumps of production within a state are realised; those of adaptation are, since they
+            bring the flow more of what it learns from.
     """
 
     seed: int
@@ -38,10 +45,13 @@ class Plan:
     retrain_every: int
     scale: Point
     blur: Point
-    periods: Point
+    space: Space
     states: States
     fit: FitSettings
     fixed: Proposal | None = None
+    learn: Callable[..., Training] = train
+    gives_up: bool = True
+    within_states: bool = True
 
     @property
     def block(self) -> int:
@@ -52,6 +62,19 @@ class Plan:
     def last_version(self) -> int:
         """Version that production uses: trained on all blocks of adaptation but the last."""
         return 0 if self.fixed else max(0, -(-self.adapt_jumps // self.block) - 1)
+
+    def production(self, jump: int) -> bool:
+        """Whether a jump counts."""
+        return jump >= self.adapt_jumps
+
+    @property
+    def settled(self) -> int:
+        """Jumps per walker that production looks back at, to learn what paths are held against.
+
+        All crews have made them by then. The last quarter of adaptation may still be under way in some crews while
+        others begin production.
+        """
+        return self.adapt_jumps - self.adapt_jumps // 4
 
     @property
     def total(self) -> int:
@@ -78,5 +101,6 @@ class Plan:
                 f"after equilibration all walkers are in {' '.join(names) or 'none of the named states'}: "
                 "give starts that lie deeper in their states"
             )
-        means = [mean(points, self.periods) for points in present]
-        return max(float(np.linalg.norm(self.scale * wrapped(a - b, self.periods))) for a in means for b in means)
+        periods = np.array(self.space.periods)
+        means = [mean(points, periods) for points in present]
+        return max(float(np.linalg.norm(self.scale * wrapped(a - b, periods))) for a in means for b in means)

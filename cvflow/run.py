@@ -11,21 +11,22 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from cvflow.crew import Crew, Standing, TurnResult
-from cvflow.flow.fit import Training, fit
+from cvflow.barriers import Axes, Barriers, axes_between, estimated, unknown
+from cvflow.crew import Crew, Learned, Standing, TurnResult
+from cvflow.flow.fit import Training
 from cvflow.flow.io import from_bytes, to_bytes
-from cvflow.flow.learned import LearnedProposal
 from cvflow.flow.proposal import Proposal
 from cvflow.interrupt import deferred_interrupt
 from cvflow.plan import Plan
 from cvflow.random import Purpose, stream
 from cvflow.states import States
-from cvflow.store import Commit, FlowEntry, Record, Store
+from cvflow.store import Commit, FlowEntry, Record, Store, sorted_turns, turn_type
 from cvflow.trajectory import Trajectories
 
 RESPONSE_SECONDS = 0.5
@@ -71,6 +72,10 @@ class _Counters:
         self.steps += int(rows["steps"].sum()) + int(rows["local_steps"].sum())
 
 
+def _no_turns(plan: Plan) -> np.ndarray:
+    return np.zeros(0, dtype=turn_type(len(plan.states.cv_names)))
+
+
 _NEVER = -2
 """Mode of a walker that was not seen yet."""
 
@@ -95,6 +100,7 @@ class Run:
         self._next = [0] * len(crews)
         self._pilot = pilot
         self._samples: list[list[np.ndarray]] = [[] for _ in crews]
+        self._early: list[np.ndarray] = []
         self._flows: list[tuple[Proposal, float]] = []
         self._seen = _Counters(plan.states, np.full(plan.walkers, _NEVER))
         self._wall_before = wall_before
@@ -157,8 +163,31 @@ class Run:
             version = self._plan.version_at(jump)
             if index in busy or jump >= self._plan.total or version >= len(self._flows):
                 continue
-            turn = crew.take_turn(executor, self._standings[index], jump, *self._flows[version])
-            pending[turn] = index
+            if self._plan.production(jump) and min(self._next) < self._plan.settled:
+                continue
+            skips = self._plan.states if self._plan.production(jump) and not self._plan.within_states else None
+            learned = Learned(*self._flows[version], self._barriers(jump), skips)
+            pending[crew.take_turn(executor, self._standings[index], jump, learned)] = index
+
+    def _barriers(self, jump: int) -> Barriers | None:
+        """What paths are held against: nothing while they are only looked at, to learn it."""
+        if not self._plan.gives_up:
+            return None
+        return self._found if self._plan.production(jump) else unknown(self._axes(_no_turns(self._plan)["cv"]))
+
+    @cached_property
+    def _found(self) -> Barriers:
+        """The barriers of production, from the jumps of adaptation that all crews have made."""
+        turns = sorted_turns(np.concatenate([*self._early, _no_turns(self._plan)]))
+        return estimated(
+            turns, self._axes(np.concatenate([self._pilot.reshape(-1, turns["cv"].shape[1]), turns["cv"]]))
+        )
+
+    def _axes(self, samples: np.ndarray) -> Axes:
+        plan = self._plan
+        return axes_between(
+            plan.states, samples.reshape(-1, samples.shape[-1]), plan.scale, np.array(plan.space.periods)
+        )
 
     def _collect(self, index: int, result: TurnResult) -> None:
         rows = result.rows
@@ -175,6 +204,8 @@ class Run:
         """One turn of one crew; samples are kept as long as a flow can learn from them."""
         if self._next[index] < self._plan.adapt_jumps and not self._plan.fixed:
             self._samples[index].append(rows["cv"])
+        if self._next[index] < self._plan.settled:
+            self._early.append(rows)
         self._next[index] += 1
         self._seen.add(rows)
 
@@ -193,7 +224,8 @@ class Run:
             self._keep(self._plan.fixed, FlowEntry(0, self._plan.span(samples), float("nan"), 0, 0, 0.0, b""))
             return
         rng = stream(self._plan.seed, Purpose.TRAINING, 0)
-        self._add_flow(fit(samples, self._plan.blur, self._plan.fit, None, rng))
+        plan = self._plan
+        self._add_flow(plan.learn(self._histories(0), plan.space, plan.blur, plan.fit, None, rng))
 
     def _train(self, trainer: Executor) -> "Future[Training] | None":
         """Start the next training, if it is wanted and all crews have finished the block it learns from."""
@@ -201,23 +233,31 @@ class Run:
         if version > self._plan.last_version or min(self._next) < version * self._plan.block:
             return None
         previous = self._flows[-1][0]
-        assert isinstance(previous, LearnedProposal)
         rng = stream(self._plan.seed, Purpose.TRAINING, version)
-        return trainer.submit(fit, self._pooled(version), self._plan.blur, self._plan.fit, previous, rng)
+        plan = self._plan
+        return trainer.submit(plan.learn, self._histories(version), plan.space, plan.blur, plan.fit, previous, rng)
 
     def _pooled(self, version: int) -> Float[np.ndarray, "samples cvs"]:
-        """Samples that a version learns from: every walker's equilibration and blocks 0 … version-1."""
+        """The histories that a version learns from, in one."""
+        return np.concatenate(self._histories(version))
+
+    def _histories(self, version: int) -> list[Float[np.ndarray, "samples cvs"]]:
+        """Samples that a version learns from: each walker's equilibration and blocks 0 … version-1."""
         length = version * self._plan.block
         chains: list[np.ndarray] = []
         for crew, samples in zip(self._crews, self._samples, strict=True):
             for place, walker in enumerate(crew.walkers):
-                chains += [self._pilot[walker], *(turn[place : place + 1] for turn in samples[:length])]
-        return np.concatenate(chains)
+                turns = [turn[place : place + 1] for turn in samples[:length]]
+                chains.append(np.concatenate([self._pilot[walker], *turns]))
+        return chains
 
     def _add_flow(self, training: Training) -> None:
         version = training.proposal.version
         span = self._plan.span(self._pooled(version))
-        entry = FlowEntry(version, span, training.holdout_nll, training.samples, training.epochs, training.seconds, b"")
+        entry = FlowEntry(
+            version, span, training.holdout_nll, training.samples, training.epochs, training.seconds, b"",
+            training.training_nll, training.kept_epoch, training.effective_samples,
+        )  # fmt: skip
         self._keep(training.proposal, entry)
 
     def _keep(self, proposal: Proposal, entry: FlowEntry) -> None:

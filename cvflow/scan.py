@@ -12,21 +12,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cvflow.build import Equilibrated, Setup, from_config
+from cvflow.build import Equilibrated, Setup, from_config, header
 from cvflow.config import Config, ConfigError, load
 from cvflow.estimate.cost import Cost, cost
 from cvflow.flow.io import from_bytes
 from cvflow.flow.proposal import Proposal
-from cvflow.project import header, open_record
+from cvflow.project import open_record
 from cvflow.random import Purpose, seed_for
 from cvflow.run import Run
 from cvflow.state import Point
 from cvflow.store import MemoryStore, Record
+from cvflow.tune import tuned
 
 STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)
 TIMESTEPS = (0.7, 1.0, 1.25, 1.5, 1.75, 2.0)
 FRICTIONS = (0.0, 0.3, 1.0, 4.0)
 KAPPAS = (0.25, 1.0, 4.0)
+PILOTS = 120
+"""Jumps of all walkers from which barriers are learned."""
+
 FINE = (0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)
 """Factors on the config's path length, time step and kappa; frictions in units of one over the path's duration."""
 
@@ -107,7 +111,7 @@ def scan(bench: Bench, kappa: Point, watch: Callable[[Measured], None] = lambda 
         watch: called after each measurement.
     """
     path = bench.setup.config.path
-    best = Setting(path.steps, path.timestep, path.friction, path.schedule, tuple(kappa.tolist()))
+    best = Setting(bench.setup.steps, path.timestep, bench.setup.friction, path.schedule, tuple(kappa.tolist()))
     known: dict[Setting, Cost] = {}
     measured = []
     for axis in _axes(path.kernel):
@@ -180,6 +184,7 @@ def scan_config(
     _check(setup)
     with setup.executor(setup.workers(None)) as executor:
         start = setup.equilibrate(executor)
+        setup = tuned(setup, executor, start)
         kappa = setup.kappa(start.samples)
         proposal = setup.plan(kappa).fixed
         if proposal is None:
@@ -222,6 +227,11 @@ def _configured(config: Config, setting: Setting, seed: int, jumps: int) -> Conf
     return config.model_copy(
         update={
             "path": config.path.model_copy(update=path),
-            "run": config.run.model_copy(update={"seed": seed, "adapt_jumps": 0, "jumps": jumps}),
+            "run": config.run.model_copy(update={"seed": seed, "adapt_jumps": _adaptation(config), "jumps": jumps}),
         }
     )
+
+
+def _adaptation(config: Config) -> int:
+    """Jumps per walker before those that count: where paths are given up early, the barriers come from them."""
+    return -(-PILOTS // config.run.walkers) if config.path.early_rejection else 0

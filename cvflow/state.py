@@ -24,7 +24,8 @@ class Frame(NamedTuple):
 class Steering(NamedTuple):
     """An order to drag the restraint's centre λ from `start` to `end` in `steps` time steps.
 
-    The restraint is u(x, λ) = Σ_i κ_i/2 (ξ_i(x) - λ_i)², with κ in kJ/mol per CV unit squared.
+    The restraint is u(x, λ) = Σ_i κ_i/2 (ξ_i(x) - λ_i)², with κ in kJ/mol per CV unit squared. On a circle both the
+    difference and the way from start to end are along the shortest arc.
     """
 
     start: Point
@@ -34,13 +35,23 @@ class Steering(NamedTuple):
 
 
 class Outcome(Enum):
-    """How a path ended. Anything but COMPLETED has acceptance zero: rejected, counted, never retried."""
+    """How a path ended. Anything but COMPLETED has acceptance zero: rejected, counted, never retried.
+
+    GIVEN_UP and WITHIN_STATE are rejections that need no full path; the others are failures.
+    """
 
     COMPLETED = "completed"
     DIVERGED = "diverged"
     UNCONVERGED = "constraint not met"
     OUT_OF_RANGE = "proposed outside the range of the CV"
     UNSUPPORTED = "started where the proposal has no support"
+    GIVEN_UP = "given up on the way"
+    WITHIN_STATE = "proposed within its state, not realised"
+
+    @property
+    def failed(self) -> bool:
+        """Whether something went wrong."""
+        return self not in (Outcome.COMPLETED, Outcome.GIVEN_UP, Outcome.WITHIN_STATE)
 
 
 class PathResult(NamedTuple):
@@ -48,7 +59,9 @@ class PathResult(NamedTuple):
 
     `work` is β(ΔH - heat), the number that the acceptance uses. `protocol_work` is the part done by moving the
     restraint at fixed configuration and `shadow_work` = work - protocol_work the integrator's error: both for reports
-    only. A path that failed carries NaN works and the frame it started from.
+    only. A path that failed or was given up carries NaN works and the frame it started from. `log_survival` is the log
+    probability of not being given up before the end, given the path, and `interim` the works so far at the knots of
+    `cvflow.stakes.FRACTIONS`, NaN where nobody looked.
     """
 
     frame: Frame
@@ -59,6 +72,8 @@ class PathResult(NamedTuple):
     heat: float
     steps: int
     outcome: Outcome
+    log_survival: float = 0.0
+    interim: Float[np.ndarray, "knots"] | None = None
 
     @property
     def shadow_work(self) -> float:

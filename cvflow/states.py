@@ -44,6 +44,13 @@ class States:
             index[region(points) & known] = i
         return index
 
+    def shared(
+        self, first: Float[np.ndarray, "points cvs"], second: Float[np.ndarray, "points cvs"]
+    ) -> Bool[np.ndarray, "points"]:
+        """Whether both points of each pair lie in the same named state."""
+        state = self.assign(first)
+        return (state >= 0) & (state == self.assign(second))
+
 
 def parse(name: str, text: str, cv_names: Sequence[str]) -> Region:
     """Turn an expression such as ``0 < phi < 2.1 or not psi > 1`` into a function of CV points.

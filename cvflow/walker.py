@@ -17,14 +17,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from cvflow.crew import Crew, Standing, TurnResult
-from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
-from cvflow.flow.proposal import Proposal
+from cvflow.crew import Crew, Learned, Standing, TurnResult
+from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec, PositionsEngine, PositionsSpec
 from cvflow.jump import JumpInfo, JumpOrder, JumpState, RestraintJump, realise
 from cvflow.local import LocalInfo, LocalMove, UnadjustedLangevin
 from cvflow.random import Purpose, stream
 from cvflow.state import Frame, Outcome, Point
 from cvflow.store import turn_type
+
+Spec = OpenMMSpec | PositionsSpec
+"""An engine as data."""
 
 EQUILIBRATION_MOVES = 16
 """Langevin moves after minimisation, each as long as a local move."""
@@ -66,22 +68,23 @@ class WalkerCrew(Crew):
     def walkers(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.walker,)
 
-    def take_turn(
-        self, executor: Executor, standing: Standing, jump: int, proposal: Proposal, span: float
-    ) -> "Future[TurnResult]":
-        kernel = RestraintJump(self.spec.kT, self.kappa, self.path_steps, span)
-        order = kernel.propose(standing.state, proposal, stream(self.seed, Purpose.PROPOSAL, self.walker, jump))
+    def take_turn(self, executor: Executor, standing: Standing, jump: int, learned: Learned) -> "Future[TurnResult]":
+        kernel = RestraintJump(
+            self.spec.kT, self.kappa, self.path_steps, learned.span, self.spec.periods, learned.barriers, learned.skips
+        )
+        rng = stream(self.seed, Purpose.PROPOSAL, self.walker, jump)
+        order = kernel.propose(standing.state, learned.proposal, rng)
         turn = Turn(self.seed, self.walker, jump, standing.state, order, self.local)
         return executor.submit(take_turn, self.spec, turn)
 
 
 @lru_cache(maxsize=1)
-def engine_for(spec: OpenMMSpec) -> OpenMMEngine:
+def engine_for(spec: Spec) -> OpenMMEngine | PositionsEngine:
     """This process's engine, built at the first call."""
     return spec.build()
 
 
-def take_turn(spec: OpenMMSpec, turn: Turn) -> TurnResult:
+def take_turn(spec: Spec, turn: Turn) -> TurnResult:
     """Run one turn."""
     engine = engine_for(spec)
     rng = stream(turn.seed, Purpose.TURN, turn.walker, turn.jump)
@@ -107,11 +110,12 @@ def _row(turn: Turn, info: JumpInfo, kept: Point, local: LocalInfo, after: Point
     row["walker"], row["jump"] = turn.walker, turn.jump
     row["flow_version"] = info.order.flow_version
     row["accepted"], row["outcome"], row["steps"] = info.accepted, outcomes.index(path.outcome), path.steps
-    row["centre_old"], row["centre_new"] = info.order.steering.start, info.order.steering.end
+    row["centre_old"], row["centre_new"] = info.order.ends
     row["cv_old"], row["cv_end"], row["cv_kept"] = info.cv_old, path.cv, kept
     row["log_q_old"], row["log_q_new"] = info.order.log_q_old, info.order.log_q_new
     row["work"], row["protocol_work"], row["heat"] = path.work, path.protocol_work, path.heat
-    row["log_acceptance"] = info.log_acceptance
+    row["log_acceptance"], row["log_survival"] = info.log_acceptance, path.log_survival
+    row["interim"] = np.nan if path.interim is None else path.interim
     row["local_accepted"], row["local_outcome"] = local.accepted, outcomes.index(local.path.outcome)
     row["local_steps"], row["local_work"] = local.path.steps, local.path.work
     row["cv"] = after
@@ -119,7 +123,7 @@ def _row(turn: Turn, info: JumpInfo, kept: Point, local: LocalInfo, after: Point
 
 
 def _at_constant_pressure(
-    state: JumpState, engine: OpenMMEngine, local_steps: int, rng: np.random.Generator
+    state: JumpState, engine: OpenMMEngine | PositionsEngine, local_steps: int, rng: np.random.Generator
 ) -> JumpState:
     """Move the volume as often as the system's barostat would have during the local move, if it has one."""
     every = engine.volume_moves_every
@@ -131,7 +135,7 @@ def _at_constant_pressure(
     return JumpState(frame, engine.cv_values(frame))
 
 
-def equilibrate(spec: OpenMMSpec, frame: Frame, local: LocalMove, seed: int, walker: int) -> Pilot:
+def equilibrate(spec: Spec, frame: Frame, local: LocalMove, seed: int, walker: int) -> Pilot:
     """Minimise a start, relax it by Langevin dynamics, then sample its surroundings with local moves.
 
     Raises:

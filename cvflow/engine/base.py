@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from cvflow.stakes import Stakes
 from cvflow.state import Exactness, Frame, PathResult, Point, Steering
 
 
@@ -27,8 +28,17 @@ class Engine(ABC):
         """Values of the CVs."""
 
     @abstractmethod
-    def steer(self, frame: Frame, steering: Steering, rng: np.random.Generator) -> PathResult:
-        """Drag the restraint's centre, from fresh Maxwell velocities; docs/theory.md, section 3."""
+    def steer(
+        self, frame: Frame, steering: Steering, rng: np.random.Generator, stakes: Stakes | None = None
+    ) -> PathResult:
+        """Drag the restraint's centre, from fresh Maxwell velocities; docs/theory.md, section 3.
+
+        Args:
+            frame: where the path begins.
+            steering: where the centre goes.
+            rng: velocities, and noise of the friction.
+            stakes: of this one path, to give it up on its way; it is run to its end without.
+        """
 
     @abstractmethod
     def free_path(self, frame: Frame, steps: int, friction: float, rng: np.random.Generator) -> PathResult:

@@ -1,6 +1,6 @@
 """What a run leaves behind: append-only, committed, data and never code."""
 
-from cvflow.store.base import Commit, FlowEntry, Header, Record, Store, turn_type
+from cvflow.store.base import Commit, FlowEntry, Header, Record, Store, sorted_turns, turn_type
 from cvflow.store.hdf5 import HDF5Store, read_record
 from cvflow.store.memory import MemoryStore
 
@@ -13,5 +13,6 @@ __all__ = [
     "Record",
     "Store",
     "read_record",
+    "sorted_turns",
     "turn_type",
 ]

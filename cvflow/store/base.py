@@ -2,15 +2,16 @@
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from cvflow.stakes import KNOTS
 from cvflow.state import Frame
 
-FORMAT = "cvflow-run-1"
+FORMAT = "cvflow-run-2"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Header:
         config: the resolved config, TOML.
         version: of cvflow.
         kernel: the relaxation kernel, as `[path] kernel` has it.
+        periods: of the CVs, None on a line; empty in stores of older versions, whose CVs are taken for unbounded.
     """
 
     seed: int
@@ -58,6 +60,7 @@ class Header:
     config: str
     version: str
     kernel: str = "restraint"
+    periods: list[float | None] = field(default_factory=list)
     format: str = FORMAT
 
     def to_json(self) -> str:
@@ -82,6 +85,8 @@ def turn_type(cvs: int) -> np.dtype:
 
     `cv_old` is ξ at the jump's start, `cv_end` at its path's end, `cv_kept` after the decision and `cv` after the local
     move that follows; `centre_old` and `centre_new` are λ and λ̃. `outcome` counts through `cvflow.state.Outcome`.
+    `log_survival` and `interim` are those of `cvflow.path.BatchPath`: the log probability of not being given up before
+    the end, and works so far at the knots of `cvflow.stakes.FRACTIONS`.
     """
     vector = (np.float64, (cvs,))
     return np.dtype(
@@ -104,6 +109,8 @@ def turn_type(cvs: int) -> np.dtype:
             ("protocol_work", np.float64),
             ("heat", np.float64),
             ("log_acceptance", np.float64),
+            ("log_survival", np.float64),
+            ("interim", np.float32, (KNOTS,)),
             ("local_accepted", np.bool_),
             ("local_outcome", np.uint8),
             ("local_steps", np.int32),
@@ -116,7 +123,20 @@ def turn_type(cvs: int) -> np.dtype:
 
 
 class FlowEntry(NamedTuple):
-    """One version of the proposal; `data` is a safetensors file."""
+    """One version of the proposal; what was learned is 0 or NaN for one that was not trained.
+
+    Attributes:
+        version: counts trainings.
+        span: distance between the states' mean CVs that takes a path of the configured length.
+        holdout_nll: negative log likelihood per held-out sample, nats.
+        samples: CV values that all walkers had visited.
+        epochs: of training.
+        seconds: of training.
+        data: a safetensors file.
+        training_nll: as `holdout_nll`, over the samples that it learned from.
+        kept_epoch: the one that did best on the held-out samples.
+        effective_samples: independent samples that they are worth.
+    """
 
     version: int
     span: float
@@ -125,6 +145,9 @@ class FlowEntry(NamedTuple):
     epochs: int
     seconds: float
     data: bytes
+    training_nll: float = float("nan")
+    kept_epoch: int = 0
+    effective_samples: float = float("nan")
 
 
 class Commit(NamedTuple):

@@ -26,8 +26,16 @@ _FLOW = np.dtype(
         ("epochs", np.int32),
         ("seconds", np.float64),
         ("bytes", np.int64),
+        ("training_nll", np.float64),
+        ("kept_epoch", np.int32),
+        ("effective_samples", np.float64),
     ]
 )
+
+
+def _row(flow: FlowEntry) -> tuple:
+    """A flow as a row: its file's length in the place of the file."""
+    return tuple(len(value) if isinstance(value, bytes) else value for value in flow)
 
 
 def _commit_type(walkers: int) -> np.dtype:
@@ -107,7 +115,7 @@ class HDF5Store(Store):
             self._file["boxes"][slot] = np.stack(boxes)
         self._extend("turns", np.concatenate([np.empty(0, self._file["turns"].dtype), *self._turns]))
         self._extend("flow_bytes", bytes_array(b"".join(flow.data for flow in self._flows)))
-        self._extend("flows", np.array([(*flow[:-1], len(flow.data)) for flow in self._flows], dtype=_FLOW))
+        self._extend("flows", np.array([_row(flow) for flow in self._flows], dtype=_FLOW))
         self._turns, self._flows = [], []
         self._flush()
         lengths = [len(self._file[name]) for name in ("turns", "flows", "flow_bytes")]
@@ -157,8 +165,9 @@ def _read(file: h5py.File) -> Record:
     data = file["flow_bytes"][: int(marker["flow_bytes"])].tobytes()
     flows, offset = [], 0
     for row in file["flows"][: int(marker["flows"])]:
-        *numbers, length = row.item()
-        flows.append(FlowEntry._make([*numbers, data[offset : offset + length]]))
+        values = dict(zip(row.dtype.names, row.item(), strict=True))
+        length = values.pop("bytes")
+        flows.append(FlowEntry(**values, data=data[offset : offset + length]))
         offset += length
     commit = Commit(frames, float(marker["wall_seconds"]), [int(n) for n in marker["trajectory_bytes"]])
     turns = sorted_turns(file["turns"][: int(marker["turns"])])

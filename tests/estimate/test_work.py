@@ -5,11 +5,12 @@ One switch and no relaxation: W = U(z̃, y) - U(z_0, y). The exact ΔF is known;
 
 import numpy as np
 import pytest
+from pymbar import other_estimators
 from scipy.stats import norm
 
 from cvflow.estimate.free_energy import chain_differences
 from cvflow.estimate.modes import count_modes, crossings
-from cvflow.estimate.work import bennett, crossing_works
+from cvflow.estimate.work import CrossingWorks, bennett, crossing_works
 from cvflow.flow import GaussianMixture
 from cvflow.flow.io import to_bytes
 from cvflow.state import Frame, Outcome
@@ -74,7 +75,10 @@ def test_bar_of_the_bare_works_is_caught(mini):
     rows = mini.turns
     states = States(mini.header.states, mini.header.cvs)
     old, aim = states.assign(rows["cv_old"]), states.assign(rows["centre_new"])
-    bare = works._replace(forward=rows["work"][(old == 0) & (aim == 1)], reverse=rows["work"][(old == 1) & (aim == 0)])
+    bare = CrossingWorks(
+        works.forward._replace(works=rows["work"][(old == 0) & (aim == 1)]),
+        works.reverse._replace(works=rows["work"][(old == 1) & (aim == 0)]),
+    )
     difference = bennett(bare, "low", "high", seed=0)
     assert abs(difference.value - exact()) > 4 * difference.stderr
 
@@ -104,9 +108,39 @@ def test_failed_and_stray_paths_connect_nothing(mini):
     turns["cv_end"][crossing[1]] = 0.0
     turns["centre_old"][crossing[2]] = 3.0
     after = crossing_works(mini._replace(turns=turns), 0, 1)
-    assert len(after.forward) == len(before.forward)
-    assert (after.forward[:3] == 500.0).all()
-    np.testing.assert_array_equal(after.forward[3:], before.forward[3:])
+    assert len(after.forward.works) == len(before.forward.works)
+    assert (after.forward.works[:3] == 500.0).all()
+    np.testing.assert_array_equal(after.forward.works[3:], before.forward.works[3:])
+
+
+def test_without_weights_it_is_pymbar_s(mini):
+    works = crossing_works(mini, 0, 1)
+    (right,) = other_estimators.bar(works.forward.works, works.reverse.works, compute_uncertainty=False).values()
+    assert bennett(works, "low", "high", 0).value == pytest.approx(right, abs=1e-6)
+
+
+def early(seed):
+    """The same record with paths given up on their way: each survives with a chance that its own work decides."""
+    whole = record(seed=seed)
+    turns, rng = whole.turns.copy(), np.random.default_rng(seed)
+    survival = np.minimum(0.0, turns["log_q_old"] - turns["log_q_new"] - 0.6 * turns["work"])
+    lost = np.log(rng.random(len(turns))) > survival
+    turns["log_survival"] = survival
+    turns["work"][lost], turns["outcome"][lost] = np.nan, list(Outcome).index(Outcome.GIVEN_UP)
+    return whole._replace(turns=turns)
+
+
+def test_bar_over_paths_that_survived_is_exact():
+    difference = bennett(crossing_works(early(2), 0, 1), "low", "high", 0)
+    assert difference.stderr < 0.12
+    assert abs(difference.value - exact()) < 4 * difference.stderr
+
+
+def test_survivors_without_their_weights_are_caught():
+    works = crossing_works(early(2), 0, 1)
+    bare = CrossingWorks(*(side._replace(weights=np.ones(len(side.works))) for side in works))
+    difference = bennett(bare, "low", "high", 0)
+    assert abs(difference.value - exact()) > 4 * difference.stderr
 
 
 def test_thin_works_have_no_estimate():

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf
 
+import numpy as np
 import torch
 
+from cvflow.barriers import Axes, Barriers
 from cvflow.cv.batch import everything_free
 from cvflow.ensemble import EnsembleJump, EnsembleMove
 from cvflow.flow import GaussianMixture
@@ -19,7 +21,9 @@ from cvflow.relax.overdamped import EulerMaruyama
 from cvflow.relax.restraint import SoftRestraint
 from cvflow.relax.walk import GeneralisedHybrid, MalaWalk
 from cvflow.schedule import Cosine, Linear, Schedule
+from cvflow.stakes import PROGRESS
 from cvflow.state import Exactness
+from cvflow.states import States
 from tests.relax import systems
 from tests.relax.circles import CIRCLE, CYLINDER
 from tests.relax.stationarity import Case
@@ -175,6 +179,34 @@ def _single_precision() -> Iterator[Case]:
             yield _single(name, kernel, CURVED[1].target)
 
 
+LOW_AND_HIGH = States({"low": "z < 2.0", "high": "z >= 2.0"}, ["z"])
+
+
+def barriers(height: float, lean: float = 0.0) -> Barriers:
+    """A parabola between the states of the mini target, with a lean; from high to low it is the same backwards."""
+    axes = Axes(LOW_AND_HIGH, np.array([[0.0], [4.0]]), np.ones(1), np.full(1, inf))
+    profile = 1.0 + 4 * height * PROGRESS * (1 - PROGRESS) + lean * np.sin(2 * np.pi * PROGRESS)
+    heights = np.zeros((2, 2, len(PROGRESS)))
+    heights[0, 1], heights[1, 0] = profile, profile[::-1]
+    return Barriers(axes, heights, ~np.eye(2, dtype=bool))
+
+
+def given_up(kernel: RelaxationKernel, steps: int, every: int, kind: type[EnsembleJump] = EnsembleJump, **more):
+    """A jump whose paths are looked at every so many steps, with a barrier that is not the right one."""
+    paths = Paths(kernel, LINEAR, block=every, patience=every)
+    return kind(paths, steps, MINI.span, barriers=more.pop("barriers", barriers(1.5, 0.8)), **more)
+
+
+def _giving_up() -> Iterator[Case]:
+    """Paths that cannot be accepted any more end on their way; jumps within a state are not made."""
+    for name, kernel in kernels(ON_MINI):
+        if kernel.relaxes:
+            yield Case(name, "N = 20, linear, given up early", MINI, given_up(kernel, 20, 4))
+            if name in ("K1", "K2 coin", "K3", "K4, γ > 0"):
+                move = given_up(kernel, 20, 4, skips=LOW_AND_HIGH)
+                yield Case(name, "N = 20, linear, given up early, between states alone", MINI, move)
+
+
 def local(kernel: RelaxationKernel, steps: int, on_work: bool) -> EnsembleMove:
     return EnsembleMove(Paths(kernel, LINEAR, block=1), steps, on_work, Exactness(True, "under test"))
 
@@ -203,4 +235,4 @@ LOCAL = (
     _local("GHMC", systems.ANGLE, GeneralisedHybrid(systems.ANGLE.potential, 0.8, 0.15, 3.0, systems.ANGLE.masses), 5),
 )
 
-CASES = (*_mini(), *_failing(), *_systems(), *_quadratic(), *_single_precision(), *LOCAL)
+CASES = (*_mini(), *_failing(), *_systems(), *_quadratic(), *_single_precision(), *_giving_up(), *LOCAL)

@@ -17,7 +17,7 @@ from cvflow.relax.overdamped import EulerMaruyama
 from cvflow.relax.restraint import SoftRestraint
 from tests.engine.mutants import Quadratic
 from tests.relax import wrong_curved, wrong_moves, wrong_split
-from tests.relax.cases import GHMC, HMC, HMC_FRICTION, LINEAR, MALA, jump, local, setting
+from tests.relax.cases import GHMC, HMC, HMC_FRICTION, LINEAR, MALA, barriers, given_up, jump, local, setting
 from tests.relax.circles import CIRCLE, CYLINDER
 from tests.relax.stationarity import Case
 from tests.relax.systems import ANGLE, ELLIPSOID, TUNNEL
@@ -105,7 +105,20 @@ K5_FRICTION = _right("K5, γ > 0", _restrained(ELLIPSOID, 0.28, 15.0, 1.0), ELLI
 K5_SOFT = _right("K5", _restrained(BALL, 1.0, 0.5), BALL, 1)
 K5_CIRCLE = _right("K5", _restrained(CIRCLE, 0.2, 6.0), CIRCLE, 1)
 
+K3_LOOKS = Case("K3", "N = 20, given up early", MINI, given_up(_steered(MINI, 0.5), 20, 4))
+K3_ODD = Case("K3", "N = 22, given up early", MINI, given_up(_steered(MINI, 0.5), 11, 8, barriers=barriers(0.0)))
+_LEANING = barriers(1.5, 1.8)
+_LEANING.heights[1, 0] = _LEANING.heights[0, 1]
+
 MUTANTS = (
+    _wrong("given up by another number", K3_LOOKS, move=given_up(_steered(MINI, 0.5), 20, 4, wrong_moves.DecidedTwice)),
+    _wrong("a cap on the work so far", K3_LOOKS, move=given_up(_steered(MINI, 0.5), 20, 4, wrong_moves.CapOnTheWork)),
+    _wrong("barrier not the same backwards", K3_LOOKS, move=given_up(_steered(MINI, 0.5), 20, 4, barriers=_LEANING)),
+    _wrong(
+        "looks at other steps backwards",
+        K3_ODD,
+        move=given_up(_steered(MINI, 0.5), 11, 8, wrong_moves.OneWayLooks, barriers=barriers(0.0)),
+    ),
     _formula("log q of the start dropped", K3, wrong_moves.no_reverse_density),
     _formula("both log q left out", K3, wrong_moves.no_densities),
     _formula("sign of W", K3, wrong_moves.wrong_sign),

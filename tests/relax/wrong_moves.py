@@ -47,6 +47,30 @@ class RetriedFailures(EnsembleJump):
         return after, info
 
 
+class DecidedTwice(EnsembleJump):
+    """Holds paths under way against another number than the end."""
+
+    def _stakes(self, *arguments):
+        stakes = super()._stakes(*arguments)
+        other = np.random.default_rng(3).random(len(stakes.log_uniform))
+        return stakes._replace(log_uniform=np.log(other))
+
+
+class CapOnTheWork(EnsembleJump):
+    """Gives up all paths that have lost as much on their way, whatever their number."""
+
+    def _stakes(self, *arguments):
+        stakes = super()._stakes(*arguments)
+        return stakes._replace(log_uniform=np.full_like(stakes.log_uniform, -0.5))
+
+
+class OneWayLooks(EnsembleJump):
+    """Looks at steps counted from the start, which from the end are others."""
+
+    def lengths(self, start, end):
+        return EnsembleJump(self.paths, self.steps, self.span).lengths(start, end)
+
+
 def _where(keep, this, that):
     return torch.where(keep[:, None], this, that)
 

@@ -7,6 +7,7 @@ import openmm
 from jaxtyping import Float
 
 from cvflow.accept import accepts, log_acceptance
+from cvflow.circle import wrapped
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.base import Engine
 from cvflow.engine.openmm.integrator import SteeredVerlet
@@ -14,11 +15,15 @@ from cvflow.engine.openmm.preparation import prepare
 from cvflow.engine.openmm.restraint import centre_name, kappa_name, restraint_force
 from cvflow.engine.openmm.volume import default_box, piston, scaled, volume
 from cvflow.schedule import Linear, Schedule
+from cvflow.stakes import Stakes, Watch
 from cvflow.state import Exactness, Frame, Outcome, PathResult, Point, Positions, Steering
 from cvflow.units import temperature
 
 REFRESH_STEPS = 25
-"""Time steps between two velocity refreshments of a path with friction."""
+"""Time steps between two velocity refreshments of a path with friction, and at least between two looks at a path."""
+
+_ALONE = np.array([0])
+"""Row of the one path that runs here."""
 
 ENERGY_CAP = 1e9
 """|H| [kJ/mol] from which an end of a path counts as blown up. Absolute, hence the same for a path and its reverse."""
@@ -39,6 +44,11 @@ class OpenMMSpec:
     schedule: Schedule = field(default_factory=Linear)
     platform: str = "CPU"
     properties: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def periods(self) -> Point:
+        """Of the CVs, infinite on a line."""
+        return np.array([cv.period for cv in self.cvs])
 
     def build(self) -> "OpenMMEngine":
         """Build the engine."""
@@ -65,6 +75,7 @@ class OpenMMEngine(Engine):
             raise ValueError(f"friction must not be negative, got {spec.friction} 1/ps")
         self.kT = spec.kT
         self._spec = spec
+        self._periods = spec.periods
         system = prepare(openmm.XmlSerializer.deserialize(spec.system_xml)).system
         for index, cv in enumerate(spec.cvs):
             if cv.highest_atom >= system.getNumParticles():
@@ -148,28 +159,37 @@ class OpenMMEngine(Engine):
         openmm.LocalEnergyMinimizer.minimize(self._context)
         return self._frame(self._context.getState(getPositions=True), frame.box)
 
-    def steer(self, frame: Frame, steering: Steering, rng: np.random.Generator) -> PathResult:
-        return self._path(frame, steering, self._spec.friction, rng)
+    def steer(
+        self, frame: Frame, steering: Steering, rng: np.random.Generator, stakes: Stakes | None = None
+    ) -> PathResult:
+        return self._path(frame, steering, self._spec.friction, rng, stakes)
 
     def free_path(self, frame: Frame, steps: int, friction: float, rng: np.random.Generator) -> PathResult:
         zero = np.zeros(len(self._spec.cvs))
-        return self._path(frame, Steering(zero, zero, zero, steps), friction, rng)
+        return self._path(frame, Steering(zero, zero, zero, steps), friction, rng, None)
 
-    def _path(self, frame: Frame, steering: Steering, friction: float, rng: np.random.Generator) -> PathResult:
+    def _path(
+        self, frame: Frame, steering: Steering, friction: float, rng: np.random.Generator, stakes: Stakes | None
+    ) -> PathResult:
         """Run one path; docs/theory.md, eqs. (6) to (9)."""
         velocities = self._maxwell(rng)
         self._forget(frame)
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # a blown-up path shows in its energy
-                return self._run(frame, velocities, steering, friction, rng)
+                return self._run(frame, velocities, steering, friction, rng, stakes)
         except openmm.OpenMMException as error:
             if "NaN" not in str(error):
                 raise
-        nan = float("nan")
-        return PathResult(frame, self.cv_values(frame), nan, nan, nan, nan, steering.steps, Outcome.DIVERGED)
+        return self._left(frame, steering.steps, Outcome.DIVERGED)
 
     def _run(
-        self, frame: Frame, velocities: Positions, steering: Steering, friction: float, rng: np.random.Generator
+        self,
+        frame: Frame,
+        velocities: Positions,
+        steering: Steering,
+        friction: float,
+        rng: np.random.Generator,
+        stakes: Stakes | None,
     ) -> PathResult:
         half = 0.5 * self._spec.timestep * self._inverse_masses
         self._place(frame, steering.start, steering.kappa)
@@ -178,17 +198,23 @@ class OpenMMEngine(Engine):
         self._context.setVelocities(velocities + half * start.getForces(asNumpy=True)._value)
 
         first = float(self._spec.schedule.fraction(np.array([1 / steering.steps]))[0])
-        self._integrator.begin(list(steering.start), list(steering.end), steering.steps, first)
-        protocol_work = 0.5 * first * self._pull(start, steering)
-        heat = 0.0
-        if friction > 0:
-            *inner, last = palindromic_segments(steering.steps, REFRESH_STEPS)
-            decay = np.exp(-friction * self._spec.timestep * REFRESH_STEPS)
-            for steps in inner:
-                self._integrator.step(steps)
+        way = self._way(steering)
+        self._integrator.begin(list(steering.start), list(steering.start + way), steering.steps, first)
+        protocol_work = 0.5 * first * self._pull(start, way)
+        watch = Watch(np.array([steering.steps]), stakes)
+        heat, done = 0.0, 0
+        *inner, last = palindromic_segments(steering.steps, _between_stops(steering.steps, friction, stakes))
+        decay = np.exp(-friction * self._spec.timestep * REFRESH_STEPS)
+        for steps in inner:
+            self._integrator.step(steps)
+            done += steps
+            if stakes:
+                fraction = self._spec.schedule.fraction(np.array([done / steering.steps]))
+                watch.look(done, _ALONE, fraction, np.array([self._energy() - energy_before - heat]) / self.kT)
+            if watch.given_up[0]:
+                return self._left(frame, done, Outcome.GIVEN_UP)
+            if friction:
                 heat += self._refresh(decay, rng)
-        else:
-            last = steering.steps
         self._integrator.step(last)
 
         end = self._context.getState(getEnergy=True, getForces=True, getPositions=True, getVelocities=True)
@@ -197,18 +223,33 @@ class OpenMMEngine(Engine):
         frame_after = self._frame(end, frame.box)
         if not (abs(energy_before) < ENERGY_CAP and abs(energy_after) < ENERGY_CAP):
             raise openmm.OpenMMException("energy is NaN or beyond the cap")
+        work = (energy_after - energy_before - heat) / self.kT
         cv = self.cv_values(frame_after)
-        restraint = 0.5 * float(np.sum(steering.kappa * (cv - steering.end) ** 2))
+        restraint = 0.5 * float(np.sum(steering.kappa * wrapped(cv - steering.end, self._periods) ** 2))
         return PathResult(
             frame=frame_after,
             cv=cv,
             potential_energy=end.getPotentialEnergy()._value - restraint,
-            work=(energy_after - energy_before - heat) / self.kT,
+            work=work,
             protocol_work=(protocol_work + self._integrator.protocol_work) / self.kT,
             heat=heat / self.kT,
             steps=steering.steps,
             outcome=Outcome.COMPLETED,
+            log_survival=float(watch.log_survival[0]),
+            interim=watch.interim(np.array([work]))[0],
         )
+
+    def _left(self, frame: Frame, steps: int, outcome: Outcome) -> PathResult:
+        """A path that did not get to its end."""
+        nan = float("nan")
+        return PathResult(frame, self.cv_values(frame), nan, nan, nan, nan, steps, outcome)
+
+    def _energy(self) -> float:
+        """Potential energy with the restraint, plus kinetic energy of the synchronous velocities [kJ/mol]."""
+        half = 0.5 * self._spec.timestep * self._inverse_masses
+        state = self._context.getState(getEnergy=True, getForces=True, getVelocities=True)
+        velocities = state.getVelocities(asNumpy=True)._value - half * state.getForces(asNumpy=True)._value
+        return float(state.getPotentialEnergy()._value) + self._kinetic_energy(velocities)
 
     def _refresh(self, decay: float, rng: np.random.Generator) -> float:
         """Ornstein-Uhlenbeck step on the synchronous velocities; returns its heat [kJ/mol]."""
@@ -227,11 +268,15 @@ class OpenMMEngine(Engine):
     def _kinetic_energy(self, velocities: Positions) -> float:
         return 0.5 * float(np.sum(self._masses * velocities**2))
 
-    def _pull(self, state: openmm.State, steering: Steering) -> float:
-        """∂u/∂λ along the whole way from start to end [kJ/mol]."""
+    def _way(self, steering: Steering) -> Point:
+        """From start to end, on a circle along the shortest arc; from end to start it is the same way back."""
+        return wrapped(steering.end - steering.start, self._periods)
+
+    def _pull(self, state: openmm.State, way: Point) -> float:
+        """∂u/∂λ along the whole way [kJ/mol]."""
         derivatives = state.getEnergyParameterDerivatives()
         slopes = np.array([derivatives[centre_name(i)] for i in range(len(self._spec.cvs))])
-        return float(np.sum(slopes * (steering.end - steering.start)))
+        return float(np.sum(slopes * way))
 
     def _place(self, frame: Frame, centre: Point, kappa: Point) -> None:
         for i in range(len(self._spec.cvs)):
@@ -254,6 +299,13 @@ class OpenMMEngine(Engine):
 
     def _frame(self, state: openmm.State, box: Float[np.ndarray, "3 3"] | None) -> Frame:
         return Frame(np.array(state.getPositions(asNumpy=True)._value), box)
+
+
+def _between_stops(steps: int, friction: float, stakes: Stakes | None) -> int:
+    """Time steps after which a path is interrupted, to refresh its velocities or to look at it; about 20 looks."""
+    if friction:
+        return REFRESH_STEPS
+    return max(REFRESH_STEPS, steps // 20) if stakes else steps
 
 
 def palindromic_segments(steps: int, longest: int) -> list[int]:
