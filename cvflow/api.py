@@ -12,12 +12,23 @@ from matplotlib.figure import Figure
 from openmm import app
 
 from cvflow import project
-from cvflow.build import IN_MEMORY, Setup, assemble, batch_setup, cv_section, start_frame
+from cvflow.build import (
+    IN_MEMORY,
+    Setup,
+    assemble,
+    batch_setup,
+    cv_section,
+    in_turn,
+    parametrised,
+    start_frame,
+)
 from cvflow.config import parse
-from cvflow.cv import CollectiveVariable
+from cvflow.cv import CollectiveVariable, resolve
+from cvflow.engine.openmm import with_hydrogen_mass
 from cvflow.estimate.free_energy import chain_difference
 from cvflow.progress import watching
-from cvflow.report.figures import free_energy_figure
+from cvflow.report.figures import free_energy_figure, surface_figure
+from cvflow.report.findings import cautions
 from cvflow.state import Frame, Positions
 from cvflow.store import Record
 from cvflow.torch_system import TorchSystem
@@ -34,12 +45,13 @@ class MolecularSystem:
 
 
 class FreeEnergy(NamedTuple):
-    """A free-energy difference with its standard error, in kT and in kJ/mol."""
+    """A free-energy difference with its standard error, in kT and in kJ/mol; and what to beware of in this run."""
 
     kT: float
     kT_stderr: float
     kJ_mol: float
     kJ_mol_stderr: float
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,20 +73,25 @@ class Result:
             if name not in names:
                 raise ValueError(f"unknown state {name!r}; the run has {', '.join(names)}")
         difference = chain_difference(self.record, names.index(start), names.index(end))
-        kT = self.record.header.kT
-        return FreeEnergy(difference.value, difference.stderr, kT * difference.value, kT * difference.stderr)
+        kT, warnings = self.record.header.kT, tuple(cautions(self.summary))
+        return FreeEnergy(difference.value, difference.stderr, kT * difference.value, kT * difference.stderr, warnings)
 
-    def plot_fes(self, cv: str, bins: int = 60) -> Figure:
-        """Free energy along a CV with its error band, as a matplotlib figure.
+    def plot_fes(self, cv: str, second: str | None = None, bins: int = 60) -> Figure:
+        """Free energy along a CV with its error band, or a contour picture along two, as a matplotlib figure.
 
         Raises:
-            ValueError: the CV is unknown.
+            ValueError: a CV is unknown.
         """
-        return free_energy_figure(self.record, cv, bins)
+        if second is None:
+            return free_energy_figure(self.record, cv, bins)
+        return surface_figure(self.record, cv, second, bins)
 
 
 def openmm_system(
-    topology: app.Topology, system: openmm.System | app.ForceField, temperature: float
+    topology: app.Topology,
+    system: openmm.System | app.ForceField,
+    temperature: float,
+    hydrogen_mass: float | None = None,
 ) -> MolecularSystem:
     """Bring an OpenMM system, or a force field that makes one.
 
@@ -85,14 +102,17 @@ def openmm_system(
         topology: names and bonds of the atoms.
         system: the potential and the masses, or a force field.
         temperature: K.
+        hydrogen_mass: amu, of every hydrogen, if given. It leaves the distribution of positions as it is; 4 amu take a
+            time step twice as long.
 
     Raises:
-        ValueError: the temperature is not positive.
+        ValueError: the temperature or the mass is not positive, or the force field does not know the molecule.
     """
     thermal_energy(temperature)
     if isinstance(system, app.ForceField):
-        method = app.NoCutoff if topology.getPeriodicBoxVectors() is None else app.PME
-        system = system.createSystem(topology, nonbondedMethod=method, constraints=None, rigidWater=False)
+        system = parametrised(topology, system)
+    if hydrogen_mass is not None:
+        system = with_hydrogen_mass(system, topology, hydrogen_mass)
     return MolecularSystem(topology, system, temperature)
 
 
@@ -118,7 +138,8 @@ def sample(
 
     Args:
         system: from `openmm_system`, or a `TorchSystem`, which has its own CV, states and starts.
-        cvs: collective variables that tell the states apart; not for a `TorchSystem`.
+        cvs: collective variables that tell the states apart, from `cvflow.cv`: atoms are indices counted from 0 or
+            MDAnalysis selection strings; angles and torsions are in rad. Not for a `TorchSystem`.
         states: named regions, e.g. ``{"bound": "d < 0.4", "free": "d >= 0.4"}``.
         starts: one structure per state: a PDB file or positions [nm]. States without a start are not found. Not for a
             `TorchSystem`.
@@ -166,15 +187,16 @@ def _molecular_setup(
 ) -> Setup:
     sections["system"] = {"xml": "system.xml", "topology": "topology.pdb"}
     sections["engine"] = {"temperature": float(system.temperature), **sections.get("engine", {})}
+    cvs = tuple(resolve(cv, system.topology) for cv in cvs)
     sections["cv"] = [cv_section(cv).model_dump(exclude_none=True) for cv in cvs]
     sections["path"] = {"timestep": 0.0005, **sections.get("path", {})}
     config = parse(sections, "cvflow.sample")
     frames = [_frame(state, starts[state], config.states) for state in starts]
     if not frames:
         raise ValueError("starts is empty: give one structure per state")
-    walkers = tuple(frames[walker % len(frames)] for walker in range(config.run.walkers))
+    walkers = in_turn(frames, list(starts), config.run.walkers)
     kT = thermal_energy(system.temperature)
-    return assemble(config, "openmm", system.system, system.topology, tuple(cvs), kT, walkers)
+    return assemble(config, "openmm", system.system, system.topology, cvs, kT, walkers)
 
 
 def _frame(state: str, start: str | Path | Positions, states: Mapping[str, str]) -> Frame:

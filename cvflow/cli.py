@@ -15,8 +15,10 @@ import typer
 
 from cvflow import __version__
 from cvflow.config import Config, ConfigError
+from cvflow.plumed_cli import app as plumed_app
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(plumed_app, name="plumed")
 
 UsageError: Any = typer.BadParameter.__bases__[0]
 """Click's own UsageError: typer carries click inside or depends on it, by its version."""
@@ -31,6 +33,7 @@ class PolymerCv(StrEnum):
     """CVs of the polymer demo."""
 
     END_TO_END = "end-to-end"
+    BEADS = "beads"
 
 
 class EngineName(StrEnum):
@@ -53,12 +56,15 @@ def polymer(
 ) -> None:
     """Sample the 9-bead polymer in solvent, stuck between a compact and an extended state."""
     from cvflow.config import parse
-    from cvflow.presets import POLYMER, POLYMER_QUICK
+    from cvflow.presets import POLYMER, POLYMER_BEADS, POLYMER_BEADS_QUICK, POLYMER_QUICK
 
-    run = POLYMER["run"] | (POLYMER_QUICK if quick else {}) | {"seed": seed}
+    presets = {PolymerCv.END_TO_END: (POLYMER, POLYMER_QUICK), PolymerCv.BEADS: (POLYMER_BEADS, POLYMER_BEADS_QUICK)}
+    preset, quicker = presets[cv]
+    faster = quicker if quick else {"run": {}, "path": {}}
+    run = preset["run"] | faster["run"] | {"seed": seed}
     run |= {key: value for key, value in (("walkers", walkers), ("jumps", jumps)) if value is not None}
-    path = POLYMER["path"] | ({"steps": path_steps} if path_steps else {})
-    config = parse(POLYMER | {"run": run, "path": path, "engine": {"name": engine.value}}, "cvflow polymer")
+    path = preset["path"] | faster["path"] | ({"steps": path_steps} if path_steps else {})
+    config = parse(preset | {"run": run, "path": path, "engine": {"name": engine.value}}, "cvflow polymer")
     _sample(config, Path(), out or _free_folder("cvflow-polymer"), quiet, None)
 
 
@@ -107,22 +113,17 @@ def report(folder: Folder) -> None:
 @app.command()
 def fes(
     folder: Folder,
-    cv: Annotated[list[str] | None, typer.Option("--cv", help="Name of the CV; the first one if left out.")] = None,
-    bins: Annotated[int, typer.Option("--bins", min=2, help="Number of bins.")] = 60,
+    cv: Annotated[list[str] | None, typer.Option("--cv", help="Name of a CV; twice for two. Else the first.")] = None,
+    bins: Annotated[int, typer.Option("--bins", min=2, help="Number of bins, a CV.")] = 60,
 ) -> None:
-    """Write the free energy along a CV, fes.dat and fes_<cv>.png, from the store alone."""
+    """Write the free energy along a CV, or along two, fes.dat and fes_<cv>.png, from the store alone."""
     from cvflow.project import open_record
     from cvflow.report import write_fes
 
     record = open_record(folder)
-    if cv and len(cv) > 1:
-        raise ConfigError(f"--cv {' --cv '.join(cv)}: one CV at a time; free energies along two are not there yet")
-    name = cv[0] if cv else record.header.cvs[0]
-    if name not in record.header.cvs:
-        raise ConfigError(f"--cv {name}: unknown CV; the run has {', '.join(record.header.cvs)}")
     with _needing_production():
-        write_fes(record, folder, name, bins)
-    typer.echo(f"wrote {folder / 'fes.dat'} and {folder / f'fes_{name}.png'}")
+        files = write_fes(record, folder, cv or record.header.cvs[:1], bins)
+    typer.echo(f"wrote {' and '.join(str(folder / name) for name in files)}")
 
 
 @app.command()
@@ -184,7 +185,7 @@ def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int 
 
     setup = from_config(config, base)
     for note in setup.notes:
-        typer.echo(f"note: {note}")
+        typer.echo(note if note.startswith("warning: ") else f"note: {note}")
     with _saying_how_to_go_on(folder), watching(quiet) as watch:
         summary = project.begin(setup, folder, watch, workers)
     _show(summary, folder)

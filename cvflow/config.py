@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 from pydantic.types import PositiveFloat, PositiveInt
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -34,10 +34,13 @@ class RunSection(_Section):
 
 
 class SystemSection(_Section):
-    """A built-in system by name, a Python function, or a serialised OpenMM System with topology and starts."""
+    """A built-in system by name, a Python function, a PDB with a force field, or a serialised OpenMM System."""
 
     name: str | None = None
     python: str | None = None
+    pdb: str | None = None
+    forcefield: list[str] = []
+    hydrogen_mass: Positive | None = None
     xml: str | None = None
     topology: str | None = None
     starts: dict[str, str] = {}
@@ -45,12 +48,17 @@ class SystemSection(_Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> "SystemSection":
-        if sum(source is not None for source in (self.name, self.python, self.xml)) != 1:
+        if sum(source is not None for source in (self.name, self.python, self.pdb, self.xml)) != 1:
             raise ValueError(
-                'give one of name (a built-in system), python = "file.py:function", xml (a serialised OpenMM System)'
+                'give one of name (a built-in system), python = "file.py:function", pdb (with forcefield), '
+                "xml (a serialised OpenMM System)"
             )
         if (self.xml is None) != (self.topology is None):
             raise ValueError("xml needs topology = a PDB file with the same atoms, and no other system has one")
+        if (self.pdb is None) != (not self.forcefield):
+            raise ValueError('pdb needs forcefield = ["amber14-all.xml", …], and no other system has one')
+        if self.hydrogen_mass is not None and self.pdb is None:
+            raise ValueError("hydrogen_mass goes with pdb and forcefield; a serialised System has its own masses")
         return self
 
 
@@ -74,12 +82,57 @@ class EngineSection(_Section):
         return self
 
 
+def _atoms(value: object) -> object:
+    members = [value] if isinstance(value, str) else value
+    if not isinstance(members, list) or not all(
+        isinstance(member, int | str) and not isinstance(member, bool) for member in members
+    ):
+        raise ValueError("atoms are a list of indices counted from 0 and selection strings, or one selection string")
+    return value
+
+
+AtomList = Annotated[list[int | str] | str, PlainValidator(_atoms)]
+
+_CV_NEEDS = {
+    "distance": {"atoms": "[i, j], indices counted from 0 or selection strings"},
+    "angle": {"atoms": "[i, j, k], indices counted from 0 or selection strings"},
+    "torsion": {"atoms": "[i, j, k, l], indices counted from 0 or selection strings"},
+    "gyration": {"atoms": "a group, indices counted from 0 or selection strings"},
+    "coordination": {"atoms": "a group", "atoms2": "another group", "r0": "where a pair counts one half [nm]"},
+    "centre-distance": {"atoms": "a group", "atoms2": "another group"},
+    "combination": {"of": "a list of CVs", "coefficients": "a number each"},
+    "positions": {"atoms": "at least four, in the order of the chain"},
+    "force": {"xml": "a file with a serialised OpenMM Force"},
+    "coordinate": {"index": "its place in the flattened configuration, counted from 0"},
+}
+_CV_TAKES: dict[str, tuple[str, ...]] = {
+    "gyration": ("weights",),
+    "centre-distance": ("weights", "weights2"),
+    "combination": ("period",),
+    "force": ("period",),
+    "python": ("atoms", "period", "range"),
+}
+"""Beyond what it needs."""
+
+
 class CvSection(_Section):
-    """One collective variable."""
+    """One collective variable; what it takes depends on its type."""
 
     name: str
-    type: Literal["distance", "force", "coordinate"] | None = None
-    atoms: list[int] | None = None
+    type: (
+        Literal[
+            "distance", "angle", "torsion", "gyration", "coordination", "centre-distance", "combination", "positions",
+            "force", "coordinate",
+        ]
+        | None
+    ) = None  # fmt: skip
+    atoms: AtomList | None = None
+    atoms2: AtomList | None = None
+    weights: list[Positive] | Literal["mass"] | None = None
+    weights2: list[Positive] | Literal["mass"] | None = None
+    r0: Positive | None = None
+    of: list["CvSection"] | None = None
+    coefficients: list[float] | None = None
     index: Annotated[int, Field(ge=0)] | None = None
     python: str | None = None
     period: Positive | None = None
@@ -90,38 +143,49 @@ class CvSection(_Section):
     @model_validator(mode="after")
     def _complete(self) -> "CvSection":
         if (self.type is None) == (self.python is None):
-            raise ValueError('give type = "distance", "force" or "coordinate", or python = "file.py:function"')
-        if self.type == "coordinate" and self.index is None:
-            raise ValueError("a coordinate needs index = its place in the flattened configuration, counted from 0")
-        if self.python is None and (self.period is not None or self.range is not None):
-            raise ValueError("period and range are for CVs given by python")
-        for word, owner in (("atoms", "distance"), ("index", "coordinate"), ("xml", "force")):
-            if getattr(self, word) is not None and self.type != owner:
-                raise ValueError(f"{word} is for CVs of type {owner!r}")
+            raise ValueError(f'give type = one of {", ".join(_CV_NEEDS)}, or python = "file.py:function"')
+        kind = self.type or "python"
+        needed = _CV_NEEDS.get(kind, {})
+        for word, meaning in needed.items():
+            if getattr(self, word) is None:
+                raise ValueError(f"{'an' if kind == 'angle' else 'a'} {kind} needs {word} = {meaning}")
+        common = {"name", "type", "python", "unit", *needed, *_CV_TAKES.get(kind, ())}
+        for word in sorted(self.model_fields_set - common):
+            if getattr(self, word) is not None:
+                raise ValueError(_misplaced(word, kind))
         if self.range is not None and not (len(self.range) == 2 and self.range[0] < self.range[1]):
             raise ValueError("range needs two rising numbers")
-        if self.type == "distance" and self.atoms is None:
-            raise ValueError("a distance needs atoms = [i, j], counted from 0")
-        if self.type == "force" and self.xml is None:
-            raise ValueError("a force CV needs xml = a file with a serialised OpenMM Force")
         return self
+
+
+def _misplaced(word: str, kind: str) -> str:
+    if word in ("period", "range"):
+        owners = " or for those of type 'force' and 'combination'" if word == "period" else ""
+        return f"period and range are for CVs given by python{owners}; a {kind} has its own"
+    owners = ", ".join(repr(kind) for kind in _CV_NEEDS if word in (*_CV_NEEDS[kind], *_CV_TAKES.get(kind, ())))
+    return f"{word} is for CVs of type {owners}"
 
 
 class PathSection(_Section):
     """The steered paths."""
 
     kernel: Literal["restraint", "euler", "mala", "mala-coin", "langevin", "constrained", "none"] = "restraint"
-    steps: PositiveInt = 1000
+    steps: Literal["auto"] | PositiveInt = 1000
     timestep: Positive = 0.01
-    friction: NonNegative = 0.0
+    friction: Literal["auto"] | NonNegative = 0.0
     kappa: Literal["auto"] | Positive | list[Positive] = "auto"
-    schedule: Literal["linear", "cosine"] = "linear"
+    schedule: Literal["linear", "cosine", "auto"] = "linear"
+    way: Literal["straight", "lengths"] = "straight"
+    early_rejection: bool = True
+    within_states: bool = True
 
 
 class FlowSection(_Section):
-    """The learned flow."""
+    """The learned flow; hidden layers' widths and bins of its splines are those of docs/flow.md."""
 
     transforms: PositiveInt = 3
+    hidden: Annotated[list[PositiveInt], Field(min_length=1)] = [32, 32]
+    bins: Annotated[int, Field(ge=2)] = 8
     epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.05
     retrain_every: PositiveInt = 50
 

@@ -3,11 +3,26 @@
 from typing import Any
 
 POLYMER: dict[str, Any] = {
-    "run": {"walkers": 4, "adapt_jumps": 80, "jumps": 700, "local_steps": 250},
+    "run": {"walkers": 4, "adapt_jumps": 160, "jumps": 800, "local_steps": 200},
     "system": {"name": "polymer"},
-    "path": {"steps": 800, "timestep": 0.014},
+    "path": {"steps": "auto", "timestep": 0.014, "within_states": False},
 }
 """`cvflow polymer`."""
 
-POLYMER_QUICK: dict[str, Any] = {"adapt_jumps": 40, "jumps": 100}
-"""What `--quick` changes in [run]."""
+POLYMER_QUICK: dict[str, Any] = {"run": {"adapt_jumps": 60, "jumps": 180}, "path": {"steps": 450}}
+"""What `--quick` changes."""
+
+POLYMER_BEADS: dict[str, Any] = {
+    "run": {"walkers": 4, "adapt_jumps": 300, "jumps": 500, "local_steps": 500},
+    "system": {"name": "polymer"},
+    "cv": [
+        {"name": "r", "type": "distance", "atoms": [0, 8], "unit": ""},
+        {"name": "beads", "type": "positions", "atoms": list(range(9)), "unit": ""},
+    ],
+    "path": {"kernel": "langevin", "steps": 3000, "timestep": 0.014},
+    "flow": {"retrain_every": 100},
+}
+"""`cvflow polymer --cv beads`."""
+
+POLYMER_BEADS_QUICK: dict[str, Any] = {"run": {"adapt_jumps": 60, "jumps": 60}, "path": {}}
+"""What `--quick` changes."""

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from cvflow import __version__
-from cvflow.build import Setup, from_config
+from cvflow.build import Equilibrated, Setup, from_config, header
 from cvflow.config import ConfigError, load
 from cvflow.report import write_report
 from cvflow.run import Progress, Run
-from cvflow.state import Point
-from cvflow.store import HDF5Store, Header, Record, read_record
+from cvflow.store import HDF5Store, Record, read_record
+from cvflow.tune import tuned
 
 Watch = Callable[[Progress], None]
 
@@ -30,7 +29,9 @@ def begin(setup: Setup, folder: Path, watch: Watch, workers: int | None = None) 
     prepare_folder(setup, folder)
     with setup.executor(workers) as pool:
         standings, samples = setup.equilibrate(pool)
+        setup = tuned(setup, pool, Equilibrated(standings, samples))
         kappa = setup.kappa(samples)
+        (folder / "config.resolved.toml").write_text(setup.config.to_toml())
         store = HDF5Store(folder / "run.h5", header(setup, kappa, workers), samples, standings[0].frames[0])
         setup.write_topology(standings[0].frames[0], folder)
         trajectories = setup.trajectories(folder, [0] * setup.config.run.walkers)
@@ -96,32 +97,6 @@ def prepare_folder(setup: Setup, folder: Path) -> None:
         setup.write_inputs(folder)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
-
-
-def header(setup: Setup, kappa: Point, workers: int) -> Header:
-    """What is fixed before the first jump."""
-    run, exact = setup.config.run, setup.exactness
-    return Header(
-        seed=run.seed,
-        system=setup.name,
-        engine=setup.config.engine.name,
-        cvs=list(setup.cv_names),
-        units=list(setup.units),
-        states=dict(setup.states.expressions),
-        kT=setup.kT,
-        kappa=[float(k) for k in kappa],
-        timestep=setup.config.path.timestep,
-        local_steps=run.local_steps,
-        walkers=run.walkers,
-        workers=workers,
-        adapt_jumps=run.adapt_jumps,
-        exact=exact.value,
-        exact_reason=exact.reason,
-        notes=list(setup.notes),
-        config=setup.config.to_toml(),
-        version=__version__,
-        kernel=setup.config.path.kernel,
-    )
 
 
 def _finish(run: Run, pool: Executor, store: HDF5Store, folder: Path) -> dict[str, Any]:

@@ -105,9 +105,9 @@ CONFIGS = {
     ),
     "a serialised System on the batch engine": (
         {"system": {"python": None, "xml": "a.xml", "topology": "a.pdb"}},
-        "takes no system.xml",
+        "takes no molecules",
     ),
-    "unknown built-in": ({"system": {"python": None, "name": "tunnel"}}, "built in are polymer, gaussian_tunnel"),
+    "unknown built-in": ({"system": {"python": None, "name": "tunnel"}}, "built in are polymer, alanine_dipeptide"),
     "unknown parameter of a built-in": (
         {"system": {"python": None, "name": "phi4", "parameters": {"kT": 1.0}}},
         "unknown key system.parameters.kT; phi4 has n, a, h, beta",
@@ -132,11 +132,9 @@ CONFIGS = {
     "weights": ({"proposal": {"weights": [0.5, 0.6]}}, "add up to 1"),
     "a width of zero": ({"proposal": {"sigmas": [[1.0], [0.0]]}}, "proposal.sigmas.1.0"),
     "proposal and flow": ({"flow": {}}, "not both"),
-    "a circle and a flow": (
-        {"system": {"python": "wrong.py:circle"}, "proposal": None, "flow": {}},
-        "a periodic CV needs [proposal]",
-    ),
-    "a circle and nothing": ({"system": {"python": "wrong.py:circle"}, "proposal": None}, "a periodic CV needs"),
+    "a flow without bins": ({"proposal": None, "flow": {"bins": 1}}, "flow.bins"),
+    "a flow without layers": ({"proposal": None, "flow": {"hidden": []}}, "flow.hidden"),
+    "a flow of negative width": ({"proposal": None, "flow": {"hidden": [32, -1]}}, "flow.hidden.1"),
     "a mixture wider than the circle": (
         {"system": {"python": "wrong.py:circle"}, "proposal": {"sigmas": [[1.0], [4.0]]}},
         "at most 0.4 of the period",

@@ -32,6 +32,7 @@ from cvflow.schedule import Linear
 from cvflow.state import Outcome
 from cvflow.store import MemoryStore, read_record
 from tests import valley
+from tests.systems.cases import CASES
 
 PROPOSAL = {"means": [[0.0], [4.0]], "sigmas": [[0.9], [1.0]], "weights": [0.5, 0.5]}
 AROUND = {"means": [[1.0], [2.2]], "sigmas": [[0.3], [0.3]], "weights": [0.5, 0.5]}
@@ -138,6 +139,38 @@ def test_a_learned_flow_on_a_soft_restraint_finds_it_too(tmp_path, monkeypatch):
     turns = result.record.turns
     assert set(turns["flow_version"][turns["production"]]) == {1}
     assert isinstance(from_bytes(result.record.flows[-1].data), LearnedProposal)
+
+
+ON = {"torsion": ("circle", "restraint", 0.03, 120), "angle": ("box", "constrained", 0.03, 8)}
+"""What the CV of a system lives on for a kernel, with time step and number of steps."""
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("name", ON)
+def test_flows_are_learned_on_circles_and_in_boxes(name, tmp_path):
+    """The mode across ±π as well; the network as the config has it."""
+    axis, kernel, timestep, steps = ON[name]
+    record = begin(
+        tmp_path, system=named(name), proposal=None, flow={"retrain_every": 128, "hidden": [16], "bins": 6},
+        run={"walkers": 64, "adapt_jumps": 4, "jumps": 10, "local_steps": 20, "local_timestep": 0.02},
+        path={"kernel": kernel, "steps": steps, "timestep": timestep},
+    )  # fmt: skip
+    summary, exact = summarise(record), CASES[name].exact.free_energy_difference()
+    for estimate in (summary["delta_f"][0], summary["delta_f_bar"][0]):
+        assert abs(estimate["value_kT"] - exact) < 4 * estimate["stderr_kT"]
+        assert estimate["stderr_kT"] < 0.5
+    assert summary["jumps"]["between_states"]["accepted"] > 10
+    proposal = from_bytes(record.flows[-1].data)
+    assert isinstance(proposal, LearnedProposal)
+    assert [each.value for each in proposal.standard.axes] == [axis]
+    assert (proposal.architecture.hidden, proposal.architecture.bins) == ((16,), 6)
+    flow = summary["flow"]
+    assert flow["trainings"] == 2
+    assert 20 < flow["effective_samples"] < flow["samples"]
+    assert flow["training_nll"] == pytest.approx(flow["holdout_nll"], abs=0.3)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert f"{flow['samples']:,} samples worth {flow['effective_samples']:,.0f} independent ones" in page
+    assert f"{record.flows[-1].kept_epoch} of {record.flows[-1].epochs}" in page
 
 
 @pytest.mark.usefixtures("undrawn")

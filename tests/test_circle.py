@@ -4,8 +4,9 @@ from math import inf, pi
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from cvflow.circle import mean, variance, wrapped
+from cvflow.circle import into_period, mean, truncated_normal, variance, wrapped
 
 PERIODS = np.array([2 * pi, inf, 1.0])
 
@@ -50,3 +51,21 @@ def test_one_point_is_its_own_mean():
 
 def test_opposite_sides_are_as_far_apart_as_can_be():
     assert variance(np.array([[-pi / 2], [pi / 2]]), np.array([2 * pi]))[0] == pytest.approx(pi**2 / 4)
+
+
+@pytest.mark.parametrize("period", [2 * pi, 3.0])
+def test_a_value_is_brought_into_one_period_half_open(period):
+    for value in (-7.3, -0.5 * period, 0.1, 0.5 * period, 1.5 * period, 100.0):
+        inside = into_period(value, period)
+        assert -0.5 * period <= inside < 0.5 * period
+        assert (value - inside) / period == pytest.approx(round((value - inside) / period), abs=1e-9)
+    assert into_period(100.0, inf) == 100.0
+
+
+@pytest.mark.parametrize("reach", [0.01, 0.8, 3.0, 40.0, inf])
+def test_truncated_normal_numbers_are_its_quantiles(reach):
+    uniform = np.array([0.0, 1e-9, 0.02, 0.5, 0.7, 1 - 1e-9])
+    drawn = truncated_normal(uniform, reach)
+    assert (np.abs(drawn) <= reach).all()
+    assert np.isfinite(drawn).all()
+    np.testing.assert_allclose(drawn[1:], stats.truncnorm(-reach, reach).ppf(uniform[1:]), rtol=1e-6, atol=1e-9)

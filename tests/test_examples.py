@@ -93,7 +93,7 @@ def test_tunnel(tmp_path):
     exact = math.log(0.3 / 0.7)
     text = (EXAMPLES / "tunnel.toml").read_text()
     assert f"ln(0.3/0.7) = {exact:.3f} kT" in text
-    shorter = ("run.adapt_jumps=15", "run.jumps=25", "flow.retrain_every=320")
+    shorter = ("run.adapt_jumps=15", "run.jumps=60", "flow.retrain_every=320")
     settings = [word for setting in shorter for word in ("--set", setting)]
     command = [sys.executable, "-W", "error", "-c", "from cvflow.cli import main; main()", "run"]
     done = subprocess.run(

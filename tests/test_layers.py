@@ -14,22 +14,37 @@ LAYERS = [
     {"circle"},
     {"cv", "schedule"},
     {"flow", "accept", "states"},
+    {"stakes"},
+    {"barriers"},
     {"potential"},
     {"relax"},
     {"path"},
     {"engine"},
-    {"jump", "local", "ensemble"},
+    {"jump", "shape_jump", "local", "ensemble"},
     {"torch_system"},
     {"store", "trajectory"},
-    {"crew", "plan", "walker", "chains", "run"},
+    {"prospect", "crew", "plan", "walker", "shape_crew", "chains", "run"},
     {"estimate"},
     {"report"},
     {"systems"},
     {"config", "presets", "build"},
-    {"progress", "project", "scan", "api", "cli"},
+    {"progress", "project", "scan", "tune", "api", "plumed_action", "plumed_cli", "cli"},
 ]
 ROOMS = {name: level for level, names in enumerate(LAYERS) for name in names}
-PHYSICS = {"units", "state", "random", "circle", "cv", "schedule", "accept", "potential", "relax", "path", "engine"}
+PHYSICS = {
+    "units",
+    "state",
+    "random",
+    "circle",
+    "cv",
+    "schedule",
+    "accept",
+    "stakes",
+    "potential",
+    "relax",
+    "path",
+    "engine",
+}
 WORKER = "cvflow.walker"
 """What worker processes import."""
 

@@ -162,14 +162,18 @@ def test_the_summary_has_the_keys_of_the_contract(finished):
     summary = json.loads((finished.folder / "summary.json").read_text())
     assert list(summary) == [
         "version", "seed", "system", "engine", "cvs", "kT", "walkers", "jumps", "mode_changes", "local_crossings",
-        "steps", "steps_per_mode_change", "delta_f", "delta_f_bar", "ess", "rhat", "flow", "wall_s",
+        "steps", "steps_per_mode_change", "delta_f", "delta_f_bar", "states", "ess", "rhat", "flow", "wall_s",
         "path_steps_per_s", "exact",
     ]  # fmt: skip
-    assert list(summary["jumps"]) == ["proposed", "accepted", "acceptance", "failed", "between_states"]
+    assert list(summary["jumps"]) == [
+        "proposed", "accepted", "acceptance", "failed", "given_up", "within_state", "between_states",
+    ]  # fmt: skip
     assert list(summary["jumps"]["between_states"]) == ["proposed", "accepted", "acceptance"]
     assert list(summary["steps"]) == ["local", "path", "total"]
     assert list(summary["delta_f"][0]) == ["from", "to", "value_kT", "stderr_kT"]
-    assert list(summary["flow"]) == ["version", "trainings", "holdout_nll"]
+    assert list(summary["flow"]) == [
+        "version", "trainings", "holdout_nll", "training_nll", "samples", "effective_samples",
+    ]  # fmt: skip
     assert list(summary["wall_s"]) == ["total", "path", "local", "training"]
     assert summary["exact"]["value"] is True
     assert summary["steps"]["local"] == 4 * 86 * 10
@@ -188,7 +192,8 @@ def test_a_custom_cv_and_langevin_moves(tmp_path):
 def test_a_fixed_proposal_needs_no_training(tmp_path):
     proposal = {"means": [[1.6], [3.0]], "sigmas": [[0.3], [0.3]], "weights": [0.5, 0.5]}
     result = sample(tmp_path, proposal=proposal, adapt_jumps=0, jumps=30, path={"schedule": "cosine", "friction": 0.2})
-    assert result.summary["flow"] == {"version": 0, "trainings": 0, "holdout_nll": None}
+    untrained = {"holdout_nll": None, "training_nll": None, "samples": 0, "effective_samples": None}
+    assert result.summary["flow"] == {"version": 0, "trainings": 0} | untrained
     assert result.summary["mode_changes"] > 0
     assert (result.record.turns["heat"] != 0).sum() == 0, "paths of 20 steps have no refreshment"
 

@@ -5,12 +5,30 @@ from dataclasses import fields
 from pathlib import Path
 
 from cvflow.build.batch import IN_MEMORY, batch_setup, from_function
-from cvflow.build.molecular import assemble, cv_section, from_built_in, from_files, start_frame
+from cvflow.build.cvs import cv_section
+from cvflow.build.files import from_files, parametrised, start_frame
+from cvflow.build.header import header
+from cvflow.build.molecular import assemble, from_built_in
 from cvflow.build.setup import Equilibrated, Setup
+from cvflow.build.shapes import around, leads_positions, observed_only
+from cvflow.build.starts import Starts, in_turn
 from cvflow.config import Config, ConfigError
 from cvflow.systems import BUILT_IN, BatchReference, MolecularReference, ReferenceSystem
 
-__all__ = ["IN_MEMORY", "Equilibrated", "Setup", "assemble", "batch_setup", "cv_section", "from_config", "start_frame"]
+__all__ = [
+    "IN_MEMORY",
+    "Equilibrated",
+    "Setup",
+    "Starts",
+    "assemble",
+    "batch_setup",
+    "cv_section",
+    "from_config",
+    "header",
+    "in_turn",
+    "parametrised",
+    "start_frame",
+]
 
 
 def from_config(config: Config, folder: Path, *, with_starts: bool = True) -> Setup:
@@ -31,8 +49,10 @@ def from_config(config: Config, folder: Path, *, with_starts: bool = True) -> Se
             return _from_name(config, folder, with_starts)
         if config.engine.name != "openmm":
             raise ConfigError(
-                f"engine.name = {config.engine.name!r} takes no system.xml; a serialised System is OpenMM's"
+                f"engine.name = {config.engine.name!r} takes no molecules; system.pdb and system.xml are OpenMM's"
             )
+        if leads_positions(config):
+            return around(from_files(observed_only(config), folder, with_starts), config)
         return from_files(config, folder, with_starts)
     except ConfigError:
         raise
@@ -50,7 +70,9 @@ def _from_name(config: Config, folder: Path, with_starts: bool) -> Setup:
     if isinstance(reference, BatchReference):
         return batch_setup(config, reference.system(), folder, with_starts)
     assert isinstance(reference, MolecularReference)
-    return from_built_in(reference, config, with_starts)
+    if leads_positions(config):
+        return around(from_built_in(reference, observed_only(config), folder, with_starts), config)
+    return from_built_in(reference, config, folder, with_starts)
 
 
 def _with_parameters(system: type[ReferenceSystem], parameters: Mapping[str, float]) -> ReferenceSystem:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from cvflow.build.loading import absolute, load_function
 from cvflow.build.probe import probe
-from cvflow.build.setup import Equilibrated, Setup, check_starts, checked_states
+from cvflow.build.setup import Equilibrated, Setup, check_starts, checked_states, without_auto
 from cvflow.chains import BatchCrew, one_thread
 from cvflow.config import Config, ConfigError, CvSection
 from cvflow.crew import Crew, Standing
@@ -84,9 +84,9 @@ class BatchSetup(Setup):
     @cached_property
     def compiled(self) -> bool:
         """Whether paths go through torch.compile."""
-        wanted, run, path = self.config.engine.compile, self.config.run, self.config.path
+        wanted, run = self.config.engine.compile, self.config.run
         if wanted in (None, "auto"):
-            total = (run.adapt_jumps + run.jumps) * (path.steps + run.local_steps)
+            total = (run.adapt_jumps + run.jumps) * (self.steps + run.local_steps)
             return total >= COMPILE_FROM and not self._slow_to_compile and compile_or_not(True)
         return bool(wanted)
 
@@ -100,6 +100,10 @@ class BatchSetup(Setup):
     def block(self) -> int:
         """Steps between two looks at which chains are done: a call of a compiled block costs as much as many steps."""
         return 16 if self.compiled else 8
+
+    @property
+    def ranges(self) -> tuple[tuple[float, float], ...]:
+        return self.system.cv.ranges
 
     def paths(self, kernel: RelaxationKernel) -> Paths:
         """Paths of a kernel with this run's schedule."""
@@ -146,7 +150,7 @@ class BatchSetup(Setup):
             walkers=tuple(range(run.walkers)),
             seed=run.seed,
             paths=self.paths(self.kernel(kappa)),
-            steps=self.config.path.steps,
+            steps=self.steps,
             scale=np.sqrt(kappa) if self.restrained else np.ones(len(self.cv_names)),
             local=self.local(run.local_steps) if run.local_steps else None,
             dtype=self.dtype,
@@ -179,6 +183,7 @@ def batch_setup(config: Config, system: TorchSystem, folder: Path, with_starts: 
         ValueError: they do not, or the potential or the CV is not what it has to be.
     """
     _check_engine(config)
+    config, auto = without_auto(config)
     config = config.model_copy(
         update={"states": config.states or dict(system.states), "cv": [_at(section, folder) for section in config.cv]}
     )
@@ -190,7 +195,7 @@ def batch_setup(config: Config, system: TorchSystem, folder: Path, with_starts: 
     starts = _starts(system, config) if with_starts else None
     setup = BatchSetup(
         config, system.name, cv.names, units, cv.periods, states, system.kT, _notes(config),
-        system=system, start_points=starts,
+        system=system, start_points=starts, auto=auto,
     )  # fmt: skip
     setup.check()
     setup.kernel(setup._probing_kappa)
@@ -348,19 +353,19 @@ def _mala_coin(setup: BatchSetup, kappa: tuple[float, ...]) -> CoinMala:
 
 def _langevin(setup: BatchSetup, kappa: tuple[float, ...]) -> UnderdampedLangevin:
     path, system = setup.config.path, setup.system
-    return UnderdampedLangevin(system.potential, _split(setup), setup.kT, path.timestep, path.friction, system.masses)
+    return UnderdampedLangevin(system.potential, _split(setup), setup.kT, path.timestep, setup.friction, system.masses)
 
 
 def _constrained(setup: BatchSetup, kappa: tuple[float, ...]) -> ConstrainedLangevin:
     path, system = setup.config.path, setup.system
     return ConstrainedLangevin(
-        system.potential, system.cv, setup.kT, path.timestep, path.friction, system.masses, system.solver
+        system.potential, system.cv, setup.kT, path.timestep, setup.friction, system.masses, system.solver
     )
 
 
 def _restraint(setup: BatchSetup, kappa: tuple[float, ...]) -> SoftRestraint:
     path, system = setup.config.path, setup.system
-    return SoftRestraint(system.potential, system.cv, setup.kT, path.timestep, kappa, path.friction, system.masses)
+    return SoftRestraint(system.potential, system.cv, setup.kT, path.timestep, kappa, setup.friction, system.masses)
 
 
 _KERNELS: dict[str, Callable[[BatchSetup, tuple[float, ...]], RelaxationKernel]] = {

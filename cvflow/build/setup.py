@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ from cvflow.crew import Crew, Standing
 from cvflow.flow.fit import FitSettings
 from cvflow.flow.mixture import GaussianMixture
 from cvflow.flow.proposal import Proposal
+from cvflow.flow.spline import Architecture
+from cvflow.flow.topology import Space
 from cvflow.flow.wrapped import WrappedMixture
 from cvflow.plan import Plan
 from cvflow.state import Exactness, Frame
@@ -51,6 +53,7 @@ class Setup(ABC):
         states: named regions.
         kT: thermal energy [kJ/mol, or the unit of a model's own potential].
         notes: one line for everything that was changed in the system or chosen by the program.
+        auto: keys of `[path]` that the program is to choose; the config holds a number to begin with.
     """
 
     config: Config
@@ -61,11 +64,22 @@ class Setup(ABC):
     states: States
     kT: float
     notes: tuple[str, ...]
+    auto: frozenset[str] = field(default=frozenset(), kw_only=True)
 
     @property
     @abstractmethod
     def exactness(self) -> Exactness:
         """Whether the chain that this run makes is exact, and why (not)."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of a path between the states."""
+        return int(self.config.path.steps)
+
+    @property
+    def friction(self) -> float:
+        """Of the paths."""
+        return float(self.config.path.friction)
 
     @property
     def restrained(self) -> bool:
@@ -150,11 +164,30 @@ class Setup(ABC):
             retrain_every=flow.retrain_every if flow else 50,
             scale=np.sqrt(kappa) if self.restrained else ones,
             blur=np.sqrt(self.kT / kappa) if self.restrained else 0 * ones,
-            periods=np.array(self.periods),
+            space=self.space,
             states=self.states,
-            fit=FitSettings(flow.transforms, flow.epsilon) if flow else FitSettings(),
+            fit=self._fit(),
             fixed=fixed or self._fixed(),
+            gives_up=self.config.path.early_rejection,
+            within_states=self.config.path.within_states,
         )
+
+    @property
+    def ranges(self) -> tuple[tuple[float, float], ...]:
+        """Values that each CV can take."""
+        return ((-np.inf, np.inf),) * len(self.cv_names)
+
+    @property
+    def space(self) -> Space:
+        """What the centres λ of paths live on: that of a restraint on a bounded CV can be any number."""
+        unbounded = ((-np.inf, np.inf),) * len(self.cv_names)
+        return Space(self.periods, unbounded if self.restrained else self.ranges)
+
+    def _fit(self) -> FitSettings:
+        flow = self.config.flow
+        if flow is None:
+            return FitSettings()
+        return FitSettings(Architecture(flow.transforms, tuple(flow.hidden), flow.bins), flow.epsilon)
 
     def _fixed(self) -> Proposal | None:
         proposal = self.config.proposal
@@ -186,10 +219,19 @@ class Setup(ABC):
                 if len(row) != len(self.cv_names):
                     raise ValueError(f"proposal.{table} has {len(row)} columns for {len(self.cv_names)} CVs: {names}")
         self._fixed()
-        if proposal is None and np.isfinite(self.periods).any():
-            raise ValueError(
-                "a periodic CV needs [proposal], whose mixture is wrapped: flows on circles are not there yet"
-            )
+
+
+_TO_BEGIN_WITH = {"steps": 1000, "friction": 0.0, "schedule": "linear"}
+
+
+def without_auto(config: Config) -> tuple[Config, frozenset[str]]:
+    """The config with something to begin with in the place of every "auto" of the paths, and which those were.
+
+    kappa is not among them: it follows from equilibration alone.
+    """
+    auto = frozenset(key for key in _TO_BEGIN_WITH if getattr(config.path, key) == "auto")
+    path = config.path.model_copy(update={key: _TO_BEGIN_WITH[key] for key in auto})
+    return config.model_copy(update={"path": path}), auto
 
 
 def checked_states(config: Config, cv_names: Sequence[str]) -> States:

@@ -6,18 +6,28 @@ import numpy as np
 from jaxtyping import Float
 
 from cvflow.estimate.convergence import cv_chains, standard_error
+from cvflow.estimate.grid import Axis, axis
 from cvflow.estimate.work import Difference
 from cvflow.states import States
 from cvflow.store import Record
 
 
 class Profile(NamedTuple):
-    """F along one CV [kT], zero at its minimum; NaN where no sample fell. Centres and width in the CV's unit."""
+    """F along one CV [kT], zero at its minimum; NaN where no sample fell."""
 
-    cv: str
-    centres: Float[np.ndarray, "bins"]
+    axis: Axis
     free_energy: Float[np.ndarray, "bins"]
     stderr: Float[np.ndarray, "bins"]
+
+    @property
+    def cv(self) -> str:
+        """The CV's name."""
+        return self.axis.cv
+
+    @property
+    def centres(self) -> Float[np.ndarray, "bins"]:
+        """Middles of the bins, in the CV's unit."""
+        return self.axis.centres
 
 
 def chain_difference(record: Record, start: int, end: int) -> Difference:
@@ -46,16 +56,11 @@ def profile(record: Record, cv: str, bins: int) -> Profile:
     Raises:
         ValueError: the CV is unknown, or there are fewer than two bins.
     """
-    if cv not in record.header.cvs:
-        raise ValueError(f"unknown CV {cv!r}; the run has {', '.join(record.header.cvs)}")
-    if bins < 2:
-        raise ValueError(f"at least 2 bins are needed, got {bins}")
-    chains = cv_chains(record)[:, :, record.header.cvs.index(cv)]
-    edges = np.linspace(chains.min(), chains.max(), bins + 1)
-    index = np.clip(np.digitize(chains, edges) - 1, 0, bins - 1)
+    bins_of = axis(record, cv, bins)
+    index = bins_of.bin_of(cv_chains(record)[:, :, record.header.cvs.index(cv)])
     probability = np.array([np.mean(index == i) for i in range(bins)])
     errors = np.array([standard_error((index == i).astype(float)) for i in range(bins)])
     with np.errstate(divide="ignore", invalid="ignore"):
         free_energy = np.where(probability > 0, -np.log(probability), np.nan)
         stderr = np.where(probability > 0, errors / probability, np.nan)
-    return Profile(cv, 0.5 * (edges[1:] + edges[:-1]), free_energy - np.nanmin(free_energy), stderr)
+    return Profile(bins_of, free_energy - np.nanmin(free_energy), stderr)

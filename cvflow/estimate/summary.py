@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cvflow.estimate.convergence import cv_chains, effective_sample_size, r_hat
+from cvflow.estimate.discovery import state_visits
 from cvflow.estimate.free_energy import chain_differences
 from cvflow.estimate.modes import ModeCount, count_modes
 from cvflow.estimate.work import Difference, bennett, crossing_works
@@ -43,12 +44,16 @@ def summarise(record: Record) -> dict[str, Any]:
         "steps_per_mode_change": production_steps / modes.mode_changes if modes.mode_changes else None,
         "delta_f": [_difference(d) for d in chain_differences(record)],
         "delta_f_bar": [_difference(d) for d in bar],
+        "states": {name: visits._asdict() for name, visits in state_visits(record).items()},
         "ess": {cv: effective_sample_size(chains[:, :, i]) for i, cv in enumerate(header.cvs)},
         "rhat": {cv: r_hat(chains[:, :, i]) for i, cv in enumerate(header.cvs)},
         "flow": {
             "version": record.flows[-1].version,
             "trainings": sum(flow.epochs > 0 for flow in record.flows),
             "holdout_nll": record.flows[-1].holdout_nll,
+            "training_nll": record.flows[-1].training_nll,
+            "samples": record.flows[-1].samples,
+            "effective_samples": record.flows[-1].effective_samples,
         },
         "wall_s": _wall(record),
         "path_steps_per_s": _rate(turns, header.workers),
@@ -58,11 +63,13 @@ def summarise(record: Record) -> dict[str, Any]:
 
 
 def _jumps(made: np.ndarray, modes: ModeCount) -> dict[str, Any]:
-    failed = Counter(list(Outcome)[outcome].value for outcome in made["outcome"])
-    failed.pop(Outcome.COMPLETED.value, None)
+    outcomes = [list(Outcome)[outcome] for outcome in made["outcome"]]
+    failed = Counter(outcome.value for outcome in outcomes if outcome.failed)
     return {
         **_acceptance(len(made), int(made["accepted"].sum())),
         "failed": dict(failed),
+        "given_up": outcomes.count(Outcome.GIVEN_UP),
+        "within_state": outcomes.count(Outcome.WITHIN_STATE),
         "between_states": _acceptance(modes.between_proposed, modes.between_accepted),
     }
 

@@ -1,12 +1,12 @@
 """Kernel K5: a soft restraint pulls any differentiable CV after its centre λ."""
 
 from dataclasses import dataclass
-from math import isinf
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from cvflow.circle import truncated_normal
 from cvflow.cv.batch import Batch, BatchCV, Points
 from cvflow.potential import Each, Potential
 from cvflow.relax.base import (
@@ -83,11 +83,8 @@ class SoftRestraint(RelaxationKernel):
         offsets = []
         for i, (kappa, period) in enumerate(zip(self.kappa, self.cv.periods, strict=True)):
             width = (self.kT / kappa) ** 0.5
-            # In double precision and above zero: neither a normal truncated many widths away nor a uniform number that
-            # is exactly zero, one in 2²⁴ in single precision, may give infinity.
-            u = uniform[:, i].double().clamp(min=2.0**-54)
-            tail = 0.0 if isinf(period) else float(torch.special.ndtr(torch.tensor(-0.5 * period / width)))
-            offsets.append(width * torch.special.ndtri(tail + (1 - 2 * tail) * u))
+            drawn = truncated_normal(uniform[:, i].double().cpu().numpy(), 0.5 * period / width)
+            offsets.append(width * torch.from_numpy(drawn))
         return self.cv.wrapped(value + torch.stack(offsets, dim=1).to(value))
 
     def start(self, x: Batch, z: Points, noise: Noise) -> RestraintState:

@@ -2,16 +2,25 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cvflow.estimate.free_energy import profile
 from cvflow.estimate.summary import summarise
-from cvflow.report.figures import acceptance_figure, free_energy_figure, png, trace_figure, work_figure
+from cvflow.estimate.surface import surface
+from cvflow.flow.export import exported
+from cvflow.report.figures import (
+    acceptance_figure,
+    free_energy_figure,
+    png,
+    surface_figure,
+    trace_figure,
+    work_figure,
+)
 from cvflow.report.findings import Summary
 from cvflow.report.html import Illustration, html_report
-from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text
+from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text, surface_text
 from cvflow.report.tables import final_table
 from cvflow.store import Record
 
@@ -33,8 +42,9 @@ def write_report(record: Record, folder: Path) -> dict[str, Any]:
     files = {illustration.file: illustration.image for illustration in illustrations} | {
         "COLVAR": colvar_text(record).encode(),
         "jumps.dat": jumps_text(record).encode(),
-        "fes.dat": _fes(record, record.header.cvs[0], _BINS),
+        "fes.dat": _fes(record, _main_cvs(record), _BINS),
         "flow.safetensors": record.flows[-1].data,
+        **exported(record.flows[-1].data, record.header.cvs, record.header.units),
         "report.html": html_report(record, summary, illustrations).encode(),
         "summary.json": (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode(),
     }
@@ -42,13 +52,28 @@ def write_report(record: Record, folder: Path) -> dict[str, Any]:
     return summary
 
 
-def write_fes(record: Record, folder: Path, cv: str, bins: int) -> None:
-    """Write `fes.dat` and `fes_<cv>.png` of one CV.
+def write_fes(record: Record, folder: Path, cvs: Sequence[str], bins: int) -> list[str]:
+    """Write `fes.dat` and its picture along one CV, `fes_<cv>.png`, or along two, `fes_<cv>_<cv>.png`.
+
+    Returns:
+        The names of the files.
 
     Raises:
-        ValueError: the CV is unknown, there are fewer than two bins, or a walker has no production turn yet.
+        ValueError: a CV is unknown, there are none, more than two or one twice, fewer than two bins, or a walker has no
+            production turn yet.
     """
-    _write(folder, {"fes.dat": _fes(record, cv, bins), f"fes_{cv}.png": png(free_energy_figure(record, cv, bins))})
+    if len(cvs) not in (1, 2):
+        raise ValueError(f"free energies are along one CV or two, got {', '.join(cvs) or 'none'}")
+    figure = free_energy_figure(record, cvs[0], bins) if len(cvs) == 1 else surface_figure(record, cvs[0], cvs[1], bins)
+    files = {"fes.dat": _fes(record, cvs, bins), f"fes_{'_'.join(cvs)}.png": png(figure)}
+    _write(folder, files)
+    return list(files)
+
+
+def _main_cvs(record: Record) -> list[str]:
+    """What `fes.dat` of a run is along: two CVs if that is all there are, else the first."""
+    cvs = record.header.cvs
+    return cvs if len(cvs) == 2 else cvs[:1]
 
 
 def _illustrations(record: Record, summary: Summary) -> list[Illustration]:
@@ -62,6 +87,7 @@ def _illustrations(record: Record, summary: Summary) -> list[Illustration]:
         for cv in record.header.cvs
     ]
     return [
+        *_contours(record),
         *profiles,
         Illustration(
             "work.png",
@@ -79,8 +105,23 @@ def _illustrations(record: Record, summary: Summary) -> list[Illustration]:
     ]
 
 
-def _fes(record: Record, cv: str, bins: int) -> bytes:
-    return fes_text(profile(record, cv, bins), record.header.kT).encode()
+def _contours(record: Record) -> list[Illustration]:
+    """The free energy along both CVs, for runs that have two."""
+    cvs = _main_cvs(record)
+    if len(cvs) != 2:
+        return []
+    caption = (
+        f"Free energy along {cvs[0]} and {cvs[1]}, from the chains. Dashed lines are the borders of the named states; "
+        "white is where no walker has been in production, and says nothing about the free energy there."
+    )
+    return [Illustration(f"fes_{'_'.join(cvs)}.png", caption, png(surface_figure(record, cvs[0], cvs[1], _BINS)))]
+
+
+def _fes(record: Record, cvs: Sequence[str], bins: int) -> bytes:
+    kT = record.header.kT
+    if len(cvs) == 1:
+        return fes_text(profile(record, cvs[0], bins), kT).encode()
+    return surface_text(surface(record, (cvs[0], cvs[1]), bins), kT).encode()
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -22,6 +22,9 @@ MANY_FAILED = 0.05
 """Fraction of failed jumps above which something is wrong with the paths; the chain stays exact all the same."""
 
 
+UNVISITED = "Modes that no walker has visited are not sampled"
+
+
 class Estimate(NamedTuple):
     """A value and its standard error [kT]; NaN where there is none."""
 
@@ -90,6 +93,22 @@ def cautions(summary: Summary) -> list[str]:
     if summary["delta_f"]:
         found += _few_mode_changes(summary["mode_changes"])
     return found + [text for comparison in comparisons(summary) for text in _disagreement(comparison)]
+
+
+def discovery(summary: Summary) -> str:
+    """Which states the walkers started in, which they have found, and what that leaves open; in one sentence or two."""
+    visits = summary["states"]
+    started = [f"{name} ({_count(seen['started'], 'walker')})" for name, seen in visits.items() if seen["started"]]
+    later = [name for name, seen in visits.items() if seen["found"] and not seen["started"]]
+    never = [name for name, seen in visits.items() if not seen["found"]]
+    parts = [f"started in {', '.join(started) or 'none of the named states'}"]
+    parts += [f"found on the way: {', '.join(later)}"] if later else []
+    parts += [f"never found: {', '.join(never)}"] if never else []
+    return f"{'; '.join(parts)}. {UNVISITED}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def plus_minus(value: float, stderr: float, unit: str = "") -> str:

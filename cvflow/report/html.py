@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cvflow.report.findings import Summary, cautions, comparisons
+from cvflow.report.findings import Summary, cautions, comparisons, discovery
 from cvflow.report.stylesheet import CSS
 from cvflow.report.tables import duration, summary_rows
 from cvflow.state import Outcome
 from cvflow.store import Record
 
-UNVISITED = (
-    "Modes that no walker has visited are not sampled: the flow proposes only what it has learned from the walkers, so "
-    "start one walker in every metastable state you know of."
+START_EVERYWHERE = (
+    "The flow proposes only what it has learned from the walkers, so start one walker in every metastable state you "
+    "know of."
 )
 
 
@@ -41,7 +41,7 @@ def html_report(record: Record, summary: Summary, illustrations: Sequence[Illust
         _cautions(summary),
         *(_figure(illustration) for illustration in illustrations),
         _section("The run in numbers", _table(summary_rows(summary, header))),
-        _section("The states", _table(list(header.states.items()), ("state", "definition"))),
+        _section("The states", _states(record, summary)),
         _section("The flow", _flows(record)),
         _section("Failures", _failures(record.turns)),
         _section("Time", _times(record, summary)),
@@ -77,9 +77,17 @@ def _result(summary: Summary) -> str:
 
 def _cautions(summary: Summary) -> str:
     found = cautions(summary)
-    if not found:
-        return _section("Warnings", f"<p>None.</p><p class='note'>{escape(UNVISITED)}</p>")
-    return _section("Warnings", f"{_list(found)}<p class='note'>{escape(UNVISITED)}</p>", "warning")
+    note = f"<p class='note'>Walkers {escape(discovery(summary))} {START_EVERYWHERE}</p>"
+    return _section("Warnings", f"{_list(found) or '<p>None.</p>'}{note}", "warning" if found else "")
+
+
+def _states(record: Record, summary: Summary) -> str:
+    rows = [
+        (name, record.header.states[name], str(seen["started"]), str(seen["found"]), f"{100 * seen['share']:.3g} %")
+        for name, seen in summary["states"].items()
+    ]
+    head = ("state", "definition", "walkers that started in it", "walkers that have been in it", "part of production")
+    return _table(rows, head)
 
 
 def _flows(record: Record) -> str:
@@ -87,8 +95,10 @@ def _flows(record: Record) -> str:
         (
             str(flow.version),
             f"{flow.samples:,}",
-            str(flow.epochs),
-            f"{flow.holdout_nll:.3f}" if np.isfinite(flow.holdout_nll) else "–",
+            _finite(flow.effective_samples, ",.0f"),
+            f"{flow.kept_epoch} of {flow.epochs}" if flow.epochs else "–",
+            _finite(flow.training_nll, ".3f"),
+            _finite(flow.holdout_nll, ".3f"),
             f"{flow.span:.4g}",
             duration(flow.seconds),
         )
@@ -96,11 +106,18 @@ def _flows(record: Record) -> str:
     ]
     span = "span [√(kJ/mol)]" if record.header.kappa else "span"
     note = (
-        "Production draws from the last version, frozen. The held-out −⟨ln q⟩ is per sample; the span is the distance "
-        "between the states' mean CVs that takes a path of the length given in the config."
+        "Production draws from the last version, frozen. −⟨ln q⟩ is per sample, [nats]; held-out samples are blocks of "
+        "the walkers' histories that the flow did not learn from: training keeps the epoch that does best on them, and "
+        "stops when later ones do worse. The effective number is that of independent samples, from the autocorrelation "
+        "of the CV that knows least. The span is the distance between the states' mean CVs that takes a path of the "
+        "length given in the config."
     )
-    head = ("version", "samples", "epochs", "held-out −⟨ln q⟩ [nats]", span, "training")
+    head = ("version", "samples", "effective", "epoch kept", "−⟨ln q⟩ learned", "−⟨ln q⟩ held out", span, "training")
     return f"{_table(rows, head)}<p class='note'>{note}</p>"
+
+
+def _finite(value: float, form: str) -> str:
+    return format(value, form) if np.isfinite(value) else "–"
 
 
 def _failures(turns: np.ndarray) -> str:

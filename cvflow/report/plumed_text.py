@@ -9,17 +9,31 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from cvflow.estimate.free_energy import Profile
+from cvflow.estimate.grid import Axis, cv_period
+from cvflow.estimate.surface import Surface
 from cvflow.state import Outcome
 from cvflow.store import Header, Record
 
 Columns = Mapping[str, np.ndarray]
 
+_ENERGY_UNITS = {
+    "units_free_energy": "kT",
+    "units_stderr": "kT",
+    "units_free_energy_kjmol": "kJ/mol",
+    "units_stderr_kjmol": "kJ/mol",
+}
+
 
 def colvar_text(record: Record) -> str:
     """One row a turn, by jump and walker: the CVs [their units] after the turn's local move; time in ps."""
     turns = _by_jump(record.turns)
-    columns = _turn_columns(record.header, turns) | _by_cv("", record.header.cvs, turns["cv"])
-    return plumed_text(columns, _units(record.header, ""))
+    header = record.header
+    columns = _turn_columns(header, turns) | _by_cv("", header.cvs, turns["cv"])
+    circles = {cv: period for cv in header.cvs if np.isfinite(period := cv_period(header, cv))}
+    constants = _units(header, "")
+    for cv, period in circles.items():
+        constants |= _circle(cv, period)
+    return plumed_text(columns, constants)
 
 
 def jumps_text(record: Record) -> str:
@@ -46,33 +60,59 @@ def jumps_text(record: Record) -> str:
 def fes_text(profile: Profile, kT: float) -> str:
     """F along one CV on a grid like that of `plumed sum_hills`, in kT and (with kT in kJ/mol) in kJ/mol.
 
-    As in PLUMED's grids of non-periodic variables, min and max are the first and the last point, and nbins counts the
-    points. Where no sample fell, F is nan.
+    As in PLUMED's grids, nbins counts the points; min and max are the first and the last point of a CV on a line, and
+    the ends of the period, which are one point, of a CV on a circle. Where no sample fell, F is nan.
     """
-    cv, centres = profile.cv, profile.centres
+    columns = {profile.cv: profile.centres, **_energies(profile.free_energy, profile.stderr, kT)}
+    return plumed_text(columns, _grid(profile.axis) | _ENERGY_UNITS)
+
+
+def surface_text(surface: Surface, kT: float) -> str:
+    """F along two CVs, as `fes_text`; the first CV runs fastest, and a blank line follows each of its rows."""
+    first, second = np.meshgrid(surface.first.centres, surface.second.centres)
     columns = {
-        cv: centres,
-        "free_energy": profile.free_energy,
-        "stderr": profile.stderr,
-        "free_energy_kjmol": profile.free_energy * kT,
-        "stderr_kjmol": profile.stderr * kT,
+        surface.first.cv: first.ravel(),
+        surface.second.cv: second.ravel(),
+        **_energies(surface.free_energy.T.ravel(), surface.stderr.T.ravel(), kT),
     }
-    constants = {
-        f"min_{cv}": repr(float(centres[0])),
-        f"max_{cv}": repr(float(centres[-1])),
-        f"nbins_{cv}": str(len(centres)),
-        f"periodic_{cv}": "false",
-    }
-    units = {"free_energy": "kT", "stderr": "kT", "free_energy_kjmol": "kJ/mol", "stderr_kjmol": "kJ/mol"}
-    return plumed_text(columns, constants | {f"units_{name}": unit for name, unit in units.items()})
+    constants = _grid(surface.first) | _grid(surface.second) | _ENERGY_UNITS
+    return plumed_text(columns, constants, block=first.shape[1])
 
 
-def plumed_text(columns: Columns, constants: Mapping[str, str]) -> str:
-    """Columns of equal length as PLUMED text; floats with the digits that give the same number back."""
+def _energies(free_energy: np.ndarray, stderr: np.ndarray, kT: float) -> Columns:
+    return {
+        "free_energy": free_energy,
+        "stderr": stderr,
+        "free_energy_kjmol": free_energy * kT,
+        "stderr_kjmol": stderr * kT,
+    }
+
+
+def _grid(axis: Axis) -> dict[str, str]:
+    count = {f"nbins_{axis.cv}": str(len(axis.centres))}
+    if axis.periodic:
+        return _circle(axis.cv, axis.period) | count | {f"periodic_{axis.cv}": "true"}
+    ends = {f"min_{axis.cv}": repr(float(axis.centres[0])), f"max_{axis.cv}": repr(float(axis.centres[-1]))}
+    return ends | count | {f"periodic_{axis.cv}": "false"}
+
+
+def _circle(cv: str, period: float) -> dict[str, str]:
+    """The ends of the period, in PLUMED's own word for an angle's."""
+    end = "pi" if period == 2 * np.pi else repr(0.5 * period)
+    return {f"min_{cv}": f"-{end}", f"max_{cv}": end}
+
+
+def plumed_text(columns: Columns, constants: Mapping[str, str], block: int = 0) -> str:
+    """Columns of equal length as PLUMED text; floats with the digits that give the same number back.
+
+    With a `block`, a blank line follows after so many rows.
+    """
     head = [f"#! FIELDS {' '.join(columns)}"]
     head += [f"#! SET {name} {value}" for name, value in constants.items()]
-    texts = [_texts(column) for column in columns.values()]
-    return "\n".join(head + [f" {' '.join(row)}" for row in zip(*texts, strict=True)]) + "\n"
+    rows = [f" {' '.join(row)}" for row in zip(*(_texts(column) for column in columns.values()), strict=True)]
+    if block:
+        rows = [f"{row}\n" if (i + 1) % block == 0 else row for i, row in enumerate(rows)]
+    return "\n".join(head + rows) + "\n"
 
 
 def turn_times(header: Header, jumps: np.ndarray) -> np.ndarray:

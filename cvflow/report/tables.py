@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
-from cvflow.report.findings import Summary, comparisons, plus_minus
+from cvflow.report.findings import Summary, cautions, comparisons, discovery, plus_minus
 from cvflow.store import Header
 
 Rows = list[tuple[str, str]]
@@ -19,14 +19,19 @@ def final_table(summary: Summary, header: Header) -> Table:
     table = Table(title=Text(title), show_header=False)
     table.add_column(style="bold")
     table.add_column()
-    for name, value in summary_rows(summary, header):
+    warnings = [("WARNING", caution) for caution in cautions(summary)]
+    for name, value in [*_free_energies(summary), *warnings, *_other_rows(summary, header)]:
         table.add_row(Text(name), Text(value))
     return table
 
 
 def summary_rows(summary: Summary, header: Header) -> Rows:
     """Name and value of every main figure, the free energies first."""
-    return [*_free_energies(summary), *_jumps(summary, header), *_convergence(summary), *_effort(summary)]
+    return [*_free_energies(summary), *_other_rows(summary, header)]
+
+
+def _other_rows(summary: Summary, header: Header) -> Rows:
+    return [("states", discovery(summary)), *_jumps(summary, header), *_convergence(summary), *_effort(summary)]
 
 
 def duration(seconds: float) -> str:
@@ -88,7 +93,10 @@ def _convergence(summary: Summary) -> Rows:
 
 def _effort(summary: Summary) -> Rows:
     flow, wall, exact = summary["flow"], summary["wall_s"], summary["exact"]
-    trained = f"{flow['trainings']} trainings, held-out -⟨ln q⟩ {_number(flow['holdout_nll'], '.3f')} nats"
+    trained = (
+        f"{flow['trainings']} trainings, held-out -⟨ln q⟩ {_number(flow['holdout_nll'], '.3f')} nats, from "
+        f"{flow['samples']:,} samples worth {_number(flow['effective_samples'])} independent ones"
+    )
     parts = ", ".join(f"{name} {duration(wall[name])}" for name in ("path", "local", "training"))
     return [
         ("flow", f"version {flow['version']}, {trained if flow['trainings'] else 'fixed, never trained'}"),

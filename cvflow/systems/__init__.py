@@ -1,5 +1,6 @@
 """Reference systems, one file each."""
 
+from cvflow.systems.alanine_dipeptide import AlanineDipeptide, AlanineDipeptideImplicit
 from cvflow.systems.base import BatchReference, MolecularReference, ReferenceSystem
 from cvflow.systems.dimer import Dimer
 from cvflow.systems.mixture import GaussianMixtureTarget
@@ -13,6 +14,8 @@ BUILT_IN: dict[str, type[ReferenceSystem]] = {
     system.name: system
     for system in (
         Polymer,
+        AlanineDipeptide,
+        AlanineDipeptideImplicit,
         GaussianTunnel,
         Phi4,
         Phi4Modes,
@@ -28,6 +31,8 @@ BUILT_IN: dict[str, type[ReferenceSystem]] = {
 
 __all__ = [
     "BUILT_IN",
+    "AlanineDipeptide",
+    "AlanineDipeptideImplicit",
     "Angle",
     "BatchReference",
     "Dimer",

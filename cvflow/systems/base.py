@@ -24,7 +24,11 @@ class ReferenceSystem(ABC):
     """Where the system comes from, and what its free energy is known from."""
     engine: ClassVar[str]
     """The engine that runs it, as `[engine] name` has it."""
-    kT: float
+
+    @property
+    @abstractmethod
+    def kT(self) -> float:  # noqa: N802
+        """Thermal energy [kJ/mol]: a parameter in reduced units, made from the `temperature` [K] of real molecules."""
 
     @property
     @abstractmethod
@@ -36,6 +40,10 @@ class MolecularReference(ReferenceSystem):
     """A built-in system for OpenMM."""
 
     engine: ClassVar[str] = "openmm"
+    timestep: ClassVar[float] = 0.01
+    """`path.timestep` [ps] where the config has none."""
+    platform: ClassVar[str] = "CPU"
+    """`engine.platform` where the config has none: the faster one on a CPU."""
 
     @abstractmethod
     def system(self) -> openmm.System:
@@ -46,8 +54,8 @@ class MolecularReference(ReferenceSystem):
         """Names, residues and bonds, for files."""
 
     @abstractmethod
-    def cv(self) -> CollectiveVariable:
-        """The system's own CV, used when the config names none."""
+    def cvs(self) -> tuple[CollectiveVariable, ...]:
+        """The system's own CVs, used when the config names none."""
 
     @abstractmethod
     def start(self, state: str, rng: np.random.Generator) -> Frame:

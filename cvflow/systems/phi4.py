@@ -38,7 +38,7 @@ class Phi4(BatchReference):
     h: float = 0.0
     beta: float = 20.0
 
-    kT: ClassVar[float] = 1.0  # type: ignore[misc]
+    kT: ClassVar[float] = 1.0
     """Fixed: β is inside the potential."""
     name: ClassVar[str] = "phi4"
     summary: ClassVar[str] = "φ⁴ field on 64 lattice sites: positive and negative magnetisation"

@@ -40,7 +40,7 @@ class Phi4Modes(BatchReference):
     h: float = 0.0
     beta: float = 20.0
 
-    kT: ClassVar[float] = 1.0  # type: ignore[misc]
+    kT: ClassVar[float] = 1.0
     """Fixed: β is inside the potential."""
     name: ClassVar[str] = "phi4_modes"
     summary: ClassVar[str] = "phi4 in the lattice's vibrations, with masses that give them all one frequency"

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from openmm import app
 from scipy.optimize import brentq
 
-from cvflow.cv import Distance, distance
+from cvflow.cv import CollectiveVariable, Distance, distance
 from cvflow.state import Frame, Positions
 from cvflow.systems.base import MolecularReference
 
@@ -131,7 +131,11 @@ class Polymer(MolecularReference):
             topology.addAtom("AR", argon, topology.addResidue("SOL", solvent))
         return topology
 
+    def cvs(self) -> tuple[CollectiveVariable, ...]:
+        return (self.cv(),)
+
     def cv(self) -> Distance:
+        """Distance of the two ends."""
         return distance("r", 0, self.n_beads - 1, unit="")
 
     @property

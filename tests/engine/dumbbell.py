@@ -9,8 +9,11 @@ or uniform on the sphere; p(r) ∝ r² exp(-βV(r)) is one quadrature.
 import numpy as np
 import openmm
 
+from cvflow.barriers import Axes, Barriers
 from cvflow.cv import Distance, distance, from_force
+from cvflow.stakes import PROGRESS
 from cvflow.state import Frame
+from cvflow.states import States
 
 KT = 1.0
 MASSES = (2.0, 3.0, 1.5)
@@ -95,3 +98,13 @@ def observables(x: np.ndarray) -> dict[str, np.ndarray]:
 
 def frames(x: np.ndarray) -> list[Frame]:
     return [Frame(positions, None) for positions in x]
+
+
+def barriers() -> Barriers:
+    """What paths between the wells are held against: not their free energy, with a lean."""
+    states = States({"near": "r < 2.3", "far": "r >= 2.3"}, ["r"])
+    axes = Axes(states, np.array([[1.6], [3.0]]), np.ones(1), np.full(1, np.inf))
+    profile = 0.5 + 6.0 * PROGRESS * (1 - PROGRESS) + 0.5 * np.sin(2 * np.pi * PROGRESS)
+    heights = np.zeros((2, 2, len(PROGRESS)))
+    heights[0, 1], heights[1, 0] = profile, profile[::-1]
+    return Barriers(axes, heights, ~np.eye(2, dtype=bool))

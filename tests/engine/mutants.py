@@ -1,18 +1,21 @@
 """Wrong paths that the one-jump test must catch. They live here and nowhere else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import openmm
 
-from cvflow.engine.openmm import OpenMMEngine
+from cvflow.cv import ForceCV, from_force
+from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
+from cvflow.jump import RestraintJump
 from cvflow.schedule import Schedule
-from cvflow.state import Outcome, PathResult
+from cvflow.state import Outcome, PathResult, Point, Steering
 
 
 class SwitchFirst(OpenMMEngine):
     """Moves λ, then takes a whole Verlet step there: reversible steps in an order that has no reverse."""
 
-    def _run(self, frame, velocities, steering, friction, rng):
+    def _run(self, frame, velocities, steering, friction, rng, stakes):
         half = 0.5 * self._spec.timestep * self._inverse_masses
         self._place(frame, steering.start, steering.kappa)
         state = self._context.getState(getEnergy=True)
@@ -40,3 +43,31 @@ class Quadratic(Schedule):
 
     def fraction(self, t: np.ndarray) -> np.ndarray:
         return t**2
+
+
+class UnwrappedRestraint(OpenMMEngine):
+    """Pulls on the difference of two numbers where it should be that of two points on a circle."""
+
+    def __init__(self, spec: OpenMMSpec):
+        super().__init__(replace(spec, cvs=(dihedral_on_a_line(),)))
+        self._periods = np.array([2 * np.pi])
+
+
+def dihedral_on_a_line() -> ForceCV:
+    force = openmm.CustomTorsionForce("theta")
+    force.addTorsion(0, 1, 2, 3, [])
+    return from_force("phi", force)
+
+
+class OneWayRound(OpenMMEngine):
+    """Always turns the same way, so the way back is another one."""
+
+    def _way(self, steering: Steering) -> Point:
+        return (steering.end - steering.start) % self._periods
+
+
+class FarEnd(RestraintJump):
+    """Keeps the centre where the arc has taken it, beyond the period that q knows."""
+
+    def origin(self, cv: Point, rng: np.random.Generator) -> Point:
+        return cv + np.sqrt(self.kT / self.kappa) * rng.standard_normal(len(cv))

@@ -4,6 +4,7 @@ The paths of a case are run once. Mutants of the acceptance are then other decis
 path are engines of their own (mutants.py).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -14,12 +15,13 @@ import openmm
 from cvflow.accept import log_acceptance
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
-from cvflow.flow import GaussianMixture
+from cvflow.flow import GaussianMixture, Proposal
 from cvflow.jump import JumpState, RestraintJump, step
 from cvflow.local import HybridMonteCarlo
 from cvflow.schedule import Linear, Schedule
+from cvflow.state import Frame
 from cvflow.walker import available_cores, pinned_pool
-from tests.engine import dumbbell
+from tests.engine import dumbbell, molecule
 
 DRAWS = 100_000
 CHUNKS = 8
@@ -29,8 +31,24 @@ BAD_FLOW = GaussianMixture(((1.9,), (2.8,)), ((0.4,), (0.3,)), (0.3, 0.7))
 
 
 @dataclass(frozen=True)
+class Target:
+    """A system with exact draws; `span` is about the distance of the modes."""
+
+    system: Callable[[], openmm.System]
+    exact_draws: Callable[[int, np.random.Generator], np.ndarray]
+    observables: Callable[[np.ndarray], dict[str, np.ndarray]]
+    flow: Proposal
+    kT: float
+    span: float
+
+
+DUMBBELL = Target(dumbbell.system, dumbbell.exact_draws, dumbbell.observables, BAD_FLOW, dumbbell.KT, span=1.4)
+MOLECULE = Target(molecule.system, molecule.exact_draws, molecule.observables, molecule.BAD_FLOW, molecule.KT, span=2.0)
+
+
+@dataclass(frozen=True)
 class Case:
-    """One setting of the kernel. `steps` is the length of a path over 1.4, the distance of the modes."""
+    """One setting of the kernel. `steps` is the length of a path over the target's span."""
 
     steps: int
     timestep: float
@@ -42,11 +60,14 @@ class Case:
     engine: type[OpenMMEngine] = OpenMMEngine
     jumps: int = 1
     draws: int = DRAWS
+    target: Target = DUMBBELL
+    kernel: type[RestraintJump] = RestraintJump
+    gives_up: bool = False
 
     def build(self) -> OpenMMEngine:
-        xml = openmm.XmlSerializer.serialize(dumbbell.system())
+        xml = openmm.XmlSerializer.serialize(self.target.system())
         return self.engine(
-            OpenMMSpec(xml, (self.cv,), dumbbell.KT, self.timestep, self.friction, self.schedule, self.platform)
+            OpenMMSpec(xml, (self.cv,), self.target.kT, self.timestep, self.friction, self.schedule, self.platform)
         )
 
 
@@ -61,6 +82,9 @@ class Sample(NamedTuple):
     work: np.ndarray
     protocol_work: np.ndarray
     heat: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    target: Target
 
     def decided(self, log_ratio: np.ndarray) -> "Sample":
         """The same paths under another acceptance."""
@@ -69,7 +93,7 @@ class Sample(NamedTuple):
 
     def largest_z(self) -> float:
         """Largest |mean paired difference| in standard errors over all observables."""
-        before, after = dumbbell.observables(self.before), dumbbell.observables(self.after)
+        before, after = self.target.observables(self.before), self.target.observables(self.after)
         z = []
         for name in before:
             difference = after[name] - before[name]
@@ -92,34 +116,41 @@ def local_moves(case: Case) -> Sample:
 def _spread(chunk, case: Case) -> Sample:
     with pinned_pool(len(available_cores())) as pool:
         parts = list(pool.map(chunk, [case] * CHUNKS, range(CHUNKS)))
-    return Sample(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return Sample(*(np.concatenate(columns) for columns in zip(*parts, strict=True)), target=case.target)
 
 
-def _jump_chunk(case: Case, chunk: int) -> Sample:
+def _jump_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng([11, chunk])
-    engine = case.build()
-    kernel = RestraintJump(dumbbell.KT, np.array([case.kappa]), case.steps, 1.4 * np.sqrt(case.kappa))
-    before = dumbbell.exact_draws(case.draws // CHUNKS, rng)
+    engine, target = case.build(), case.target
+    span = target.span * np.sqrt(case.kappa)
+    barriers = dumbbell.barriers() if case.gives_up else None
+    periods = np.array([case.cv.period])
+    kernel = case.kernel(target.kT, np.array([case.kappa]), case.steps, span, periods, barriers)
+    before = target.exact_draws(case.draws // CHUNKS, rng)
     rows = []
-    for frame in dumbbell.frames(before):
+    for positions in before:
+        frame = Frame(positions, None)
         state = JumpState(frame, engine.cv_values(frame))
         for _ in range(case.jumps):
-            state, info = step(state, kernel, BAD_FLOW, engine, rng)
+            state, info = step(state, kernel, target.flow, engine, rng)
         path, order = info.path, info.order
         works = (order.log_q_old, order.log_q_new, path.work, path.protocol_work, path.heat)
-        rows.append((state.frame.positions, path.frame.positions, *works))
-    return Sample(before, *(np.array(column) for column in zip(*rows, strict=True)))
+        rows.append((state.frame.positions, path.frame.positions, *works, order.steering.start, order.steering.end))
+    return before, *(np.array(column) for column in zip(*rows, strict=True))
 
 
-def _local_chunk(case: Case, chunk: int) -> Sample:
+def _local_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng([13, chunk])
     engine, move = case.build(), HybridMonteCarlo(case.steps)
-    before = dumbbell.exact_draws(case.draws // CHUNKS, rng)
+    before = case.target.exact_draws(case.draws // CHUNKS, rng)
+    nowhere = np.zeros(1)
     rows = []
-    for frame in dumbbell.frames(before):
+    for positions in before:
+        frame = Frame(positions, None)
         state, info = move.step(JumpState(frame, engine.cv_values(frame)), engine, rng)
-        rows.append((state.frame.positions, info.path.frame.positions, 0.0, 0.0, info.path.work, 0.0, info.path.heat))
-    return Sample(before, *(np.array(column) for column in zip(*rows, strict=True)))
+        works = (0.0, 0.0, info.path.work, 0.0, info.path.heat)
+        rows.append((state.frame.positions, info.path.frame.positions, *works, nowhere, nowhere))
+    return before, *(np.array(column) for column in zip(*rows, strict=True))
 
 
 ACCEPTANCE_MUTANTS = {

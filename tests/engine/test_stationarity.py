@@ -1,12 +1,15 @@
 """Exactness of the real OpenMM engine, with the power to fail: docs/theory.md, section 6."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from cvflow.flow import GaussianMixture
 from cvflow.schedule import Cosine
-from tests.engine import dumbbell
-from tests.engine.mutants import Quadratic, SwitchFirst
-from tests.engine.stationarity import ACCEPTANCE_MUTANTS, THRESHOLD, Case, jumps, local_moves, log_ratios
+from tests.engine import dumbbell, molecule
+from tests.engine.mutants import FarEnd, OneWayRound, Quadratic, SwitchFirst, UnwrappedRestraint
+from tests.engine.stationarity import ACCEPTANCE_MUTANTS, MOLECULE, THRESHOLD, Case, jumps, local_moves, log_ratios
 
 COARSE = Case(steps=1, timestep=0.28, kappa=20.0)
 
@@ -16,6 +19,8 @@ CASES = {
     "three steps, two jumps": Case(steps=3, timestep=0.2, kappa=15.0, jumps=2),
     "twenty steps, cosine": Case(steps=20, timestep=0.15, kappa=30.0, schedule=Cosine()),
     "friction": Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4),
+    "given up early": Case(steps=80, timestep=0.15, kappa=15.0, gives_up=True),
+    "given up early, friction": Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4, gives_up=True, draws=40_000),
     "CPU platform": Case(steps=3, timestep=0.2, kappa=15.0, platform="CPU"),
     "custom CV": Case(steps=3, timestep=0.2, kappa=15.0, cv=dumbbell.force_cv()),
 }
@@ -66,3 +71,62 @@ def test_local_moves_leave_the_distribution_invariant():
 @pytest.mark.parametrize("platform", ["Reference", "CPU"])
 def test_platforms_of_these_cases_may_report_exact(platform):
     assert Case(steps=1, timestep=0.1, kappa=1.0, platform=platform).build().exactness.value
+
+
+CIRCLE = Case(steps=12, timestep=0.06, kappa=10.0, cv=molecule.cv(), target=MOLECULE, draws=40_000)
+"""A torsion with a mode across ±π."""
+
+
+def passes(case: Case) -> None:
+    sample = jumps(case)
+    moved = (sample.after != sample.before).any(axis=(1, 2)).mean()
+    assert 0.05 < moved < 0.95
+    assert sample.largest_z() < THRESHOLD
+
+
+def test_one_jump_on_a_circle_leaves_the_distribution_invariant():
+    passes(CIRCLE)
+
+
+@pytest.mark.parametrize("mutant", ACCEPTANCE_MUTANTS)
+def test_a_wrong_acceptance_on_a_circle_is_caught(mutant):
+    sample = jumps(CIRCLE)
+    assert sample.decided(ACCEPTANCE_MUTANTS[mutant](sample)).largest_z() > THRESHOLD
+
+
+def test_a_density_that_is_not_wrapped_is_caught():
+    sample, right = jumps(CIRCLE), molecule.BAD_FLOW.mixture
+    line = GaussianMixture(right.means, right.sigmas, right.weights)
+    wrong = {"log_q_old": line.log_density(sample.start), "log_q_new": line.log_density(sample.end)}
+    assert sample.decided(log_ratios(sample, **wrong)).largest_z() > THRESHOLD
+
+
+def test_a_restraint_that_is_not_wrapped_is_caught():
+    assert jumps(replace(CIRCLE, engine=UnwrappedRestraint, steps=1, draws=8_000)).largest_z() > THRESHOLD
+
+
+ON_A_CIRCLE = {
+    "one coarse step": {"steps": 1, "kappa": 6.0},
+    "two jumps": {"jumps": 2},
+    "cosine": {"schedule": Cosine()},
+    "friction": {"steps": 100, "friction": 0.4, "draws": 20_000},
+    "given up early": Case(steps=80, timestep=0.15, kappa=15.0, gives_up=True),
+    "given up early, friction": Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4, gives_up=True, draws=40_000),
+    "CPU platform": {"platform": "CPU", "draws": 10_000},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ON_A_CIRCLE)
+def test_jumps_on_a_circle_leave_the_distribution_invariant(name):
+    passes(replace(CIRCLE, **ON_A_CIRCLE[name]))
+
+
+@pytest.mark.slow
+def test_turning_always_the_same_way_is_caught():
+    assert jumps(replace(CIRCLE, engine=OneWayRound, draws=24_000)).largest_z() > THRESHOLD
+
+
+@pytest.mark.slow
+def test_a_centre_kept_where_the_arc_has_taken_it_is_caught():
+    assert jumps(replace(CIRCLE, kernel=FarEnd, jumps=2, draws=50_000)).largest_z() > THRESHOLD

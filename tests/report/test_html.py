@@ -4,7 +4,8 @@ from html.parser import HTMLParser
 import pytest
 
 from cvflow.estimate.summary import summarise
-from cvflow.report.html import UNVISITED, Illustration, html_report
+from cvflow.report.findings import UNVISITED
+from cvflow.report.html import START_EVERYWHERE, Illustration, html_report
 from tests.report.synthetic import Lengths, all_failed, fake_record
 
 FIGURES = [Illustration("fes_r.png", "F(r) & its error", b"\x89PNG one"), Illustration("work.png", "works", b"two")]
@@ -59,6 +60,8 @@ def test_every_part_is_there(page):
     text = " ".join(Page(page).text)
     for words in (
         UNVISITED,
+        START_EVERYWHERE,
+        "started in compact (2 walkers), extended (2 walkers)",
         "Exact",
         "local moves are Metropolised",
         "r < 4.62",

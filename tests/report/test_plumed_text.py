@@ -5,8 +5,9 @@ import pandas
 import pytest
 
 from cvflow.estimate.free_energy import profile
-from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text, plumed_text
-from tests.report.synthetic import KT, Lengths, all_failed, fake_record
+from cvflow.estimate.surface import surface
+from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text, plumed_text, surface_text
+from tests.report.synthetic import KT, THREE, Lengths, all_failed, fake_record
 
 
 def read(text):
@@ -82,6 +83,29 @@ def test_fes_is_a_grid_like_that_of_sum_hills(record):
     grid = np.linspace(float(constants["min_r"]), float(constants["max_r"]), int(constants["nbins_r"]))
     assert np.allclose(frame["r"], grid)
     assert constants["periodic_r"] == "false"
+
+
+def test_a_circle_s_grid_begins_at_the_seam():
+    circle = fake_record(THREE, Lengths(2, 4, 40), periods=[2 * np.pi, 3.0])
+    frame, constants = read(fes_text(profile(circle, "phi", 12), KT))
+    assert (constants["min_phi"], constants["max_phi"], constants["periodic_phi"]) == ("-pi", "pi", "true")
+    assert np.allclose(frame["phi"], -np.pi + np.arange(12) * np.pi / 6)
+    _, constants = read(colvar_text(circle))
+    assert (constants["min_phi"], constants["max_phi"]) == ("-pi", "pi")
+    assert (constants["min_psi"], constants["max_psi"]) == ("-1.5", "1.5")
+
+
+def test_two_cvs_are_a_grid_with_the_first_running_fastest(three):
+    found = surface(three, ("phi", "psi"), 8)
+    text = surface_text(found, KT)
+    frame, constants = read(text)
+    assert list(frame.columns)[:3] == ["phi", "psi", "free_energy"]
+    assert same(frame["phi"], np.tile(found.first.centres, 8))
+    assert same(frame["psi"], np.repeat(found.second.centres, 8))
+    assert same(frame["free_energy"].to_numpy().reshape(8, 8), found.free_energy.T)
+    assert np.allclose(frame["free_energy_kjmol"], KT * frame["free_energy"], equal_nan=True)
+    assert (constants["nbins_phi"], constants["nbins_psi"], constants["periodic_psi"]) == ("8", "8", "false")
+    assert [len(block.splitlines()) for block in text.split("\n\n")[1:-1]] == [8] * 7
 
 
 def test_numbers_survive_the_text():

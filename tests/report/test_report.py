@@ -21,7 +21,8 @@ def test_everything_is_written(three, tmp_path):
     folder = tmp_path / "new" / "run"
     summary = write_report(three, folder)
     assert names(folder) == {
-        *("COLVAR", "jumps.dat", "fes.dat", "fes_phi.png", "fes_psi.png", "work.png", "acceptance.png", "trace.png"),
+        *("COLVAR", "jumps.dat", "fes.dat", "fes_phi.png", "fes_psi.png", "fes_phi_psi.png"),
+        *("work.png", "acceptance.png", "trace.png"),
         *("flow.safetensors", "report.html", "summary.json"),
     }
     assert json.loads((folder / "summary.json").read_text()) == summary == summarise(three)
@@ -45,7 +46,7 @@ def test_writing_twice_gives_the_same_bytes(record, tmp_path):
 
 
 def test_one_profile(three, tmp_path):
-    write_fes(three, tmp_path, "psi", 12)
+    write_fes(three, tmp_path, ["psi"], 12)
     assert names(tmp_path) == {"fes.dat", "fes_psi.png"}
     table = pandas.read_csv(tmp_path / "fes.dat", sep=r"\s+", comment="#", header=None)
     assert len(table) == 12
@@ -67,7 +68,7 @@ def test_without_production_nothing_is_written(turns, tmp_path):
 
 def test_misuse_writes_nothing(record, tmp_path):
     with pytest.raises(ValueError, match="unknown CV"):
-        write_fes(record, tmp_path, "q", 10)
+        write_fes(record, tmp_path, ["q"], 10)
     with pytest.raises(ValueError, match="2 bins"):
-        write_fes(record, tmp_path, "r", 1)
+        write_fes(record, tmp_path, ["r"], 1)
     assert names(tmp_path) == set()

@@ -33,7 +33,7 @@ def commit(tag, box=True):
 
 
 def flow(version):
-    return FlowEntry(version, 0.5 + version, 1.5, 10, 20, 0.25, bytes(range(5 + version)))
+    return FlowEntry(version, 0.5 + version, 1.5, 10, 20, 0.25, bytes(range(5 + version)), 1.4, 15, 7.5)
 
 
 @pytest.fixture(params=["memory", "hdf5"])

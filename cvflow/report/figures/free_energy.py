@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cvflow.estimate.free_energy import Profile, profile
+from cvflow.estimate.grid import Axis
 from cvflow.estimate.summary import summarise
 from cvflow.flow.io import from_bytes
 from cvflow.report.figures.drawing import BLUE, STYLE, VERMILION, cv_label, say, shade_states
@@ -56,17 +57,18 @@ def free_energy_figure(record: Record, cv: str, bins: int = 60, summary: Summary
     return figure
 
 
-def flow_profile(record: Record, centres: Float[np.ndarray, "bins"], column: int) -> Float[np.ndarray, "bins"]:
+def flow_profile(record: Record, axis: Axis) -> Float[np.ndarray, "bins"]:
     """-ln q of the frozen flow along one CV [kT], up to a constant; NaN where no draw fell.
 
     With several CVs, q's marginal is a histogram of draws seeded by the run's seed.
     """
-    data = record.flows[-1].data
-    if len(record.header.cvs) == 1:
-        return -from_bytes(data).log_density(centres[:, None])
-    drawn = _draws(data, record.header.seed)[:, column]
-    half = (centres[1] - centres[0]) / 2
-    counts, _ = np.histogram(drawn, bins=np.append(centres - half, centres[-1] + half))
+    data, header = record.flows[-1].data, record.header
+    if len(header.cvs) == 1:
+        return -from_bytes(data).log_density(axis.centres[:, None])
+    drawn = _draws(data, header.seed)[:, header.cvs.index(axis.cv)]
+    if not axis.periodic:
+        drawn = drawn[(drawn >= axis.edges[0]) & (drawn <= axis.edges[-1])]
+    counts = np.bincount(axis.bin_of(drawn), minlength=len(axis.centres))
     return -np.log(np.where(counts > 0, counts, np.nan))
 
 
@@ -90,16 +92,15 @@ def _draw_profile(axes: Axes, estimated: Profile) -> None:
 
 
 def _draw_flow(axes: Axes, record: Record, estimated: Profile) -> None:
-    header, centres = record.header, estimated.centres
+    header = record.header
     column = header.cvs.index(estimated.cv)
-    # With one CV the density is at hand anywhere, so the curve may be finer than the bins.
-    x = np.linspace(centres[0], centres[-1], 400) if len(header.cvs) == 1 else centres
-    flow = flow_profile(record, x, column)
+    finer = _finer(estimated.axis) if len(header.cvs) == 1 else estimated.axis
+    x, flow = finer.centres, flow_profile(record, finer)
     if not np.isfinite(flow).any():
         return
     flow = flow - np.nanmin(flow)
     label = f"−ln q of the proposal, to compare with p({estimated.cv})"
-    if header.kappa:
+    if len(header.kappa) == len(header.cvs):  # positions have one κ for all coordinates, and no blur of their own
         blur = np.sqrt(header.kT / header.kappa[column])
         unit = f" {header.units[column]}" if header.units[column] else ""
         label = (
@@ -109,6 +110,13 @@ def _draw_flow(axes: Axes, record: Record, estimated: Profile) -> None:
     axes.plot(x, flow, "--", color=VERMILION, linewidth=1.6, label=label, zorder=4)
     highest = float(np.nanmax(estimated.free_energy))
     axes.set_ylim(top=max(highest, min(float(np.nanmax(flow)), highest + _ABOVE)))
+
+
+def _finer(axis: Axis) -> Axis:
+    """With one CV the density is at hand anywhere, so the curve may be finer than the bins."""
+    low, high = axis.centres[0], axis.centres[-1]
+    half = 0.5 * (high - low) / 399
+    return axis._replace(edges=np.linspace(low - half, high + half, 401))
 
 
 def _frame(axes: Axes, record: Record, estimated: Profile) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cvflow.estimate.summary import summarise
-from cvflow.estimate.work import crossing_works
+from cvflow.estimate.work import DirectedWorks, crossing_works
 from cvflow.report.figures.drawing import BLUE, STYLE, VERMILION, say
 from cvflow.report.findings import Estimate, Summary, comparisons
 from cvflow.store import Record
@@ -19,10 +19,14 @@ _CAP = 500.0
 
 
 class Direction(NamedTuple):
-    """Works of one direction as they are drawn [kT]: w forward, -w reverse; `proposed` counts all paths."""
+    """Works of one direction as they are drawn [kT]: w forward, -w reverse; `proposed` counts all paths.
+
+    Paths that survived an early rejection weigh more than one: they stand for those that were given up.
+    """
 
     name: str
     works: Float[np.ndarray, "connecting"]
+    weights: Float[np.ndarray, "connecting"]
     proposed: int
 
 
@@ -44,8 +48,8 @@ def work_figure(record: Record, summary: Summary | None = None) -> Figure:
         return figure
     works = crossing_works(record, 0, 1)
     directions = [
-        Direction(f"p_F(w), {names[0]} → {names[1]}", works.forward[works.forward < _CAP], len(works.forward)),
-        Direction(f"p_R(−w), {names[1]} → {names[0]}", -works.reverse[works.reverse < _CAP], len(works.reverse)),
+        _direction(f"p_F(w), {names[0]} → {names[1]}", works.forward, 1.0),
+        _direction(f"p_R(−w), {names[1]} → {names[0]}", works.reverse, -1.0),
     ]
     figure.suptitle(f"Works of the paths between {names[0]} and {names[1]}")
     if not any(len(direction.works) for direction in directions):
@@ -59,13 +63,19 @@ def work_figure(record: Record, summary: Summary | None = None) -> Figure:
     return figure
 
 
+def _direction(name: str, directed: DirectedWorks, sign: float) -> Direction:
+    connecting = directed.works < _CAP
+    return Direction(name, sign * directed.works[connecting], directed.weights[connecting], len(directed.works))
+
+
 def _draw(axes: Axes, directions: list[Direction], bar: Estimate) -> None:
     edges = _edges(np.concatenate([direction.works for direction in directions]), bar)
     for direction, color, line in zip(directions, (BLUE, VERMILION), ("-", "--"), strict=True):
         if not len(direction.works):
             continue
         counts, _ = np.histogram(direction.works, bins=edges)
-        density = counts / (direction.proposed * np.diff(edges))
+        weighted, _ = np.histogram(direction.works, bins=edges, weights=direction.weights)
+        density = weighted / (direction.proposed * np.diff(edges))
         axes.stairs(density, edges, fill=True, color=color, alpha=0.25)
         axes.stairs(
             density, edges, color=color, linestyle=line, linewidth=1.6, label=_legend(direction, int(counts.sum()))
@@ -84,7 +94,7 @@ def _legend(direction: Direction, shown: int) -> str:
     apart = direction.proposed - len(direction.works)
     text = f"{direction.name}: {len(direction.works)} of {direction.proposed} paths"
     beyond = len(direction.works) - shown
-    left_out = [f"{apart} that do not connect the states are left out"] if apart else []
+    left_out = [f"{apart} that were given up or do not connect the states are left out"] if apart else []
     left_out += [f"{beyond} outside the axis"] if beyond else []
     return "\n".join([text, *(["; ".join(left_out)] if left_out else [])])
 

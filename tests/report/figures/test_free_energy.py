@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from cvflow.estimate.free_energy import profile
+from cvflow.estimate.grid import Axis
 from cvflow.estimate.summary import summarise
 from cvflow.flow.io import from_bytes
 from cvflow.report.figures import free_energy_figure
@@ -38,14 +39,14 @@ def test_units_are_named_where_there_are_any(record, three):
 
 
 def test_marginals_come_from_draws(three):
-    centres = np.linspace(-0.9, 0.9, 10)
-    flow = flow_profile(three, centres, 1)
+    axis = Axis("psi", np.linspace(-1.0, 1.0, 11), np.inf)
+    centres, flow = axis.centres, flow_profile(three, axis)
     proposal = from_bytes(three.flows[-1].data)
     means, sigmas = np.array(proposal.means)[:, 1], np.array(proposal.sigmas)[:, 1]
     exact = -np.log((proposal.weights / sigmas * np.exp(-0.5 * ((centres[:, None] - means) / sigmas) ** 2)).sum(axis=1))
     error = (flow - flow.mean()) - (exact - exact.mean())
     assert np.abs(error).max() < 0.2
-    assert np.array_equal(flow, flow_profile(three, centres, 1))
+    assert np.array_equal(flow, flow_profile(three, axis))
 
 
 def test_many_differences_go_into_the_legend():

@@ -1,0 +1,35 @@
+"""What is fixed before the first jump, for the store."""
+
+import numpy as np
+
+from cvflow import __version__
+from cvflow.build.setup import Setup
+from cvflow.state import Point
+from cvflow.store import Header
+
+
+def header(setup: Setup, kappa: Point, workers: int) -> Header:
+    """What is fixed before the first jump."""
+    run, exact = setup.config.run, setup.exactness
+    return Header(
+        seed=run.seed,
+        system=setup.name,
+        engine=setup.config.engine.name,
+        cvs=list(setup.cv_names),
+        units=list(setup.units),
+        states=dict(setup.states.expressions),
+        kT=setup.kT,
+        kappa=[float(k) for k in kappa],
+        timestep=setup.config.path.timestep,
+        local_steps=run.local_steps,
+        walkers=run.walkers,
+        workers=workers,
+        adapt_jumps=run.adapt_jumps,
+        exact=exact.value,
+        exact_reason=exact.reason,
+        notes=list(setup.notes),
+        config=setup.config.to_toml(),
+        version=__version__,
+        kernel=setup.config.path.kernel,
+        periods=[float(period) if np.isfinite(period) else None for period in setup.periods],
+    )

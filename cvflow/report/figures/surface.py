@@ -1,0 +1,106 @@
+"""F along two CVs as a contour picture."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from cvflow.estimate.grid import Axis
+from cvflow.estimate.surface import Surface, surface
+from cvflow.report.figures.drawing import GREY, STYLE, cv_label, say
+from cvflow.states import States
+from cvflow.store import Header, Record
+
+_LEVELS = 14
+"""Steps of the colour scale, at most."""
+
+_FINE = 400
+"""Points a side on which the states' borders are sought."""
+
+_PI_TICKS = {-1.0: "−π", -0.5: "−π/2", 0.0: "0", 0.5: "π/2", 1.0: "π"}
+
+
+@rc_context(STYLE)
+def surface_figure(record: Record, first: str, second: str, bins: int = 60) -> Figure:
+    """F(first, second) [kT] in steps, white where no sample fell, with the borders of the named states.
+
+    Raises:
+        ValueError: the CVs are unknown or the same, there are fewer than two bins, or no production turns yet.
+    """
+    found = surface(record, (first, second), bins)
+    figure = Figure(figsize=(7.2, 6.0), layout="constrained")
+    axes = figure.add_subplot()
+    if np.ptp(found.first.edges) > 0 and np.ptp(found.second.edges) > 0:
+        _draw(figure, axes, found, record.header.kT)
+        _draw_states(axes, found, record.header)
+        _label(axes, found, record.header)
+    else:
+        say(axes, f"{first} or {second} never moved in production: there is nothing to draw.")
+    figure.suptitle(f"F({first}, {second}); white where no walker has been")
+    return figure
+
+
+def _draw(figure: Figure, axes: Axes, found: Surface, kT: float) -> None:
+    """Filled steps, bin by bin, so that what was not visited stays white; lines at every other step."""
+    x, y, F = _unrolled(found.first), _unrolled(found.second), _around(found)
+    highest = float(np.nanmax(F))
+    step = float(next(size for size in (0.25, 0.5, 1, 2, 5, 10, 20, 50, np.inf) if highest <= size * _LEVELS))
+    levels = np.arange(0, highest + 2 * step, step)[: _LEVELS + 1] if np.isfinite(step) else np.array([0, highest + 1])
+    norm = BoundaryNorm(levels, 256)
+    axes.pcolormesh(x, y, F.T, norm=norm, cmap="viridis", shading="nearest", rasterized=True)
+    if np.isfinite(F).sum() > F.size // 20 and len(levels) > 3:
+        axes.contour(x, y, F.T, levels=levels[1:-1:2], colors="white", linewidths=0.6, alpha=0.7)
+    bar = figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, label=f"F [kT], 1 kT = {kT:.4g} kJ/mol")
+    bar.ax.tick_params(length=2)
+
+
+def _unrolled(axis: Axis) -> np.ndarray:
+    """Centres, on a circle once more at its far end: the first bin lies on the seam."""
+    return np.append(axis.centres, axis.centres[0] + axis.period) if axis.periodic else axis.centres
+
+
+def _around(found: Surface) -> np.ndarray:
+    """F on the unrolled centres."""
+    return np.pad(found.free_energy, ((0, int(found.first.periodic)), (0, int(found.second.periodic))), mode="wrap")
+
+
+def _draw_states(axes: Axes, found: Surface, header: Header) -> None:
+    """Borders between the states, as far as these two CVs define them, and each one's name at its lowest F."""
+    cvs = [found.first.cv, found.second.cv]
+    try:
+        states = States(header.states, cvs)
+    except ValueError:  # a state is defined by a third CV
+        return
+    x, y = (np.linspace(*_ends(axis), _FINE) for axis in (found.first, found.second))
+    inside = states.assign(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)).reshape(_FINE, _FINE)
+    middles = np.stack(np.meshgrid(found.first.centres, found.second.centres, indexing="ij"), axis=-1)
+    home = states.assign(middles.reshape(-1, 2)).reshape(found.free_energy.shape)
+    for index, name in enumerate(states.names):
+        if 0 < (inside == index).sum() < inside.size:
+            axes.contour(x, y, inside == index, levels=[0.5], colors=GREY, linewidths=1.1, linestyles="--")
+        here = np.where(home == index, found.free_energy, np.nan)
+        if np.isfinite(here).any():
+            lowest = middles[np.unravel_index(np.nanargmin(here), here.shape)]
+            place: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 5}
+            axes.text(lowest[0], lowest[1], name, path_effects=[withStroke(linewidth=3, foreground="white")], **place)
+
+
+def _ends(axis: Axis) -> tuple[float, float]:
+    if axis.periodic:
+        return -0.5 * axis.period, 0.5 * axis.period
+    return float(axis.edges[0]), float(axis.edges[-1])
+
+
+def _label(axes: Axes, found: Surface, header: Header) -> None:
+    axes.set_xlim(*_ends(found.first))
+    axes.set_ylim(*_ends(found.second))
+    axes.set_xlabel(cv_label(header, found.first.cv))
+    axes.set_ylabel(cv_label(header, found.second.cv))
+    for axis, side in ((found.first, axes.xaxis), (found.second, axes.yaxis)):
+        if axis.period == 2 * np.pi:
+            side.set_ticks([np.pi * turn for turn in _PI_TICKS], labels=list(_PI_TICKS.values()))

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from cvflow.estimate.free_energy import profile
+from cvflow.estimate.surface import surface
+from tests.report.synthetic import THREE, Lengths, fake_record
+
+
+@pytest.fixture(scope="module")
+def record():
+    return fake_record(THREE, Lengths(4, 10, 400))
+
+
+def test_it_is_the_density_of_the_chain(record):
+    """Summed over the second CV it is the profile along the first, and it knows the target within its errors."""
+    found = surface(record, ("phi", "psi"), 20)
+    along = profile(record, "phi", 20)
+    summed, alone = np.nansum(np.exp(-found.free_energy), axis=1), np.exp(-along.free_energy)
+    seen = np.isfinite(alone)
+    assert np.allclose(summed[seen] / summed.max(), alone[seen])
+    assert not summed[~seen].any()
+    middles = np.stack(np.meshgrid(found.first.centres, found.second.centres, indexing="ij"), axis=-1)
+    exact = -THREE.density.log_density(middles.reshape(-1, 2)).reshape(20, 20)
+    well = np.isfinite(found.free_energy) & (found.stderr < 0.3) & (found.stderr > 0)
+    apart = (found.free_energy - exact)[well]
+    assert well.sum() > 30
+    assert np.sqrt(np.mean(((apart - np.median(apart)) / np.hypot(found.stderr[well], 0.1)) ** 2)) < 2
+
+
+def test_the_unvisited_is_nan(record):
+    found = surface(record, ("psi", "phi"), 40)
+    assert np.nanmin(found.free_energy) == 0
+    assert np.isnan(found.free_energy).sum() > 400
+    assert np.array_equal(np.isnan(found.free_energy), np.isnan(found.stderr))
+
+
+def test_the_order_of_the_cvs_is_that_of_the_axes(record):
+    first, second = surface(record, ("phi", "psi"), 16), surface(record, ("psi", "phi"), 16)
+    assert np.array_equal(first.free_energy, second.free_energy.T, equal_nan=True)
+    assert first.first.cv == "phi"
+
+
+def test_errors_shrink_with_the_length(record):
+    short = fake_record(THREE, Lengths(4, 10, 100))
+    errors = [np.nanmedian(surface(each, ("phi", "psi"), 6).stderr) for each in (short, record)]
+    assert errors[1] < 0.75 * errors[0]
+
+
+def test_chains_too_short_for_blocks_have_no_error():
+    found = surface(fake_record(THREE, Lengths(1, 0, 2)), ("phi", "psi"), 4)
+    assert np.isnan(found.stderr).all()
+    assert np.isfinite(found.free_energy).any()
+
+
+def test_one_cv_twice_is_refused(record):
+    with pytest.raises(ValueError, match="phi twice"):
+        surface(record, ("phi", "phi"), 10)
