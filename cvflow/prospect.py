@@ -1,21 +1,18 @@
-"""What mode changes will cost at a setting, foretold from the works of a few pilot paths between the states.
-
-Every path tells its own acceptance probability and the steps it would take, averaged over the number that decides it;
-so a few dozen paths say what a run of hundreds of jumps would count.
-"""
+"""What mode changes will cost at a setting, and what barriers to hold paths against, from the works of pilot paths."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf, nan
+from math import erfc, inf, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.optimize import brentq
 
 from cvflow.accept import log_acceptance
-from cvflow.barriers import Barriers
+from cvflow.barriers import FEWEST, Barriers
 from cvflow.stakes import FRACTIONS, KNOTS
+from cvflow.states import States
 
 _WORST = -50.0
 """Log acceptance [kT] that stands for a failed path."""
@@ -29,19 +26,24 @@ Curves = Float[np.ndarray, "_paths knots"]
 
 
 class Prospect(NamedTuple):
-    """Foretold for a proposal that has the states' weights right, and jumps between states alone.
+    """Foretold for a proposal that has the states' weights right, jumps between states, and paths run to their end.
 
     Attributes:
-        acceptance: of jumps between the states, both directions alike.
-        steps: of a path, given up early where it is.
+        dissipated: mean of the median works there and back [kT].
+        steps: of a path between the states.
         paths: that were looked at.
         stderr: of `steps_per_mode_change`.
     """
 
-    acceptance: float
+    dissipated: float
     steps: float
     paths: int
     stderr: float
+
+    @property
+    def acceptance(self) -> float:
+        """Of jumps between the states, both ways alike: erfc(√D/2), for normal works that obey Crooks' relation."""
+        return erfc(0.5 * sqrt(max(self.dissipated, 0.0)))
 
     @property
     def steps_per_mode_change(self) -> float:
@@ -49,7 +51,44 @@ class Prospect(NamedTuple):
         return self.steps / self.acceptance if self.acceptance > 0 else inf
 
 
-NOTHING = Prospect(0.0, nan, 0, nan)
+NOTHING = Prospect(inf, nan, 0, nan)
+
+
+def prospect(turns: np.ndarray, states: States, seed: int) -> Prospect:
+    """Foretell from rows of pilot jumps, run to their end.
+
+    The medians of the works there and back are averaged: the states' free energies cancel, and the proposal's
+    densities, poor before training, do not come in. Tails are not looked at, so that settings at which nothing is
+    accepted can be compared.
+
+    Args:
+        turns: pilot jumps, all at one setting.
+        states: named states.
+        seed: of the bootstrap.
+    """
+    turns = turns[turns["steps"] > 0]
+    lost = np.where(np.isfinite(turns["work"]), turns["work"], inf)
+    start, end = (states.assign(turns[name]) for name in ("centre_old", "centre_new"))
+    sides = [lost[(start == a) & (end == b)] for a, b in _pairs(len(states.names))]
+    between = (start >= 0) & (end >= 0) & (start != end)
+    pairs = [pair for pair in zip(sides[::2], sides[1::2], strict=True) if all(len(side) >= FEWEST for side in pair)]
+    if not pairs:
+        return NOTHING
+    steps, rng = float(turns["steps"][between].mean()), np.random.default_rng(seed)
+    found = Prospect(_lost(pairs), steps, int(between.sum()), 0.0)
+    again = [[rng.choice(side, len(side)) for side in pair] for _ in range(_RESAMPLED) for pair in pairs]
+    size = len(pairs)
+    costs = [found._replace(dissipated=_lost(again[i : i + size])) for i in range(0, len(again), size)]
+    finite = [cost.steps_per_mode_change for cost in costs if cost.acceptance > 0]
+    return found._replace(stderr=float(np.std(finite)) if finite else nan)
+
+
+def _pairs(states: int) -> list[tuple[int, int]]:
+    return [pair for b in range(states) for a in range(b) for pair in ((a, b), (b, a))]
+
+
+def _lost(pairs: Sequence[Sequence[Float[np.ndarray, "_paths"]]]) -> float:
+    return float(np.mean([0.5 * (np.median(there) + np.median(back)) for there, back in pairs]))
 
 
 class _Direction(NamedTuple):
@@ -69,33 +108,11 @@ def loosened(turns: np.ndarray, barriers: Barriers) -> Barriers:
         costs = []
         for lift in LIFTS:
             lifted = replace(barriers, heights=barriers.heights + lift)
-            costs.append(_cost(_expected([_pair(turns, lifted, a, b)], gives_up=True)))
+            costs.append(_cost(*_pair(turns, lifted, a, b)))
         best = LIFTS[int(np.argmin(costs))]
         heights[a, b] += best
         heights[b, a] += best
     return replace(barriers, heights=heights)
-
-
-def prospect(turns: np.ndarray, barriers: Barriers, gives_up: bool, seed: int) -> Prospect:
-    """Foretell from rows whose paths were looked at and run to their end.
-
-    Args:
-        turns: of pilot jumps, all at one setting.
-        barriers: what paths will be held against.
-        gives_up: whether they will be.
-        seed: of the bootstrap.
-    """
-    known = np.argwhere(np.triu(barriers.known, 1)).tolist()
-    pairs = [_pair(turns, barriers, a, b) for a, b in known]
-    if not pairs:
-        return NOTHING
-    acceptance, steps = _expected(pairs, gives_up)
-    rng = np.random.default_rng(seed)
-    costs = [
-        _cost(_expected([tuple(_resampled(side, rng) for side in pair) for pair in pairs], gives_up))
-        for _ in range(_RESAMPLED)
-    ]
-    return Prospect(acceptance, steps, sum(len(side.curves) for pair in pairs for side in pair), float(np.std(costs)))
 
 
 def _pair(turns: np.ndarray, barriers: Barriers, a: int, b: int) -> tuple[_Direction, _Direction]:
@@ -118,46 +135,31 @@ def _direction(turns: np.ndarray, barriers: Barriers) -> _Direction:
     return _Direction(np.where(np.isfinite(curves), curves, _WORST), turns["steps"].astype(float))
 
 
-def _cost(expected: tuple[float, float]) -> float:
-    acceptance, steps = expected
-    return steps / max(acceptance, 1e-9)
+def _cost(there: _Direction, back: _Direction) -> float:
+    """Path steps for one accepted jump, of paths that are given up early."""
+    shift, acceptance, steps = _balance(there.curves, back.curves), 0.0, 0.0
+    for side, sign in ((there, 1.0), (back, -1.0)):
+        curves = side.curves + sign * shift * FRACTIONS
+        acceptance += _acceptance(curves).mean()
+        steps += (_travelled(curves) * side.lengths).mean()
+    return float(steps / max(acceptance, 1e-9))
 
 
-def _expected(pairs: Sequence[tuple[_Direction, ...]], gives_up: bool) -> tuple[float, float]:
-    """Acceptance and steps of a path, averaged over all directions."""
-    found = []
-    for there, back in pairs:
-        shift = _balance(there.curves, back.curves, gives_up)
-        for side, sign in ((there, 1.0), (back, -1.0)):
-            curves = side.curves + sign * shift * FRACTIONS
-            found.append((_acceptance(curves, gives_up).mean(), (_travelled(curves, gives_up) * side.lengths).mean()))
-    acceptance, steps = np.mean(found, axis=0)
-    return float(acceptance), float(steps)
-
-
-def _balance(there: Curves, back: Curves, gives_up: bool) -> float:
+def _balance(there: Curves, back: Curves) -> float:
     """The error [kT] in the proposal's weights of the two states: without it both directions are accepted alike."""
 
     def excess(shift: float) -> float:
-        forward = _acceptance(there + shift * FRACTIONS, gives_up).mean()
-        return float(forward - _acceptance(back - shift * FRACTIONS, gives_up).mean())
+        forward = _acceptance(there + shift * FRACTIONS).mean()
+        return float(forward - _acceptance(back - shift * FRACTIONS).mean())
 
     return float(brentq(excess, 2 * _WORST, -2 * _WORST)) if excess(2 * _WORST) < 0 < excess(-2 * _WORST) else 0.0
 
 
-def _acceptance(curves: Curves, gives_up: bool) -> Float[np.ndarray, "_paths"]:
-    deciding = curves.min(axis=1) if gives_up else curves[:, -1]
-    return np.exp(np.minimum(0.0, deciding))
+def _acceptance(curves: Curves) -> Float[np.ndarray, "_paths"]:
+    return np.exp(np.minimum(0.0, curves.min(axis=1)))
 
 
-def _travelled(curves: Curves, gives_up: bool) -> Float[np.ndarray, "_paths"]:
+def _travelled(curves: Curves) -> Float[np.ndarray, "_paths"]:
     """Fraction of its way that a path is expected to go before it is given up."""
-    if not gives_up:
-        return np.ones(len(curves))
     alive = np.exp(np.minimum(0.0, np.minimum.accumulate(curves, axis=1)))
     return alive[:, :-1].sum(axis=1) / (KNOTS - 1)
-
-
-def _resampled(side: _Direction, rng: np.random.Generator) -> _Direction:
-    rows: Int[np.ndarray, paths] = rng.integers(len(side.curves), size=len(side.curves))
-    return _Direction(side.curves[rows], side.lengths[rows])

@@ -10,12 +10,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from cvflow.barriers import axes_between, estimated
 from cvflow.build import Equilibrated, Setup, header
 from cvflow.flow.proposal import Proposal
-from cvflow.prospect import Prospect, loosened, prospect
+from cvflow.prospect import Prospect, prospect
 from cvflow.random import Purpose, seed_for, stream
 from cvflow.run import Run
 from cvflow.state import Point
@@ -24,7 +21,7 @@ from cvflow.store import MemoryStore
 SHORTEST, LONGEST = 64, 16384
 """Path lengths looked at."""
 
-PILOTS = 64
+PILOTS = 48
 """Pilot paths between states at each setting, about."""
 
 FAR = 30.0
@@ -55,17 +52,14 @@ class Pilots:
         jumps = max(4, -(-2 * PILOTS // config.run.walkers))
         seed = seed_for(config.run.seed, Purpose.SCAN, 1000 + number) % 2**31
         run = config.run.model_copy(update={"seed": seed, "adapt_jumps": jumps, "jumps": 1})
-        path = config.path.model_copy(update={**setting, "early_rejection": True})
+        path = config.path.model_copy(update={**setting, "early_rejection": False})
         setup = self.setup.with_config(config.model_copy(update={"run": run, "path": path}))
         kappa = setup.kappa(self.start.samples)
         store = MemoryStore(header(setup, kappa, 1), self.start.samples)
         plan, crews = setup.plan(kappa, _taught(setup, self.start, kappa)), setup.crews(kappa)
         Run(plan, crews, store, self.start.samples, self.start.standings).go(self.executor)
         turns = store.record().turns
-        turns, gives_up = turns[~turns["production"]], config.path.early_rejection
-        samples = np.concatenate([self.start.samples.reshape(-1, turns["cv"].shape[1]), turns["cv"]])
-        found = estimated(turns, axes_between(setup.states, samples, plan.scale, np.array(plan.space.periods)))
-        return Trial(setting, prospect(turns, loosened(turns, found), gives_up, seed))
+        return Trial(setting, prospect(turns[~turns["production"]], setup.states, seed))
 
 
 def tuned(

@@ -20,7 +20,8 @@ def config(path=None, **sections):
 
 
 @pytest.mark.parametrize("kernel", ["langevin", "restraint"])
-def test_a_run_goes_from_its_starts_to_its_report_and_on(kernel, tmp_path):
+def test_a_run_goes_from_its_starts_to_its_report_and_on(kernel, tmp_path, monkeypatch):
+    monkeypatch.setattr("cvflow.estimate.work.FLOW_DRAWS", 300)  # a flow of a dozen samples keeps few of its draws
     folder = tmp_path / "out"
     summary = project.begin(from_config(config({"kernel": kernel}), tmp_path), folder, lambda progress: None, 1)
     assert summary["jumps"]["proposed"] == 8

@@ -72,7 +72,8 @@ def test_early_rejection_and_jumps_within_states_can_be_turned_off(tmp_path):
 
 
 def trial(steps, cost, stderr):
-    return Trial({"steps": steps}, Prospect(1.0, cost, 50, stderr))
+    """A setting whose paths all arrive, at a length that is its cost."""
+    return Trial({"steps": steps}, Prospect(0.0, cost, 50, stderr))
 
 
 def test_of_settings_that_cannot_be_told_apart_the_best_known_is_taken():

@@ -16,6 +16,9 @@ from cvflow.store import Record
 _NEVER = 500.0
 """Work [kT] that stands for a path that does not connect the states: its Fermi weight is zero."""
 
+FLOW_DRAWS = 50_000
+"""Draws that stand for the flow: they tell its weight of a state within 0.004 kT."""
+
 _BLOCKS = 10
 """Blocks a walker, resampled for the error."""
 
@@ -121,8 +124,8 @@ def _bar(forward: DirectedWorks, reverse: DirectedWorks) -> float:
 
 
 def _log_state_masses(record: Record, states: States) -> Float[np.ndarray, "states"]:
-    """Log probability of each state under the frozen flow, by 50,000 draws (an error of 0.004 kT)."""
-    points = _flow_points(record.flows[-1].data, record.header.seed)
+    """Log probability of each state under the frozen flow, by draws from it."""
+    points = flow_points(record.flows[-1].data, record.header.seed)
     drawn = states.assign(points)
     masses = np.array([np.mean(drawn == i) for i in range(len(states.names))])
     with np.errstate(divide="ignore"):
@@ -130,6 +133,6 @@ def _log_state_masses(record: Record, states: States) -> Float[np.ndarray, "stat
 
 
 @lru_cache(maxsize=1)
-def _flow_points(flow: bytes, seed: int) -> Float[np.ndarray, "draws cvs"]:
-    """Draws from a stored flow: costly in many dimensions, and wanted once a pair of states."""
-    return from_bytes(flow).draw(50_000, np.random.default_rng(seed))
+def flow_points(flow: bytes, seed: int) -> Float[np.ndarray, "draws cvs"]:
+    """Draws from a stored flow: costly in many dimensions, and wanted for each pair of states and each figure."""
+    return from_bytes(flow).draw(FLOW_DRAWS, np.random.default_rng(seed))

@@ -19,8 +19,7 @@ CASES = {
     "three steps, two jumps": Case(steps=3, timestep=0.2, kappa=15.0, jumps=2),
     "twenty steps, cosine": Case(steps=20, timestep=0.15, kappa=30.0, schedule=Cosine()),
     "friction": Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4),
-    "given up early": Case(steps=80, timestep=0.15, kappa=15.0, gives_up=True),
-    "given up early, friction": Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4, gives_up=True, draws=40_000),
+    "given up early": Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4, gives_up=True, draws=30_000),
     "CPU platform": Case(steps=3, timestep=0.2, kappa=15.0, platform="CPU"),
     "custom CV": Case(steps=3, timestep=0.2, kappa=15.0, cv=dumbbell.force_cv()),
 }
@@ -110,8 +109,7 @@ ON_A_CIRCLE = {
     "two jumps": {"jumps": 2},
     "cosine": {"schedule": Cosine()},
     "friction": {"steps": 100, "friction": 0.4, "draws": 20_000},
-    "given up early": Case(steps=80, timestep=0.15, kappa=15.0, gives_up=True),
-    "given up early, friction": Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4, gives_up=True, draws=40_000),
+    "given up early": Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4, gives_up=True, draws=30_000),
     "CPU platform": {"platform": "CPU", "draws": 10_000},
 }
 

@@ -106,7 +106,9 @@ K5_SOFT = _right("K5", _restrained(BALL, 1.0, 0.5), BALL, 1)
 K5_CIRCLE = _right("K5", _restrained(CIRCLE, 0.2, 6.0), CIRCLE, 1)
 
 K3_LOOKS = Case("K3", "N = 20, given up early", MINI, given_up(_steered(MINI, 0.5), 20, 4))
-K3_ODD = Case("K3", "N = 22, given up early", MINI, given_up(_steered(MINI, 0.5), 11, 8, barriers=barriers(0.0)))
+K3_ODD = Case(
+    "K3", "N = 6, given up early", MINI, given_up(_steered(MINI, 0.7), 6, 4, barriers=barriers(0.0)), draws=200_000
+)
 _LEANING = barriers(1.5, 1.8)
 _LEANING.heights[1, 0] = _LEANING.heights[0, 1]
 
@@ -117,7 +119,7 @@ MUTANTS = (
     _wrong(
         "looks at other steps backwards",
         K3_ODD,
-        move=given_up(_steered(MINI, 0.5), 11, 8, wrong_moves.OneWayLooks, barriers=barriers(0.0)),
+        move=given_up(_steered(MINI, 0.7), 6, 4, wrong_moves.OneWayLooks, barriers=barriers(0.0)),
     ),
     _formula("log q of the start dropped", K3, wrong_moves.no_reverse_density),
     _formula("both log q left out", K3, wrong_moves.no_densities),

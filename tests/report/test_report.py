@@ -23,7 +23,7 @@ def test_everything_is_written(three, tmp_path):
     assert names(folder) == {
         *("COLVAR", "jumps.dat", "fes.dat", "fes_phi.png", "fes_psi.png", "fes_phi_psi.png"),
         *("work.png", "acceptance.png", "trace.png"),
-        *("flow.safetensors", "report.html", "summary.json"),
+        *("flow.safetensors", "flow.cvf", "report.html", "summary.json"),
     }
     assert json.loads((folder / "summary.json").read_text()) == summary == summarise(three)
     assert from_bytes((folder / "flow.safetensors").read_bytes()).version == three.flows[-1].version

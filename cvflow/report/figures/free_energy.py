@@ -1,6 +1,5 @@
 """F along a CV beside what the flow has learned of it."""
 
-from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -11,12 +10,12 @@ from matplotlib.figure import Figure
 from cvflow.estimate.free_energy import Profile, profile
 from cvflow.estimate.grid import Axis
 from cvflow.estimate.summary import summarise
+from cvflow.estimate.work import flow_points
 from cvflow.flow.io import from_bytes
 from cvflow.report.figures.drawing import BLUE, STYLE, VERMILION, cv_label, say, shade_states
 from cvflow.report.findings import Comparison, Summary, comparisons
 from cvflow.store import Record
 
-_DRAWS = 50_000
 _ABOVE = 4.0
 """How far [kT] above the highest F the flow's curve is followed; between states it can rise by hundreds."""
 
@@ -65,17 +64,11 @@ def flow_profile(record: Record, axis: Axis) -> Float[np.ndarray, "bins"]:
     data, header = record.flows[-1].data, record.header
     if len(header.cvs) == 1:
         return -from_bytes(data).log_density(axis.centres[:, None])
-    drawn = _draws(data, header.seed)[:, header.cvs.index(axis.cv)]
+    drawn = flow_points(data, header.seed)[:, header.cvs.index(axis.cv)]
     if not axis.periodic:
         drawn = drawn[(drawn >= axis.edges[0]) & (drawn <= axis.edges[-1])]
     counts = np.bincount(axis.bin_of(drawn), minlength=len(axis.centres))
     return -np.log(np.where(counts > 0, counts, np.nan))
-
-
-@lru_cache(maxsize=1)
-def _draws(data: bytes, seed: int) -> Float[np.ndarray, "draws cvs"]:
-    """The same for the figures of all CVs: an autoregressive flow is slow to draw from in many dimensions."""
-    return from_bytes(data).draw(_DRAWS, np.random.default_rng(seed))
 
 
 def _draw_profile(axes: Axes, estimated: Profile) -> None:
