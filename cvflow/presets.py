@@ -13,14 +13,14 @@ POLYMER_QUICK: dict[str, Any] = {"run": {"adapt_jumps": 60, "jumps": 180}, "path
 """What `--quick` changes."""
 
 POLYMER_BEADS: dict[str, Any] = {
-    "run": {"walkers": 4, "adapt_jumps": 300, "jumps": 500, "local_steps": 500},
+    "run": {"walkers": 4, "adapt_jumps": 120, "jumps": 200, "local_steps": 500},
     "system": {"name": "polymer"},
     "cv": [
         {"name": "r", "type": "distance", "atoms": [0, 8], "unit": ""},
         {"name": "beads", "type": "positions", "atoms": list(range(9)), "unit": ""},
     ],
-    "path": {"kernel": "langevin", "steps": 3000, "timestep": 0.014},
-    "flow": {"retrain_every": 100},
+    "path": {"kernel": "langevin", "steps": 2500, "timestep": 0.014},
+    "flow": {"retrain_every": 160},
 }
 """`cvflow polymer --cv beads`."""
 

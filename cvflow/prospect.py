@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import erfc, inf, nan, sqrt
 from typing import NamedTuple
 
@@ -26,36 +27,26 @@ Curves = Float[np.ndarray, "_paths knots"]
 
 
 class Prospect(NamedTuple):
-    """Foretold for a proposal that has the states' weights right, jumps between states, and paths run to their end.
+    """What pilot jumps between states lost at a setting.
 
     Attributes:
-        dissipated: mean of the median works there and back [kT].
         steps: of a path between the states.
+        dissipated: mean of the median works there and back [kT]; infinite where no paths connect the states.
+        stderr: of `dissipated`.
         paths: that were looked at.
-        stderr: of `steps_per_mode_change`.
     """
 
-    dissipated: float
     steps: float
-    paths: int
+    dissipated: float
     stderr: float
-
-    @property
-    def acceptance(self) -> float:
-        """Of jumps between the states, both ways alike: erfc(√D/2), for normal works that obey Crooks' relation."""
-        return erfc(0.5 * sqrt(max(self.dissipated, 0.0)))
-
-    @property
-    def steps_per_mode_change(self) -> float:
-        """Path steps for one accepted jump."""
-        return self.steps / self.acceptance if self.acceptance > 0 else inf
+    paths: int
 
 
-NOTHING = Prospect(inf, nan, 0, nan)
+NOTHING = Prospect(nan, inf, nan, 0)
 
 
 def prospect(turns: np.ndarray, states: States, seed: int) -> Prospect:
-    """Foretell from rows of pilot jumps, run to their end.
+    """Take what is lost from rows of pilot jumps that were run to their end.
 
     The medians of the works there and back are averaged: the states' free energies cancel, and the proposal's
     densities, poor before training, do not come in. Tails are not looked at, so that settings at which nothing is
@@ -70,17 +61,38 @@ def prospect(turns: np.ndarray, states: States, seed: int) -> Prospect:
     lost = np.where(np.isfinite(turns["work"]), turns["work"], inf)
     start, end = (states.assign(turns[name]) for name in ("centre_old", "centre_new"))
     sides = [lost[(start == a) & (end == b)] for a, b in _pairs(len(states.names))]
-    between = (start >= 0) & (end >= 0) & (start != end)
     pairs = [pair for pair in zip(sides[::2], sides[1::2], strict=True) if all(len(side) >= FEWEST for side in pair)]
     if not pairs:
         return NOTHING
-    steps, rng = float(turns["steps"][between].mean()), np.random.default_rng(seed)
-    found = Prospect(_lost(pairs), steps, int(between.sum()), 0.0)
-    again = [[rng.choice(side, len(side)) for side in pair] for _ in range(_RESAMPLED) for pair in pairs]
-    size = len(pairs)
-    costs = [found._replace(dissipated=_lost(again[i : i + size])) for i in range(0, len(again), size)]
-    finite = [cost.steps_per_mode_change for cost in costs if cost.acceptance > 0]
-    return found._replace(stderr=float(np.std(finite)) if finite else nan)
+    rng, between = np.random.default_rng(seed), (start >= 0) & (end >= 0) & (start != end)
+    again = [_lost([[rng.choice(side, len(side)) for side in pair] for pair in pairs]) for _ in range(_RESAMPLED)]
+    finite = [value for value in again if value < inf]
+    stderr = float(np.std(finite)) if finite else nan
+    return Prospect(float(turns["steps"][between].mean()), _lost(pairs), stderr, int(between.sum()))
+
+
+def price(dissipated: float, *, gives_up: bool) -> float:
+    """Paths run for each that is accepted, if works are normal and obey Crooks' relation, lost evenly on the way.
+
+    Paths that are given up count as what they ran. Paths run to their end are accepted with probability erfc(√D/2).
+
+    Args:
+        dissipated: mean work lost on a path [kT].
+        gives_up: whether paths are given up early.
+    """
+    if not gives_up:
+        acceptance = erfc(0.5 * sqrt(max(dissipated, 0.0)))
+        return 1 / acceptance if acceptance > 0 else inf
+    curves = -(dissipated * FRACTIONS + sqrt(2 * max(dissipated, 0.0)) * _diffusion())
+    acceptance = float(_acceptance(curves).mean())
+    return float(_travelled(curves).mean()) / acceptance if acceptance > 0 else inf
+
+
+@lru_cache(maxsize=1)
+def _diffusion() -> Curves:
+    """Brownian paths over the fractions of the way: the same for every price, so that prices vary smoothly."""
+    steps = np.random.default_rng(0).standard_normal((4000, KNOTS - 1)) / sqrt(KNOTS - 1)
+    return np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(axis=1)], axis=1)
 
 
 def _pairs(states: int) -> list[tuple[int, int]]:

@@ -8,11 +8,15 @@ run begins, so that what the chain does never depends on where it has been.
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import nnls
 
 from cvflow.build import Equilibrated, Setup, header
 from cvflow.flow.proposal import Proposal
-from cvflow.prospect import Prospect, prospect
+from cvflow.prospect import Prospect, price, prospect
 from cvflow.random import Purpose, seed_for, stream
 from cvflow.run import Run
 from cvflow.state import Point
@@ -24,18 +28,20 @@ SHORTEST, LONGEST = 64, 16384
 PILOTS = 48
 """Pilot paths between states at each setting, about."""
 
-FAR = 30.0
-"""Factor in cost from which a setting's figure is not worth telling."""
+STRAIGHT = 15.0
+"""Lost work [kT] up to which it falls as one over the path's length."""
 
 WORSE = 1.5
 """Factor in cost from which longer paths are not tried any more."""
 
 
 class Trial(NamedTuple):
-    """A setting, by the names of `[path]`, and what it promises."""
+    """A setting, by the names of `[path]`, what was lost at it, and what a mode change would cost in path steps."""
 
     setting: dict[str, Any]
     prospect: Prospect
+    cost: float
+    stderr: float
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,10 @@ class Pilots:
         plan, crews = setup.plan(kappa, _taught(setup, self.start, kappa)), setup.crews(kappa)
         Run(plan, crews, store, self.start.samples, self.start.standings).go(self.executor)
         turns = store.record().turns
-        return Trial(setting, prospect(turns[~turns["production"]], setup.states, seed))
+        found = prospect(turns[~turns["production"]], setup.states, seed)
+        gives_up = config.path.early_rejection
+        costs = [_cost(found.steps, found.dissipated + shift * found.stderr, gives_up) for shift in (-1, 0, 1)]
+        return Trial(setting, found, costs[1], 0.5 * (costs[2] - costs[0]))
 
 
 def tuned(
@@ -78,16 +87,18 @@ def tuned(
     pilots = Pilots(setup, executor, start)
     trials: list[Trial] = []
     best: dict[str, Any] = {"steps": setup.config.path.steps}
-    for stage in (_springs, _lengths, _frictions, _schedules, _finer_lengths):
-        first = len(trials)
-        for setting in stage(pilots, best, trials):
-            trials.append(pilots.trial(len(trials), **setting))
-            watch(trials[-1])
-        best = chosen(trials[first:] if stage is _lengths else trials).setting if len(trials) > first else best
-    if not any(trial.prospect.acceptance > 0 for trial in trials):
+    for stage in (_springs, _lengths, _frictions, _schedules):
+        found: list[Trial] = []
+        for setting in stage(pilots, best, found):
+            found.append(pilots.trial(len(trials) + len(found), **setting))
+            watch(found[-1])
+        trials += found
+        if found:
+            best = best | (fitted(found, setup) if stage is _lengths else chosen(found).setting)
+    if not any(trial.cost < inf for trial in trials):
         raise ArithmeticError(
-            f'path.steps = "auto": no pilot path of up to {LONGEST} steps connects the states; give a number of steps, '
-            "or another CV"
+            f'path.steps = "auto": no pilot path of up to {LONGEST} steps connects the states; give a number of '
+            "steps, or another CV"
         )
     path = setup.config.path.model_copy(update=best)
     note = _note(best, trials)
@@ -96,14 +107,32 @@ def tuned(
 
 
 def chosen(trials: Sequence[Trial]) -> Trial:
-    """Of all settings whose cost is within one standard error of the least, the one that is known best.
+    """Of the settings whose cost is within one standard error of the least, the first: the one that changes least."""
+    least = min(trials, key=lambda trial: trial.cost)
+    return next(trial for trial in trials if trial.cost <= least.cost + (least.stderr if least.stderr < inf else 0.0))
 
-    Few paths that are too short now and then look cheap, by one lucky work; their error tells.
+
+def fitted(trials: Sequence[Trial], setup: Setup) -> dict[str, Any]:
+    """The path length of least cost, from a curve through what was lost at all lengths.
+
+    Friction loses work in proportion to the speed, and the time step, or what never relaxes, some that no length saves:
+    D(N) = a + b/N, a and b not negative.
     """
-    least = min(trials, key=lambda trial: trial.prospect.steps_per_mode_change).prospect
-    limit = least.steps_per_mode_change + least.stderr
-    near = [trial for trial in trials if trial.prospect.steps_per_mode_change <= limit]
-    return min(near, key=lambda trial: trial.prospect.stderr)
+    near = [trial for trial in trials if trial.prospect.dissipated < STRAIGHT and trial.prospect.stderr > 0]
+    if len(near) < 3:
+        return {"steps": min(trials, key=lambda trial: trial.cost).setting["steps"]}
+    steps = np.array([trial.setting["steps"] for trial in near], dtype=float)
+    weight = 1 / np.array([trial.prospect.stderr for trial in near])
+    lost = np.array([trial.prospect.dissipated for trial in near])
+    (constant, falling), _ = nnls(weight[:, None] * np.stack([np.ones_like(steps), 1 / steps], axis=1), weight * lost)
+    lengths = np.geomspace(steps.min(), steps.max(), 100)
+    costs = [_cost(n, constant + falling / n, setup.config.path.early_rejection) for n in lengths]
+    return {"steps": round(lengths[int(np.argmin(costs))])}
+
+
+def _cost(steps: float, dissipated: float, gives_up: bool) -> float:
+    """Path steps for one accepted path between the states."""
+    return steps * price(dissipated, gives_up=gives_up) if dissipated < inf else inf
 
 
 def _taught(setup: Setup, start: Equilibrated, kappa: Point) -> Proposal:
@@ -130,13 +159,11 @@ def _lengths(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage
     """Twice as long each time, until it gets dearer."""
     if "steps" not in pilots.setup.auto:
         return
-    tried: list[Prospect] = []
     steps = SHORTEST
     while steps <= LONGEST:
         yield {**best, "steps": steps}
-        tried.append(trials[-1].prospect)
-        least = min(tried, key=lambda prospect: prospect.steps_per_mode_change)
-        if tried[-1].steps_per_mode_change - tried[-1].stderr > WORSE * (least.steps_per_mode_change + least.stderr):
+        least = min(trials, key=lambda trial: trial.cost)
+        if trials[-1].cost - trials[-1].stderr > WORSE * (least.cost + least.stderr):
             return
         steps *= 2
 
@@ -155,21 +182,11 @@ def _schedules(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Sta
             yield {**best, "schedule": name}
 
 
-def _finer_lengths(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
-    if "steps" in pilots.setup.auto:
-        for factor in (0.7, 1.0, 1.4):
-            yield {**best, "steps": round(best["steps"] * factor)}
-
-
 def _note(best: dict[str, Any], trials: list[Trial]) -> str:
-    least = min(trial.prospect.steps_per_mode_change for trial in trials)
-    tried = "; ".join(f"{_words(trial.setting)}: {_figure(trial.prospect, FAR * least)}" for trial in trials)
-    return f"tuned before the run: {_words(best)}, by the steps per mode change that pilot paths foretell ({tried})"
-
-
-def _figure(foretold: Prospect, far: float) -> str:
-    cost = foretold.steps_per_mode_change
-    return f"{cost:,.0f} ± {foretold.stderr:,.0f}" if cost < far else "far more"
+    tried = "; ".join(
+        f"{_words(trial.setting)}: {trial.prospect.dissipated:.1f} ± {trial.prospect.stderr:.1f}" for trial in trials
+    )
+    return f"tuned before the run: {_words(best)}, by the work in kT that pilot paths lost on the way ({tried})"
 
 
 def _words(setting: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ def config(path=None, **sections):
     return parse(POLYMER_BEADS | {"run": TINY, "path": steered, "flow": {"retrain_every": 4}} | sections, "test")
 
 
-@pytest.mark.parametrize("kernel", ["langevin", "restraint"])
+@pytest.mark.parametrize("kernel", ["langevin", pytest.param("restraint", marks=pytest.mark.slow)])
 def test_a_run_goes_from_its_starts_to_its_report_and_on(kernel, tmp_path, monkeypatch):
     monkeypatch.setattr("cvflow.estimate.work.FLOW_DRAWS", 300)  # a flow of a dozen samples keeps few of its draws
     folder = tmp_path / "out"

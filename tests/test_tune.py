@@ -5,10 +5,11 @@ from math import inf
 import numpy as np
 import pytest
 
+from cvflow.build import from_config
 from cvflow.config import load
-from cvflow.prospect import Prospect
+from cvflow.prospect import Prospect, price
 from cvflow.state import Outcome
-from cvflow.tune import Trial, chosen
+from cvflow.tune import Trial, chosen, fitted
 from tests.test_batch_run import begin, written
 
 AUTO = {"steps": "auto", "friction": "auto", "schedule": "auto", "timestep": 0.1}
@@ -71,15 +72,25 @@ def test_early_rejection_and_jumps_within_states_can_be_turned_off(tmp_path):
     assert not between.turns["accepted"][within].any()
 
 
-def trial(steps, cost, stderr):
-    """A setting whose paths all arrive, at a length that is its cost."""
-    return Trial({"steps": steps}, Prospect(0.0, cost, 50, stderr))
+def trial(cost, stderr):
+    return Trial({"steps": 100}, Prospect(100.0, 1.0, 0.1, 50), cost, stderr)
 
 
-def test_of_settings_that_cannot_be_told_apart_the_best_known_is_taken():
-    trials = [trial(64, inf, np.nan), trial(128, 900.0, 600.0), trial(256, 1200.0, 90.0), trial(512, 2000.0, 80.0)]
-    assert chosen(trials).setting["steps"] == 256
-    assert chosen(trials[:2]).setting["steps"] == 128
+def test_of_settings_that_cannot_be_told_apart_the_first_is_taken():
+    trials = [trial(1300.0, 90.0), trial(1200.0, 150.0), trial(inf, np.nan)]
+    assert chosen(trials) is trials[0]
+    assert chosen([trial(1400.0, 90.0), *trials[1:]]).cost == 1200.0
+
+
+def test_the_length_is_that_of_the_curve_through_all_trials(tuned):
+    """Works lost as b/N cost least where more of them are lost than where paths are run to their end."""
+    folder, _ = tuned
+    setup = from_config(load(folder / "run.toml"), folder)
+    lengths = (64, 128, 256, 512, 1024, 2048)
+    trials = [Trial({"steps": n}, Prospect(float(n), 0.2 + 1200 / n, 0.1, 50), 0.0, 0.0) for n in lengths]
+    steps = fitted(trials, setup)["steps"]
+    costs = {n: n * price(0.2 + 1200 / n, gives_up=True) for n in range(100, 2000, 10)}
+    assert steps * price(0.2 + 1200 / steps, gives_up=True) == pytest.approx(min(costs.values()), rel=0.01)
 
 
 def test_auto_is_no_word_for_the_time_step(tmp_path):
