@@ -1,6 +1,5 @@
 """F along a CV beside what the flow has learned of it."""
 
-
 import numpy as np
 from jaxtyping import Float
 from matplotlib import rc_context

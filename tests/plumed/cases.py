@@ -1,0 +1,49 @@
+"""Densities that the evaluator in C++ is compared on."""
+
+from functools import cache
+from math import inf, pi
+
+import numpy as np
+import torch
+
+from cvflow.flow import GaussianMixture
+from cvflow.flow.export import to_cvf
+from cvflow.flow.learned import LearnedProposal
+from cvflow.flow.spline import Architecture, SplineFlow
+from cvflow.flow.topology import Axis, Standard
+from cvflow.flow.wrapped import WrappedMixture
+from tests.flow.cases import BOX, CIRCLE, LINE, SPACES, learned, space
+
+LINES = GaussianMixture(((3.5, 1.0), (5.7, -2.0)), ((0.2, 1.0), (0.35, 0.4)), (0.7, 0.3))
+CIRCLES = WrappedMixture(((3.0, 1.0), (0.2, -2.0)), ((0.5, 1.0), (0.35, 0.4)), (0.7, 0.3), (2 * pi, inf), version=4)
+MANY = (CIRCLE, LINE, BOX, CIRCLE, LINE, CIRCLE)
+WHERE = SPACES | {"mixture": space(LINE, LINE), "wrapped": space(CIRCLE, LINE), "many": space(*MANY)}
+LEARNED = [*SPACES, "many"]
+
+
+@cache
+def proposal(name):
+    """By the name that `WHERE` has its space under."""
+    fixed = {"mixture": LINES, "wrapped": CIRCLES}
+    return fixed[name] if name in fixed else rough() if name == "many" else learned(name)
+
+
+def rough():
+    """Six CVs, another architecture, and weights so large that no parameter is small."""
+    axes = WHERE["many"].axes
+    architecture = Architecture(transforms=4, hidden=(16, 24, 16), bins=5)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        flow = SplineFlow(axes, architecture)
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            parameter.mul_(8.0)
+    scale = np.array([{Axis.CIRCLE: 2 * pi / 10, Axis.BOX: 0.25, Axis.LINE: 0.8}[axis] for axis in axes])
+    centre = np.array([{Axis.CIRCLE: 0.7, Axis.BOX: 2.25, Axis.LINE: 4.0}[axis] for axis in axes])
+    return LearnedProposal(flow, architecture, Standard(axes, centre, scale), 0.05, 1)
+
+
+def cvf(name):
+    """The file."""
+    cvs = len(WHERE[name].periods)
+    return to_cvf(proposal(name), [f"s{i}" for i in range(cvs)], ["rad"] * cvs)

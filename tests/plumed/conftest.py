@@ -1,0 +1,78 @@
+"""The evaluator and the action, compiled once a session; what is missing is a skip with one loud line."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cvflow.plumed_action import SOURCES, built, found_plumed
+
+HERE = Path(__file__).parent
+PLAIN = ("-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror")
+SANITISED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+def compiled(folder, *flags):
+    """The harness, compiled with these flags."""
+    if shutil.which("g++") is None:
+        pytest.skip("NO C++ COMPILER: the evaluator of plumed_plugin/ is not tested (install g++)")
+    program = folder / "harness"
+    command = ["g++", "-std=c++17", *flags, f"-I{SOURCES}", str(HERE / "harness.cpp"), "-o", str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return program
+
+
+class Harness:
+    """The evaluator as functions of arrays."""
+
+    def __init__(self, program, folder):
+        self.program, self.folder = program, folder
+
+    def __call__(self, *words, sent=b""):
+        return subprocess.run([self.program, *map(str, words)], input=sent, capture_output=True, timeout=600)
+
+    def asked(self, task, cvf, rows):
+        path = self.folder / "flow.cvf"
+        path.write_bytes(cvf)
+        done = self(task, path, sent=np.ascontiguousarray(rows, dtype=np.float64).tobytes())
+        assert done.returncode == 0, done.stderr
+        return np.frombuffer(done.stdout).reshape(len(rows), -1)
+
+    def log_q(self, cvf, points):
+        """log q and its gradient."""
+        found = self.asked("density", cvf, points)
+        return found[:, 0], found[:, 1:]
+
+    def draw(self, cvf, choice, normal, uniform):
+        return self.asked("draw", cvf, np.concatenate([choice, normal, uniform], axis=1))
+
+
+@pytest.fixture(scope="session")
+def harness(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("harness")
+    return Harness(compiled(folder, *PLAIN), folder)
+
+
+@pytest.fixture(scope="session")
+def sanitised(tmp_path_factory):
+    """With AddressSanitizer and UndefinedBehaviorSanitizer: any complaint ends the program with an error."""
+    folder = tmp_path_factory.mktemp("sanitised")
+    return Harness(compiled(folder, *SANITISED), folder)
+
+
+@pytest.fixture(scope="session")
+def plumed():
+    """PLUMED on the path."""
+    try:
+        return found_plumed()
+    except ValueError as missing:
+        pytest.skip(f"NO PLUMED: the action CVFLOW is not tested ({missing})")
+
+
+@pytest.fixture(scope="session")
+def library(plumed, tmp_path_factory):
+    """The action, compiled against that PLUMED."""
+    return built(plumed, tmp_path_factory.mktemp("action") / "CVFlow.so")

@@ -1,0 +1,249 @@
+"""The action CVFLOW in PLUMED itself, against the same in numpy. Skipped where there is no PLUMED."""
+
+import numpy as np
+import pytest
+
+from cvflow.circle import wrapped
+from tests.flow.cases import learned
+from tests.plumed.driven import Driver, frames, wandering
+
+KT = 0.0083144626 * 300
+KAPPA, PERIODS = np.array([200.0, 300.0]), np.array([2 * np.pi, np.inf])
+"""Of φ and r."""
+
+STEPS, REST = 40, 5
+PATH = f"KAPPA=200,300 TEMP=300 STEPS={STEPS} EQUILIBRATE={REST}"
+START, END = (2.9, 1.2), (-2.6, 0.7)
+TURN = "d: DISTANCE ATOMS=3,4 COMPONENTS NOPBC\nturn: CUSTOM ARG=d.x,d.y FUNC=atan2(y,x) PERIODIC=-pi,pi"
+ENDS = "FROM=2.9,1.2 TO=-2.6,0.7"
+FRACTIONS = {"LINEAR": lambda t: t, "COSINE": lambda t: 0.5 * (1 - np.cos(np.pi * t))}
+
+
+def proposal():
+    return learned("mixed")
+
+
+@pytest.fixture
+def driver(plumed, library, tmp_path):
+    made = Driver(plumed, library, tmp_path)
+    made.has(proposal(), ["phi", "r"], ["rad", "nm"])
+    return made
+
+
+def stretch(s, centre):
+    return 0.5 * (KAPPA * wrapped(s - centre, PERIODS) ** 2).sum(axis=-1)
+
+
+def path(driver, words, count=50, **more):
+    return driver.steered(wandering(count), f"{PATH} {words}", **more)
+
+
+def expected(found, start, end, schedule="LINEAR"):
+    """Centres, bias and work of a path over the trajectory that PLUMED saw."""
+    s = np.stack([found["phi"], found["r"]], axis=1)
+    t = np.clip((np.arange(len(s)) - REST) / STEPS, 0, 1)
+    way = wrapped(np.subtract(end, start), PERIODS)
+    centres = wrapped(start + way * FRACTIONS[schedule](t)[:, None], PERIODS)
+    before = stretch(s[:-1], centres[1:]) - stretch(s[:-1], centres[:-1])
+    after = stretch(s[1:], centres[1:]) - stretch(s[1:], centres[:-1])
+    return s, centres, stretch(s, centres), np.append(0.0, np.cumsum(0.5 * (before + after)))
+
+
+@pytest.mark.parametrize("schedule", FRACTIONS)
+def test_a_path_is_that_of_numpy(driver, schedule):
+    found = path(driver, f"{ENDS} SCHEDULE={schedule}")
+    s, centres, bias, work = expected(found, START, END, schedule)
+    assert (np.abs(np.diff(found["phi"])) > 3).sum() >= 2
+    np.testing.assert_allclose(found["jump.phi_cntr"], centres[:, 0], atol=1e-12)
+    np.testing.assert_allclose(found["jump.r_cntr"], centres[:, 1], atol=1e-12)
+    np.testing.assert_allclose(found["jump.bias"], bias, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(found["jump.work"], work, rtol=1e-10, atol=1e-9)
+    force = KAPPA * wrapped(s - centres, PERIODS)
+    np.testing.assert_allclose(found["jump.force2"], (force**2).sum(axis=1), rtol=1e-10)
+    np.testing.assert_allclose(found["jump.logq"], proposal().log_density(centres), atol=1e-9)
+    np.testing.assert_array_equal(found["jump.step"], np.minimum(np.arange(50) - REST, STEPS))
+
+
+def test_a_path_leaves_one_row_with_what_a_decision_needs(driver):
+    found = path(driver, ENDS)
+    _, centres, bias, work = expected(found, START, END)
+    row, end = driver.columns("jumps.dat"), REST + STEPS
+    assert {len(column) for column in row.values()} == {1}
+    assert row["decision"] == ["NA"]
+    assert row["protocol_work"] == pytest.approx(work[end], rel=1e-10)
+    assert row["bias_old"] == pytest.approx(bias[REST], rel=1e-10)
+    assert row["bias_new"] == pytest.approx(bias[end], rel=1e-10)
+    log_q = proposal().log_density(centres[[REST, end]])
+    assert [row["log_q_old"][0], row["log_q_new"][0]] == pytest.approx(log_q, abs=1e-9)
+    for name, i in (("phi", 0), ("r", 1)):
+        assert row[f"from.{name}"] == pytest.approx(START[i])
+        assert row[f"to.{name}"] == pytest.approx(END[i])
+        assert row[f"cv_old.{name}"] == found[name][REST]
+        assert row[f"cv_end.{name}"] == found[name][end]
+    text = (driver.folder / "jumps.dat").read_text()
+    constants = dict(line.split()[2:] for line in text.splitlines() if line.startswith("#! SET"))
+    assert float(constants["kT"]) == pytest.approx(KT, rel=1e-6)
+    assert float(constants["kappa.phi"]) == 200
+
+
+def test_the_work_is_minus_that_of_the_path_read_backwards(driver):
+    positions = wandering(STEPS + 1)
+    words = f"KAPPA=200,300 TEMP=300 STEPS={STEPS}"
+    there = driver.steered(positions, f"{words} {ENDS}")
+    back = driver.steered(positions[::-1], f"{words} FROM=-2.6,0.7 TO=2.9,1.2")
+    assert abs(there["jump.work"][-1]) > 1
+    assert back["jump.work"][-1] == pytest.approx(-there["jump.work"][-1], rel=1e-9)
+    np.testing.assert_allclose(back["jump.bias"][::-1], there["jump.bias"], rtol=1e-9, atol=1e-9)
+
+
+def test_an_unfinished_path_leaves_no_row(driver):
+    path(driver, ENDS, count=REST + STEPS)
+    assert "NA" not in (driver.folder / "jumps.dat").read_text()
+
+
+def test_ends_are_drawn_from_the_seed(driver, harness):
+    """λ_0 as the evaluator draws it, λ̃ where the flow can be; both follow from the seed alone."""
+    rows = []
+    for seed in (7, 7, 8):
+        found = path(driver, f"SEED={seed} FILE=row{len(rows)}")
+        row = driver.columns(f"row{len(rows)}")
+        offset = np.frombuffer(harness("centre", np.sqrt(KT / 200), 2 * np.pi, 1, seed).stdout)[0]
+        drawn = wrapped(np.array([row["from.phi"][0] - found["phi"][0]]), np.array([2 * np.pi]))
+        assert drawn == pytest.approx(offset, abs=1e-6)
+        to = np.array([row["to.phi"][0], row["to.r"][0]])
+        assert row["log_q_new"] == pytest.approx(proposal().log_density(to[None]), abs=1e-9)
+        rows.append((row["from.phi"][0], *to))
+    assert rows[0] == rows[1]
+    assert not set(rows[0]) & set(rows[2])
+
+
+def test_lengths_follow_units(driver):
+    """In Å all is the same path: lengths ten times as large, κ a hundredth, log q less by log 10."""
+    words = f"TEMP=300 STEPS={STEPS} EQUILIBRATE={REST} SEED=7"
+    nm = driver.steered(wandering(50), f"KAPPA=200,300 {words} FILE=nm")
+    angstrom = driver.steered(wandering(50), f"KAPPA=200,3 {words} FILE=angstrom", before="UNITS LENGTH=A")
+    np.testing.assert_allclose(angstrom["jump.r_cntr"], 10 * nm["jump.r_cntr"], rtol=1e-9)
+    np.testing.assert_allclose(angstrom["jump.work"], nm["jump.work"], rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(angstrom["jump.logq"], nm["jump.logq"] - np.log(10), atol=1e-9)
+
+
+def test_a_restarted_path_is_the_uninterrupted_one(driver):
+    words, positions = "SEED=7 STATE_WFILE=state STATE_WSTRIDE=10", wandering(50)
+    whole = path(driver, f"{words} FILE=whole")
+    cut = f"{PATH} {words} FILE=cut"
+    driver.steered(positions[:31], cut)
+    rest = driver.steered(positions[30:], f"{cut} RESTART=YES")
+    for name in ("jump.work", "jump.bias", "jump.phi_cntr", "jump.step", "jump.logq"):
+        np.testing.assert_allclose(rest[name], whole[name][30:], rtol=1e-12, atol=1e-12)
+    one, two = driver.columns("whole"), driver.columns("cut")
+    for name in set(one) - {"decision"}:
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-12)
+
+
+def test_the_bias_is_that_of_the_flow_and_no_deeper_than_the_barrier(driver):
+    words = "MODE=BIAS TEMP=300 BIASFACTOR=5 BARRIER=15"
+    found = driver.steered(wandering(60), words)
+    s = np.stack([found["phi"], found["r"]], axis=1)
+    log_q, strength = proposal().log_density(s), 0.8 * KT
+    np.testing.assert_allclose(found["jump.logq"], log_q, atol=1e-9)
+    # The peak is the highest of 1,000 draws; the floor follows from any one of the rows.
+    floors = np.log(np.exp(found["jump.bias"] / strength) - np.exp(log_q))
+    deep = log_q < np.median(log_q)
+    assert np.ptp(floors[deep]) < 1e-6
+    draws = proposal().log_density(proposal().draw(3000, np.random.default_rng(0)))
+    assert floors[deep][0] + 15 / strength == pytest.approx(draws.max(), abs=0.4)
+    assert np.ptp(found["jump.bias"]) <= 15
+
+
+@pytest.mark.parametrize("words", ["MODE=BIAS TEMP=300 BIASFACTOR=inf BARRIER=30", f"{PATH} {ENDS}"])
+def test_forces_are_minus_the_gradient_of_the_bias(driver, words):
+    """PLUMED's own check by finite differences, over all atoms.
+
+    Between knots of the splines, where forces may jump; and of an arc tangent, since the rounding of PLUMED's torsion,
+    an arc cosine, shows in such differences. What is left is their own noise: RESTRAINT shows the same digits.
+    """
+    positions = frames(np.linspace(0.9, 1.3, 6), np.array([-2.6, -2.2, -1.0, 0.5, 1.6, 2.4]))
+    done = driver.runs(positions, words, "--debug-forces", "forces", arguments="turn,r", before=TURN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    forces = driver.columns("forces")
+    atoms = forces["parameter"] < 12
+    assert atoms.sum() == 6 * 12
+    found, differences = forces["analytical"][atoms], forces["numerical"][atoms]
+    assert np.abs(found).max() > 5
+    np.testing.assert_allclose(found, differences, rtol=1e-5, atol=1e-5 * np.abs(found).max())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("STEPS=9 TEMP=300 SEED=1", "MODE=PATH needs KAPPA"),
+        ("KAPPA=200 STEPS=9 TEMP=300 SEED=1", "keyword KAPPA needs one number for each argument"),
+        ("KAPPA=200,-1 STEPS=9 TEMP=300 SEED=1", "with a positive number for each argument"),
+        ("KAPPA=200,x STEPS=9 TEMP=300 SEED=1", "keyword KAPPA could not be read correctly"),
+        ("KAPPA=200,300 TEMP=300 SEED=1", "needs STEPS of at least 1"),
+        ("KAPPA=200,300 STEPS=9 EQUILIBRATE=-1 TEMP=300 SEED=1", "EQUILIBRATE must not be negative"),
+        ("KAPPA=200,300 STEPS=9 SEED=1", "you must specify it using TEMP"),
+        ("KAPPA=200,300 STEPS=9 TEMP=300", "needs a SEED of at least 0"),
+        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 SCHEDULE=SQUARE", "SCHEDULE must be LINEAR or COSINE, got SQUARE"),
+        ("KAPPA=200,300 STEPS=9 TEMP=300 FROM=1", "keyword FROM needs one number for each argument"),
+        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 STRIDE=2", "STRIDE must be 1"),
+        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 BIASFACTOR=3", "keyword BIASFACTOR is not for MODE=PATH"),
+        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 STATE_WSTRIDE=3", "needs STATE_WFILE"),
+        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 RESTART=YES", "needs STATE_RFILE or STATE_WFILE"),
+        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 RESTART=YES STATE_RFILE=none", "none, cannot be found"),
+        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 NONSENSE=3", "cannot understand the following words"),
+        ("MODE=OTHER TEMP=300", "MODE must be PATH or BIAS, got OTHER"),
+        ("MODE=BIAS TEMP=300", "needs a BIASFACTOR larger than 1, or inf"),
+        ("MODE=BIAS TEMP=300 BIASFACTOR=1", "needs a BIASFACTOR larger than 1, or inf"),
+        ("MODE=BIAS TEMP=300 BIASFACTOR=3 BARRIER=0", "BARRIER must be positive"),
+        ("MODE=BIAS TEMP=300 BIASFACTOR=3 KAPPA=200,300", "keyword KAPPA is not for MODE=BIAS"),
+    ],
+)
+def test_wrong_words_are_named(driver, words, said):
+    done = driver.runs(wandering(2), words)
+    assert done.returncode != 0
+    assert said in " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("phi", "is a density of 2 variables, ARG has 1"),
+        ("phi,phi", "r of MODEL=flow.cvf do not have the same period"),
+        ("r,phi", "do not have the same period"),
+    ],
+)
+def test_a_model_of_other_variables_is_refused(driver, arguments, said):
+    done = driver.runs(wandering(2), "MODE=BIAS TEMP=300 BIASFACTOR=3", arguments=arguments)
+    assert done.returncode != 0
+    assert said in " ".join((done.stdout + done.stderr).split())
+
+
+def test_variables_in_another_order_are_refused(driver):
+    driver.has(learned("torus"), ["phi", "psi"], ["rad", "rad"])
+    done = driver.runs(
+        wandering(2), "MODE=BIAS TEMP=300 BIASFACTOR=3", arguments="psi,phi", before="psi: TORSION ATOMS=4,3,2,1 NOPBC"
+    )
+    assert done.returncode != 0
+    assert "another order" in done.stdout + done.stderr
+
+
+def test_a_flow_in_a_box_cannot_steer(driver):
+    driver.has(learned("box"), ["r"], ["nm"])
+    done = driver.runs(wandering(2), "KAPPA=200 STEPS=9 TEMP=300 SEED=1", arguments="r")
+    assert done.returncode != 0
+    assert "confined to a box" in done.stdout + done.stderr
+
+
+def test_a_damaged_model_is_refused(driver):
+    whole = (driver.folder / "flow.cvf").read_bytes()
+    (driver.folder / "flow.cvf").write_bytes(whole[:-3])
+    done = driver.runs(wandering(2), "MODE=BIAS TEMP=300 BIASFACTOR=3")
+    assert done.returncode != 0
+    assert "not a sound flow.cvf file" in done.stdout + done.stderr
+
+
+def test_a_step_left_out_stops_the_path(driver):
+    done = driver.runs(wandering(20), f"{PATH} SEED=1", "--trajectory-stride", "10")
+    assert done.returncode != 0
+    assert "a path needs every step of the MD engine" in done.stdout + done.stderr
