@@ -186,8 +186,8 @@ def test_single_precision_finds_it_too(tmp_path):
 def test_the_folder_holds_a_report_of_a_model(finished):
     folder = finished.folder
     assert {
-        "config.resolved.toml", "run.h5", "COLVAR", "jumps.dat", "flow.safetensors", "fes.dat", "fes_z.png", "work.png",
-        "acceptance.png", "trace.png", "report.html", "summary.json",
+        "config.resolved.toml", "run.h5", "COLVAR", "jumps.dat", "flow.safetensors", "flow.cvf", "fes.dat", "fes_z.png",
+        "work.png", "acceptance.png", "trace.png", "report.html", "summary.json",
     } == {path.name for path in folder.iterdir()}, "neither topology nor trajectory"  # fmt: skip
     summary = json.loads((folder / "summary.json").read_text())
     assert (summary["system"], summary["engine"], summary["walkers"]) == ("valley", "batch", 64)
