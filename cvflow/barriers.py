@@ -37,11 +37,17 @@ class Axes:
     periods: Point
 
     def progress(self, points: Points, a: np.ndarray, b: np.ndarray) -> PerPath:
-        """0 at the mean of state a, 1 at that of b; the projection on the line between them."""
-        way = self.scale * wrapped(self.means[b] - self.means[a], self.periods)
-        gone = self.scale * wrapped(points - self.means[a], self.periods)
+        """0 at the mean of state a, 1 at that of b; the projection on the line between them.
+
+        Law: from b to a it is one minus that from a to b. It is taken from the state named first, whichever way a path
+        goes: on a circle a point may lie within half a period of one mean and beyond half a period of the other.
+        """
+        first, second = np.minimum(a, b), np.maximum(a, b)
+        way = self.scale * wrapped(self.means[second] - self.means[first], self.periods)
+        gone = self.scale * wrapped(points - self.means[first], self.periods)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (gone * way).sum(axis=1) / (way * way).sum(axis=1)
+            there = (gone * way).sum(axis=1) / (way * way).sum(axis=1)
+        return np.where(a <= b, there, 1.0 - there)
 
 
 @dataclass(frozen=True)

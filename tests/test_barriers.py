@@ -55,6 +55,20 @@ def test_progress_is_the_same_place_from_both_sides():
     assert there + back == pytest.approx(1.0)
 
 
+def test_on_a_torus_progress_is_the_same_place_from_both_sides():
+    """Beyond half a period of one mean and within that of the other: taken from each path's own start it is not."""
+    states = States({"a": "x < 0", "b": "x >= 0"}, ["x", "y"])
+    axes = axes_between(states, np.array([[-1.4, 1.2], [1.2, -1.0]]), np.array([2.0, 1.0]), np.full(2, 2 * np.pi))
+    points = np.random.default_rng(4).uniform(-np.pi, np.pi, (500, 2))
+    ones, zeros = np.ones(500, dtype=int), np.zeros(500, dtype=int)
+    there, back = axes.progress(points, zeros, ones), axes.progress(points, ones, zeros)
+    np.testing.assert_allclose(there + back, 1.0, atol=1e-12)
+    way = axes.scale * (axes.means[0] - axes.means[1])
+    gone = axes.scale * ((points - axes.means[1] + np.pi) % (2 * np.pi) - np.pi)
+    from_its_own_start = (gone * way).sum(axis=1) / (way * way).sum()
+    assert (np.abs(there + from_its_own_start - 1.0) > 0.1).any()
+
+
 def test_what_is_lost_is_what_the_works_lose():
     found = prospect(pilots(400, 2.0), STATES, seed=0)
     assert found.steps == 320
