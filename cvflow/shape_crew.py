@@ -4,7 +4,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 from cvflow.crew import Crew, Learned, Standing, TurnResult
-from cvflow.engine.openmm import PositionsSpec
+from cvflow.engine.base import EngineSpec
 from cvflow.local import LocalMove
 from cvflow.random import Purpose, stream
 from cvflow.shape_jump import ShapeJump
@@ -16,7 +16,7 @@ class ShapeCrew(Crew):
     """A crew of one, whose turns run in any worker process."""
 
     walker: int
-    spec: PositionsSpec
+    spec: EngineSpec
     seed: int
     local: LocalMove
     jump: ShapeJump

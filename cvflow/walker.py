@@ -1,4 +1,4 @@
-"""One walker on OpenMM: what the main process orders, and what worker processes do.
+"""One walker of its own engine: what the main process orders, and what worker processes do.
 
 Workers run pure functions of plain data, on an engine that each process builds once. Nothing here imports torch: the
 flow stays with the main process, which draws the proposals.
@@ -18,18 +18,15 @@ import numpy as np
 from jaxtyping import Float
 
 from cvflow.crew import Crew, Learned, Standing, TurnResult
-from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec, PositionsEngine, PositionsSpec
+from cvflow.engine.base import Engine, EngineSpec
 from cvflow.jump import JumpInfo, JumpOrder, JumpState, RestraintJump, realise
-from cvflow.local import LocalInfo, LocalMove, UnadjustedLangevin
+from cvflow.local import LocalInfo, LocalMove
 from cvflow.random import Purpose, stream
 from cvflow.state import Frame, Outcome, Point
 from cvflow.store import turn_type
 
-Spec = OpenMMSpec | PositionsSpec
-"""An engine as data."""
-
 EQUILIBRATION_MOVES = 16
-"""Langevin moves after minimisation, each as long as a local move."""
+"""Relaxing moves after minimisation, each as long as a local move."""
 
 PILOT_MOVES = 24
 """Local moves after equilibration whose CV values train the first flow."""
@@ -55,14 +52,27 @@ class Pilot(NamedTuple):
 
 @dataclass(frozen=True)
 class WalkerCrew(Crew):
-    """A crew of one, whose turns run in any worker process."""
+    """A crew of one, whose turns run in any worker process.
+
+    Attributes:
+        walker: its number.
+        spec: the engine, as data.
+        seed: of the run.
+        local: the move between two jumps.
+        kT: thermal energy [kJ/mol].
+        kappa: spring constants of the restraint.
+        path_steps: steps of a path between the states.
+        periods: of the CVs, infinite on a line.
+    """
 
     walker: int
-    spec: OpenMMSpec
+    spec: EngineSpec
     seed: int
     local: LocalMove
+    kT: float
     kappa: Point
     path_steps: int
+    periods: Point
 
     @property
     def walkers(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -70,7 +80,7 @@ class WalkerCrew(Crew):
 
     def take_turn(self, executor: Executor, standing: Standing, jump: int, learned: Learned) -> "Future[TurnResult]":
         kernel = RestraintJump(
-            self.spec.kT, self.kappa, self.path_steps, learned.span, self.spec.periods, learned.barriers, learned.skips
+            self.kT, self.kappa, self.path_steps, learned.span, self.periods, learned.barriers, learned.skips
         )
         rng = stream(self.seed, Purpose.PROPOSAL, self.walker, jump)
         order = kernel.propose(standing.state, learned.proposal, rng)
@@ -79,12 +89,12 @@ class WalkerCrew(Crew):
 
 
 @lru_cache(maxsize=1)
-def engine_for(spec: Spec) -> OpenMMEngine | PositionsEngine:
+def engine_for(spec: EngineSpec) -> Engine:
     """This process's engine, built at the first call."""
     return spec.build()
 
 
-def take_turn(spec: Spec, turn: Turn) -> TurnResult:
+def take_turn(spec: EngineSpec, turn: Turn) -> TurnResult:
     """Run one turn."""
     engine = engine_for(spec)
     rng = stream(turn.seed, Purpose.TURN, turn.walker, turn.jump)
@@ -122,9 +132,7 @@ def _row(turn: Turn, info: JumpInfo, kept: Point, local: LocalInfo, after: Point
     return row
 
 
-def _at_constant_pressure(
-    state: JumpState, engine: OpenMMEngine | PositionsEngine, local_steps: int, rng: np.random.Generator
-) -> JumpState:
+def _at_constant_pressure(state: JumpState, engine: Engine, local_steps: int, rng: np.random.Generator) -> JumpState:
     """Move the volume as often as the system's barostat would have during the local move, if it has one."""
     every = engine.volume_moves_every
     if every is None:
@@ -135,18 +143,24 @@ def _at_constant_pressure(
     return JumpState(frame, engine.cv_values(frame))
 
 
-def equilibrate(spec: Spec, frame: Frame, local: LocalMove, seed: int, walker: int) -> Pilot:
-    """Minimise a start, relax it by Langevin dynamics, then sample its surroundings with local moves.
+def equilibrate(spec: EngineSpec, frame: Frame, relax: LocalMove, local: LocalMove, seed: int, walker: int) -> Pilot:
+    """Relax a start, then sample its surroundings with local moves.
+
+    Args:
+        spec: the engine.
+        frame: the start.
+        relax: moves that bring it to the temperature; each must get to its end.
+        local: moves that sample.
+        seed: of the run.
+        walker: its number.
 
     Raises:
         ArithmeticError: the start falls apart.
     """
     engine = engine_for(spec)
     rng = stream(seed, Purpose.EQUILIBRATION, walker)
-    zero = np.zeros(len(spec.cvs))
-    frame = engine.minimise(frame, zero, zero)
+    frame = engine.relaxed(frame)
     state = JumpState(frame, engine.cv_values(frame))
-    relax = UnadjustedLangevin(local.steps)
     for _ in range(EQUILIBRATION_MOVES):
         state, info = relax.step(state, engine, rng)
         state = _at_constant_pressure(state, engine, local.steps, rng)

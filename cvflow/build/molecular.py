@@ -1,8 +1,5 @@
 """Molecular systems on OpenMM: from a config, or from Python objects, to a checked run."""
 
-from collections.abc import Sequence
-from concurrent.futures import Executor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,30 +9,26 @@ import openmm
 from openmm import app, unit
 
 from cvflow.build.cvs import cv_section, cvs_from, force_cvs
-from cvflow.build.setup import Equilibrated, Setup, check_starts, checked_states, without_auto
+from cvflow.build.setup import check_starts, checked_states, without_auto
 from cvflow.build.starts import Starts, start_notes
+from cvflow.build.walkers import WalkerSetup
 from cvflow.config import Config, ConfigError
-from cvflow.crew import Crew, Standing
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import OpenMMSpec, default_box, prepare
-from cvflow.jump import JumpState
-from cvflow.local import HybridMonteCarlo, LocalMove, UnadjustedLangevin
 from cvflow.random import Purpose, stream
 from cvflow.schedule import BY_NAME
-from cvflow.state import Exactness, Frame, Point
+from cvflow.state import Frame
 from cvflow.systems import MolecularReference
 from cvflow.trajectory import Trajectories
-from cvflow.walker import WalkerCrew, available_cores, equilibrate, pinned_pool, standing_at
 
 
 @dataclass(frozen=True)
-class MolecularSetup(Setup):
-    """`start_frames` has one frame a walker, or none when a run is continued from its store."""
+class MolecularSetup(WalkerSetup):
+    """An OpenMM System with the names of its atoms."""
 
     system: openmm.System
     topology: app.Topology
     cvs: tuple[CollectiveVariable, ...]
-    start_frames: tuple[Frame, ...]
 
     @cached_property
     def spec(self) -> OpenMMSpec:
@@ -53,18 +46,6 @@ class MolecularSetup(Setup):
             properties=tuple((key, str(value)) for key, value in words.items() if value is not None),
         )
 
-    @property
-    def local(self) -> LocalMove:
-        """The move between jumps."""
-        run = self.config.run
-        return HybridMonteCarlo(run.local_steps) if run.local == "hmc" else UnadjustedLangevin(run.local_steps)
-
-    @property
-    def exactness(self) -> Exactness:
-        parts = [self.local.exactness, self.spec.build().exactness]
-        doubts = [part for part in parts if not part.value]
-        return Exactness(not doubts, "; ".join(part.reason for part in doubts or parts))
-
     def write_inputs(self, folder: Path) -> None:
         (folder / "system.xml").write_text(openmm.XmlSerializer.serialize(self.system))
         for cv in force_cvs(self.cvs):
@@ -73,30 +54,6 @@ class MolecularSetup(Setup):
     def write_topology(self, frame: Frame, folder: Path) -> None:
         with (folder / "topology.pdb").open("w") as file:
             app.PDBFile.writeFile(self.topology, frame.positions * unit.nanometer, file, keepIds=True)
-
-    def executor(self, workers: int) -> AbstractContextManager[Executor]:
-        return pinned_pool(workers)
-
-    def workers(self, wanted: int | None) -> int:
-        """One process a walker, no more than there are cores."""
-        return wanted or min(self.config.run.walkers, len(available_cores()))
-
-    def equilibrate(self, executor: Executor) -> Equilibrated:
-        seed = self.config.run.seed
-        futures = [
-            executor.submit(equilibrate, self.spec, frame, self.local, seed, walker)
-            for walker, frame in enumerate(self.start_frames)
-        ]
-        pilots = [future.result() for future in futures]
-        return Equilibrated([pilot.standing for pilot in pilots], np.stack([pilot.samples for pilot in pilots]))
-
-    def crews(self, kappa: Point) -> list[Crew]:
-        run, steps = self.config.run, self.steps
-        return [WalkerCrew(walker, self.spec, run.seed, self.local, kappa, steps) for walker in range(run.walkers)]
-
-    def standings(self, frames: Sequence[Frame]) -> list[Standing]:
-        engine = self.spec.build()
-        return [standing_at(JumpState(frame, engine.cv_values(frame))) for frame in frames]
 
     def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories:
         run = self.config.run

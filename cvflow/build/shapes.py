@@ -79,9 +79,9 @@ class ShapeSetup(Setup):
         return self.molecular.trajectories(folder, sizes)
 
     def equilibrate(self, executor: Executor) -> Equilibrated:
-        seed, local = self.config.run.seed, self.molecular.local
+        seed, relax, local = self.config.run.seed, self.molecular.relax, self.molecular.local
         futures = [
-            executor.submit(equilibrate, self.spec, frame, local, seed, walker)
+            executor.submit(equilibrate, self.spec, frame, relax, local, seed, walker)
             for walker, frame in enumerate(self.molecular.start_frames)
         ]
         pilots = [future.result() for future in futures]

@@ -1,4 +1,4 @@
-"""The engine's law."""
+"""The engine's law, and an engine as data."""
 
 from abc import ABC, abstractmethod
 
@@ -6,6 +6,18 @@ import numpy as np
 
 from cvflow.stakes import Stakes
 from cvflow.state import Exactness, Frame, PathResult, Point, Steering
+
+
+class EngineSpec(ABC):
+    """Everything that makes an engine, as plain data that can be sent to worker processes; hashable."""
+
+    @abstractmethod
+    def build(self) -> "Engine":
+        """Build the engine.
+
+        Raises:
+            ValueError: something in the specification is not possible.
+        """
 
 
 class Engine(ABC):
@@ -26,6 +38,23 @@ class Engine(ABC):
     @abstractmethod
     def cv_values(self, frame: Frame) -> Point:
         """Values of the CVs."""
+
+    @property
+    def volume_moves_every(self) -> int | None:
+        """Time steps of local dynamics between two moves of the volume; None at constant volume."""
+        return None
+
+    def change_volume(self, frame: Frame, rng: np.random.Generator) -> tuple[Frame, bool]:
+        """One Metropolis move of the volume.
+
+        Raises:
+            ValueError: the volume is constant.
+        """
+        raise ValueError("the volume of this engine's systems is constant")
+
+    def relaxed(self, frame: Frame) -> Frame:
+        """A start as dynamics can begin from it: downhill in energy, where the engine can; else as it is."""
+        return frame
 
     @abstractmethod
     def steer(

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from cvflow.accept import accepts, log_acceptance
 from cvflow.circle import wrapped
 from cvflow.cv import CollectiveVariable
-from cvflow.engine.base import Engine
+from cvflow.engine.base import Engine, EngineSpec
 from cvflow.engine.openmm.integrator import SteeredVerlet
 from cvflow.engine.openmm.preparation import prepare
 from cvflow.engine.openmm.restraint import centre_name, kappa_name, restraint_force
@@ -33,7 +33,7 @@ _PROVEN_PLATFORMS = ("CPU", "Reference")
 
 
 @dataclass(frozen=True)
-class OpenMMSpec:
+class OpenMMSpec(EngineSpec):
     """Everything that makes an OpenMMEngine, as plain data, so that worker processes can build their own."""
 
     system_xml: str
@@ -51,7 +51,6 @@ class OpenMMSpec:
         return np.array([cv.period for cv in self.cvs])
 
     def build(self) -> "OpenMMEngine":
-        """Build the engine."""
         return OpenMMEngine(self)
 
 
@@ -124,7 +123,6 @@ class OpenMMEngine(Engine):
 
     @property
     def volume_moves_every(self) -> int | None:
-        """Time steps of local dynamics between two moves of the volume; None at constant volume."""
         return self._piston.frequency if self._piston else None
 
     def change_volume(self, frame: Frame, rng: np.random.Generator) -> tuple[Frame, bool]:
@@ -158,6 +156,10 @@ class OpenMMEngine(Engine):
         self._place(frame, centre, kappa)
         openmm.LocalEnergyMinimizer.minimize(self._context)
         return self._frame(self._context.getState(getPositions=True), frame.box)
+
+    def relaxed(self, frame: Frame) -> Frame:
+        nowhere = np.zeros(len(self._spec.cvs))
+        return self.minimise(frame, nowhere, nowhere)
 
     def steer(
         self, frame: Frame, steering: Steering, rng: np.random.Generator, stakes: Stakes | None = None

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.way import Straight, Way
-from cvflow.engine.base import Engine
+from cvflow.engine.base import Engine, EngineSpec
 from cvflow.engine.openmm.engine import ENERGY_CAP, OpenMMEngine, OpenMMSpec
 from cvflow.engine.openmm.led import LedVerlet, holding, pulling
 from cvflow.engine.openmm.preparation import prepare
@@ -23,7 +23,7 @@ KERNELS = {"langevin": holding, "restraint": pulling}
 
 
 @dataclass(frozen=True)
-class PositionsSpec:
+class PositionsSpec(EngineSpec):
     """Everything that makes a PositionsEngine, as plain data.
 
     Attributes:
@@ -41,7 +41,6 @@ class PositionsSpec:
     way: Way = field(default_factory=Straight)
 
     def build(self) -> "PositionsEngine":
-        """Build the engine."""
         return PositionsEngine(self)
 
 
@@ -84,11 +83,9 @@ class PositionsEngine(Engine):
 
     @property
     def volume_moves_every(self) -> int | None:
-        """As the engine of local moves has it."""
         return self._around.volume_moves_every
 
     def change_volume(self, frame: Frame, rng: np.random.Generator) -> tuple[Frame, bool]:
-        """As the engine of local moves does it."""
         return self._around.change_volume(frame, rng)
 
     def cv_values(self, frame: Frame) -> Point:
@@ -98,10 +95,8 @@ class PositionsEngine(Engine):
         """Potential energy without a restraint [kJ/mol]."""
         return self._around.potential_energy(frame)
 
-    def minimise(self, frame: Frame, centre: Point, kappa: Point) -> Frame:
-        """Go downhill in energy; nothing is restrained."""
-        none = self._around.cv_values(frame)
-        return self._around.minimise(frame, none, 0 * none)
+    def relaxed(self, frame: Frame) -> Frame:
+        return self._around.relaxed(frame)
 
     def free_path(self, frame: Frame, steps: int, friction: float, rng: np.random.Generator) -> PathResult:
         path = self._around.free_path(frame, steps, friction, rng)
