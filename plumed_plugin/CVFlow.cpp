@@ -44,7 +44,8 @@ move, which is accepted with probability
 \f]
 
 PLUMED does not know the change of the engine's own energy and cannot set positions: it writes the ingredients to FILE,
-one row a path with decision=NA, and a program outside (cvflow drive) decides, and keeps or restores.
+one row a path with decision=NA, and a program outside (cvflow drive) decides, and keeps or restores. The row is on disk
+as soon as step EQUILIBRATE+STEPS is done, whatever becomes of the engine afterwards.
 The work of the protocol
 
 \f[
@@ -78,12 +79,13 @@ jump: CVFLOW ARG=phi,psi KAPPA=200,200 MODEL=flow.cvf STEPS=2000 EQUILIBRATE=200
 PRINT ARG=phi,psi,jump.* FILE=COLVAR STRIDE=100
 \endplumedfile
 
-The same between two given places:
+The same between two given places. MODEL may be left out then, where who proposes keeps log q: it is nan here, and the
+arguments are in PLUMED's units.
 \plumedfile
 LOAD FILE=./CVFlow.so
 phi: TORSION ATOMS=5,7,9,15
 psi: TORSION ATOMS=7,9,15,17
-CVFLOW ARG=phi,psi KAPPA=200,200 MODEL=flow.cvf STEPS=2000 TEMP=300 FROM=-1.4,1.0 TO=1.0,-0.9 SCHEDULE=COSINE
+CVFLOW ARG=phi,psi KAPPA=200,200 STEPS=2000 TEMP=300 FROM=-1.4,1.0 TO=1.0,-0.9 SCHEDULE=COSINE
 \endplumedfile
 
 The flow as a static bias:
@@ -127,6 +129,8 @@ class CVFlow : public Bias {
   // MODE=BIAS
   double strength_ = 0.0, floor_ = 0.0;
 
+  void findPeriods();
+  void parseEnds();
   void parseModel();
   void checkVariables(const std::string& file);
   void parseTemperature();
@@ -137,6 +141,9 @@ class CVFlow : public Bias {
   void declareComponents();
   void describe();
 
+  bool hasFlow() const {
+    return static_cast<bool>(model_.density);
+  }
   Point arguments() const;
   Point inPeriod(Point place) const;
   cvflow::LogDensity logQ(const Point& place) const;
@@ -166,7 +173,7 @@ void CVFlow::registerKeywords(Keywords& keys) {
   Bias::registerKeywords(keys);
   keys.use("ARG");
   keys.use("RESTART");
-  keys.add("compulsory","MODEL","the file with the flow, written by cvflow (flow.cvf)");
+  keys.add("optional","MODEL","the file with the flow, written by cvflow (flow.cvf); compulsory unless both FROM and TO are given");
   keys.add("compulsory","MODE","PATH","PATH steers the arguments to where the flow proposes, BIAS applies a static bias");
   keys.add("optional","TEMP","the temperature, unless the MD engine passes it");
   keys.add("optional","KAPPA","MODE=PATH: force constants of the restraint, one an argument");
@@ -184,7 +191,7 @@ void CVFlow::registerKeywords(Keywords& keys) {
   keys.add("optional","BIASFACTOR","MODE=BIAS: the bias factor, larger than 1; inf for a flat distribution");
   keys.add("optional","BARRIER","MODE=BIAS: how far the bias may lie below its peak; default is 20 kT");
   keys.addOutputComponent("force2","default","the squared force of the bias");
-  keys.addOutputComponent("logq","default","log q, at the centre of the restraint with MODE=PATH and at the arguments with MODE=BIAS");
+  keys.addOutputComponent("logq","default","log q, at the centre of the restraint with MODE=PATH and at the arguments with MODE=BIAS; nan without MODEL");
   keys.addOutputComponent("_cntr","MODE","the centre of the restraint on each argument, named after the argument (MODE=PATH)");
   keys.addOutputComponent("work","MODE","the work of moving the centre, at fixed arguments (MODE=PATH)");
   keys.addOutputComponent("step","MODE","the step of the path, from -EQUILIBRATE over 0, where it begins, to STEPS, where it stays (MODE=PATH)");
@@ -198,6 +205,10 @@ CVFlow::CVFlow(const ActionOptions& ao):
     error("MODE must be PATH or BIAS, got " + mode);
   }
   steers_ = mode=="PATH";
+  findPeriods();
+  if (steers_) {
+    parseEnds();
+  }
   parseModel();
   parseTemperature();
   if (steers_) {
@@ -212,9 +223,32 @@ CVFlow::CVFlow(const ActionOptions& ao):
   describe();
 }
 
+void CVFlow::findPeriods() {
+  const auto count = getNumberOfArguments();
+  low_.assign(count,-cvflow::INFINITE);
+  high_.assign(count,cvflow::INFINITE);
+  for (unsigned i=0; i<count; i++) {
+    if (getPntrToArgument(i)->isPeriodic()) {
+      getPntrToArgument(i)->getDomain(low_[i],high_[i]);
+    }
+  }
+}
+
+void CVFlow::parseEnds() {
+  from_ = inPeriod(parsePlace("FROM"));
+  to_ = inPeriod(parsePlace("TO"));
+}
+
+/// Without a flow the arguments are taken as they are, and log q is nan.
 void CVFlow::parseModel() {
   std::string file;
   parse("MODEL",file);
+  if (file.empty()) {
+    if (from_.empty() || to_.empty()) {
+      error("keyword MODEL is compulsory for this action, unless MODE=PATH and both FROM and TO are given");
+    }
+    return;
+  }
   try {
     model_ = cvflow::readModelFile(file);
   } catch (const cvflow::FileError& wrong) {
@@ -238,11 +272,6 @@ void CVFlow::checkVariables(const std::string& file) {
   for (unsigned i=0; i<count; i++) {
     given.push_back(getPntrToArgument(i)->getName());
     const bool circle = model_.variables[i].axis==cvflow::Axis::CIRCLE;
-    low_.push_back(-cvflow::INFINITE);
-    high_.push_back(cvflow::INFINITE);
-    if (getPntrToArgument(i)->isPeriodic()) {
-      getPntrToArgument(i)->getDomain(low_[i],high_[i]);
-    }
     if (circle!=getPntrToArgument(i)->isPeriodic() || (circle && std::abs((high_[i]-low_[i])/model_.variables[i].period-1.0)>1e-6)) {
       error("argument " + given[i] + " and " + named[i] + " of MODEL=" + file + " do not have the same period");
     }
@@ -312,8 +341,6 @@ void CVFlow::parsePath() {
     error("SCHEDULE must be LINEAR or COSINE, got " + schedule);
   }
   schedule_ = schedule=="LINEAR" ? cvflow::Schedule::LINEAR : cvflow::Schedule::COSINE;
-  from_ = inPeriod(parsePlace("FROM"));
-  to_ = inPeriod(parsePlace("TO"));
   parse("SEED",seed_);
   if (seed_<0 && (from_.empty() || to_.empty())) {
     error("MODE=PATH needs a SEED of at least 0, unless FROM and TO are given");
@@ -389,8 +416,12 @@ void CVFlow::declareComponents() {
 }
 
 void CVFlow::describe() {
-  log.printf("  flow of version %u, at kT %f\n",model_.version,kT_);
-  for (unsigned i=0; i<getNumberOfArguments(); i++) {
+  if (!hasFlow()) {
+    log.printf("  no flow, at kT %f\n",kT_);
+  } else {
+    log.printf("  flow of version %u, at kT %f\n",model_.version,kT_);
+  }
+  for (unsigned i=0; i<model_.variables.size(); i++) {
     const auto& variable = model_.variables[i];
     log.printf("  argument %s is its variable %s [%s]\n",getPntrToArgument(i)->getName().c_str(),variable.name.c_str(),variable.unit.c_str());
   }
@@ -420,8 +451,11 @@ CVFlow::Point CVFlow::inPeriod(Point place) const {
   return place;
 }
 
-/// log q and its gradient, in PLUMED's units.
+/// log q and its gradient, in PLUMED's units; nan without a flow.
 cvflow::LogDensity CVFlow::logQ(const Point& place) const {
+  if (!hasFlow()) {
+    return {std::nan(""),Point(place.size(),std::nan(""))};
+  }
   Point inside(place);
   for (unsigned i=0; i<inside.size(); i++) {
     inside[i] /= units_[i];
@@ -573,7 +607,9 @@ void CVFlow::printPlace(OFile& file, const std::string& prefix, const Point& pla
 /// One row with all that a decision needs but the change of the engine's own energy.
 void CVFlow::writeRow() {
   rows_.addConstantField("kT").printField("kT",kT_);
-  rows_.addConstantField("flow_version").printField("flow_version",model_.version);
+  if (hasFlow()) {
+    rows_.addConstantField("flow_version").printField("flow_version",model_.version);
+  }
   for (unsigned i=0; i<kappa_.size(); i++) {
     const std::string name = "kappa."+getPntrToArgument(i)->getName();
     rows_.addConstantField(name).printField(name,kappa_[i]);

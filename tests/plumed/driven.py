@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 
 import numpy as np
 
@@ -12,7 +13,7 @@ LOAD FILE={library}
 {before}
 r: DISTANCE ATOMS=1,2 NOPBC
 phi: TORSION ATOMS=1,2,3,4 NOPBC
-jump: CVFLOW ARG={arguments} MODEL=flow.cvf {words}
+jump: CVFLOW ARG={arguments} {model} {words}
 PRINT ARG=r,phi,jump.* FILE=COLVAR FMT=%.17g
 """
 
@@ -35,6 +36,13 @@ def wandering(count, seed=0):
     return frames(r, phi)
 
 
+def xyz(positions):
+    """The frames as text."""
+    return "".join(
+        "4\n9 9 9\n" + "".join(f"X {x!r} {y!r} {z!r}\n" for x, y, z in frame.tolist()) for frame in positions
+    )
+
+
 class Driver:
     """PLUMED's driver in a folder of its own."""
 
@@ -44,18 +52,39 @@ class Driver:
     def has(self, proposal, names, units):
         (self.folder / "flow.cvf").write_bytes(to_cvf(proposal, names, units))
 
-    def runs(self, positions, words, *options, arguments="phi,r", before=""):
-        """The finished process."""
-        text = INPUT.format(library=self.library, before=before, arguments=arguments, words=words)
+    def _command(self, trajectory, words, arguments="phi,r", before="", model="MODEL=flow.cvf"):
+        text = INPUT.format(library=self.library, before=before, arguments=arguments, words=words, model=model)
         (self.folder / "plumed.dat").write_text(text)
-        with (self.folder / "traj.xyz").open("w") as out:
-            for frame in positions:
-                out.write("4\n9 9 9\n" + "".join(f"X {x!r} {y!r} {z!r}\n" for x, y, z in frame.tolist()))
-        command = [self.plumed.program, "driver", "--ixyz", "traj.xyz", "--length-units", "nm", *options]
+        program = [self.plumed.program, "driver", "--plumed", "plumed.dat"]
+        return [*program, "--ixyz", trajectory, "--length-units", "nm"]
+
+    def runs(self, positions, words, *options, **more):
+        """The finished process."""
+        command = self._command("traj.xyz", words, **more)
+        (self.folder / "traj.xyz").write_text(xyz(positions))
         return subprocess.run(
-            [*command, "--plumed", "plumed.dat"], cwd=self.folder, capture_output=True, text=True, timeout=300,
+            [*command, *options], cwd=self.folder, capture_output=True, text=True, timeout=300,
             env=os.environ | {"PLUMED_MAXBACKUP": "100"},
         )  # fmt: skip
+
+    def killed_after(self, positions, words, row):
+        """Feed it these frames, and kill it as it waits for the next one, once this file has a row."""
+        process = subprocess.Popen(self._command("-", words), cwd=self.folder, stdin=subprocess.PIPE, text=True)
+        try:
+            process.stdin.write(xyz(positions))
+            process.stdin.flush()
+            patience = time.monotonic() + 60
+            while not self._has_row(row):
+                assert process.poll() is None
+                assert time.monotonic() < patience, f"no row in {row}"
+                time.sleep(0.02)
+        finally:
+            process.kill()
+            process.communicate()
+
+    def _has_row(self, name):
+        path = self.folder / name
+        return path.exists() and any(not line.startswith("#!") for line in path.read_text().splitlines())
 
     def columns(self, name="COLVAR"):
         """A file of PLUMED's as arrays by name; words stay words."""

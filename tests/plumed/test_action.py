@@ -101,6 +101,61 @@ def test_an_unfinished_path_leaves_no_row(driver):
     assert "NA" not in (driver.folder / "jumps.dat").read_text()
 
 
+@pytest.mark.parametrize("rest", [0, REST])
+def test_the_row_is_on_disk_after_the_last_step_whatever_becomes_of_the_engine(driver, rest):
+    words = f"KAPPA=200,300 TEMP=300 STEPS={STEPS} EQUILIBRATE={rest} {ENDS}"
+    driver.killed_after(wandering(rest + STEPS + 1), words, "jumps.dat")
+    row = driver.columns("jumps.dat")
+    assert row["decision"] == ["NA"]
+    whole = driver.steered(wandering(rest + STEPS + 1), f"{words} FILE=whole")
+    assert row["bias_new"] == whole["jump.bias"][-1]
+
+
+def test_without_rest_the_path_begins_at_the_first_step(driver):
+    found = driver.steered(wandering(STEPS + 1), f"KAPPA=200,300 TEMP=300 STEPS={STEPS} EQUILIBRATE=0 {ENDS}")
+    row = driver.columns("jumps.dat")
+    assert row["equilibrate"] == 0
+    assert found["jump.step"][0] == 0
+    assert found["jump.work"][0] == 0
+    assert row["cv_old.phi"] == found["phi"][0]
+    assert row["bias_old"] == found["jump.bias"][0]
+    assert row["cv_end.phi"] == found["phi"][-1]
+    assert row["bias_new"] == found["jump.bias"][-1]
+
+
+def test_between_given_ends_no_flow_is_needed(driver):
+    """The same path, and log q is nobody's."""
+    given = path(driver, f"{ENDS} FILE=given")
+    bare = path(driver, f"{ENDS} FILE=bare", model="")
+    for name in set(given) - {"jump.logq"}:
+        np.testing.assert_array_equal(bare[name], given[name])
+    assert np.isnan(bare["jump.logq"]).all()
+    with_flow, without = driver.columns("given"), driver.columns("bare")
+    for name in set(with_flow) - {"decision", "log_q_old", "log_q_new"}:
+        assert without[name] == with_flow[name]
+    assert np.isnan([without["log_q_old"][0], without["log_q_new"][0]]).all()
+    assert "flow_version" not in (driver.folder / "bare").read_text()
+
+
+def test_without_a_flow_the_arguments_are_in_plumeds_units(driver):
+    words = f"TEMP=300 STEPS={STEPS} EQUILIBRATE={REST}"
+    nm = driver.steered(wandering(50), f"KAPPA=200,300 {words} {ENDS} FILE=nm", model="")
+    angstrom = driver.steered(
+        wandering(50), f"KAPPA=200,3 {words} FROM=2.9,12 TO=-2.6,7 FILE=angstrom", before="UNITS LENGTH=A", model=""
+    )
+    np.testing.assert_allclose(angstrom["jump.r_cntr"], 10 * nm["jump.r_cntr"], rtol=1e-9)
+    np.testing.assert_allclose(angstrom["jump.work"], nm["jump.work"], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "words", [f"{PATH} SEED=1", f"{PATH} SEED=1 TO=1,1", f"{PATH} SEED=1 FROM=1,1", "MODE=BIAS TEMP=300 BIASFACTOR=3"]
+)
+def test_a_flow_is_compulsory_where_it_has_something_to_say(driver, words):
+    done = driver.runs(wandering(2), words, model="")
+    assert done.returncode != 0
+    assert "keyword MODEL is compulsory for this action" in " ".join((done.stdout + done.stderr).split())
+
+
 def test_ends_are_drawn_from_the_seed(driver, harness):
     """λ_0 as the evaluator draws it, λ̃ where the flow can be; both follow from the seed alone."""
     rows = []
