@@ -80,6 +80,25 @@ def run(
     from cvflow.config import load
 
     loaded = load(config, settings)
+    if loaded.drive is not None:
+        raise ConfigError(f"{config}: an external program ([drive]) is run by `cvflow drive`")
+    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers)
+
+
+@app.command()
+def drive(
+    config: Annotated[Path, typer.Argument(help="TOML file with a [drive] section.")],
+    out: Out = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file.")] = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run an external MD program that PLUMED is built into, jump by jump."""
+    from cvflow.config import load
+
+    loaded = load(config, settings)
+    if loaded.drive is None:
+        raise ConfigError(f"{config}: no [drive] section; `cvflow run` is for engines inside cvflow")
     _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers)
 
 
@@ -214,8 +233,14 @@ def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
     """Turn what ends a run early into one line that says what is left of it."""
     from openmm import OpenMMException
 
+    from cvflow.engine.external import ProgramFailedError
+
     try:
         yield
+    except ProgramFailedError as error:
+        for line in error.lines:
+            typer.echo(line, err=True)
+        raise StoppedError(f"the run stopped: {error}; {_way_on(folder)}", 1) from error
     except KeyboardInterrupt as error:
         raise StoppedError(f"interrupted; {_way_on(folder)}", 130) from error
     except BrokenProcessPool as error:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.types import PositiveInt
 
 from cvflow.cv_section import CvSection
+from cvflow.drive_section import PROGRAMS, DriveSection
 from cvflow.section import NonNegative, Positive, Section
 
 
@@ -29,6 +30,12 @@ class RunSection(Section):
     local_timestep: Positive | None = None
 
 
+ONE_SOURCE = (
+    'give one of name (a built-in system), python = "file.py:function", pdb (with forcefield), '
+    "xml (a serialised OpenMM System)"
+)
+
+
 class SystemSection(Section):
     """A built-in system by name, a Python function, a PDB with a force field, or a serialised OpenMM System."""
 
@@ -42,13 +49,15 @@ class SystemSection(Section):
     starts: dict[str, str] = {}
     parameters: dict[str, float | int] = {}
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The words given that say what the system is."""
+        return tuple(word for word in ("name", "python", "pdb", "xml") if getattr(self, word) is not None)
+
     @model_validator(mode="after")
     def _one_source(self) -> "SystemSection":
-        if sum(source is not None for source in (self.name, self.python, self.pdb, self.xml)) != 1:
-            raise ValueError(
-                'give one of name (a built-in system), python = "file.py:function", pdb (with forcefield), '
-                "xml (a serialised OpenMM System)"
-            )
+        if len(self.sources) > 1:
+            raise ValueError(ONE_SOURCE)
         if (self.xml is None) != (self.topology is None):
             raise ValueError("xml needs topology = a PDB file with the same atoms, and no other system has one")
         if (self.pdb is None) != (not self.forcefield):
@@ -61,7 +70,7 @@ class SystemSection(Section):
 class EngineSection(Section):
     """The engine and its own words: OpenMM's platforms and properties, or torch's devices and floating-point types."""
 
-    name: Literal["openmm", "batch"] = "openmm"
+    name: Literal["openmm", "batch", "gromacs", "pesmd", "custom"] = "openmm"
     platform: str | None = None
     temperature: Positive | None = None
     precision: str | None = None
@@ -118,6 +127,7 @@ class Config(Section):
     engine: EngineSection = EngineSection()
     cv: list[CvSection] = []
     path: PathSection = PathSection()
+    drive: DriveSection | None = None
     flow: FlowSection | None = None
     proposal: ProposalSection | None = None
     states: dict[str, str] = {}
@@ -126,6 +136,19 @@ class Config(Section):
     def _one_proposal(self) -> "Config":
         if self.flow is not None and self.proposal is not None:
             raise ValueError("give [flow] or [proposal], not both")
+        return self
+
+    @model_validator(mode="after")
+    def _one_system(self) -> "Config":
+        driven = self.engine.name in PROGRAMS
+        if driven != (self.drive is not None):
+            raise ValueError(f"[drive] goes with engine.name = {' or '.join(map(repr, PROGRAMS))}, and they with it")
+        if self.drive is not None:
+            self.drive.check(self.engine.name)
+        if driven and self.system.sources:
+            raise ValueError(f"system.{self.system.sources[0]} is refused: {self.engine.name} has its own files")
+        if not driven and not self.system.sources:
+            raise ValueError(f"system: {ONE_SOURCE}")
         return self
 
     def to_toml(self) -> str:
@@ -200,6 +223,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         "engine": EngineSection,
         "cv": CvSection,
         "path": PathSection,
+        "drive": DriveSection,
         "flow": FlowSection,
         "proposal": ProposalSection,
     }

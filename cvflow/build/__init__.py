@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cvflow.build.batch import IN_MEMORY, batch_setup, from_function
 from cvflow.build.cvs import cv_section
+from cvflow.build.driven import from_driven
 from cvflow.build.files import from_files, parametrised, start_frame
 from cvflow.build.header import header
 from cvflow.build.molecular import assemble, from_built_in
@@ -43,6 +44,8 @@ def from_config(config: Config, folder: Path, *, with_starts: bool = True) -> Se
         ConfigError: something in the config is not possible; one line with the mend.
     """
     try:
+        if config.drive is not None:
+            return from_driven(config, folder, with_starts)
         if config.system.python is not None:
             return from_function(config, folder, with_starts)
         if config.system.name is not None:
