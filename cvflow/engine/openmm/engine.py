@@ -104,7 +104,6 @@ class OpenMMEngine(Engine):
         return np.array([cv.evaluate(frame) for cv in self._spec.cvs])
 
     def potential_energy(self, frame: Frame) -> float:
-        """Potential energy without the restraint [kJ/mol]."""
         zero = np.zeros(len(self._spec.cvs))
         self._forget(frame)
         self._place(frame, zero, zero)
