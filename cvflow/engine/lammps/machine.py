@@ -36,6 +36,8 @@ class Machine:
         for command in model.commands:
             self._order(command)
         self.atoms = int(self._lammps.get_natoms())
+        if self.atoms == 0:
+            raise ValueError("the LAMMPS model makes no atoms: it needs create_box and create_atoms, or read_data")
         self._check()
         box = self._lammps.extract_box()
         self.low, self.sides = np.array(box[0]), np.array(box[1]) - np.array(box[0])

@@ -40,8 +40,7 @@ class LammpsModel:
 
     Attributes:
         commands: of a LAMMPS script in `units lj`, whose numbers are read as nm, ps, amu and kJ/mol. Atoms must have
-            identifiers from 1 without gaps and a map (`atom_modify map array`); their places do not matter. There must
-            be no integrator and no thermostat.
+            identifiers from 1 without gaps; their places do not matter. There must be no fix, hence no integrator.
         long_bonds: beyond what LAMMPS has a style for.
     """
 

@@ -63,7 +63,7 @@ class Track:
             return 0.0
         centres = np.array(self.centres)
         padded = np.concatenate([centres[:1], centres, centres[-1:]])
-        apart = wrapped(np.array(self.values) - centres, np.array(period))
+        apart = wrapped((np.array(self.values) - centres)[:, None], np.array([period]))[:, 0]
         return float(-0.5 * self.kappa * np.sum(apart * (padded[2:] - padded[:-2])))
 
 
@@ -115,7 +115,7 @@ class Gradient(Force):
         frame = Frame(self._machine.positions, self._machine.box)
         value, gradient = self._cv.value_and_gradient(frame)
         self._track.values[step] = value
-        apart = wrapped(np.array(value - self._track.centres[step]), np.array(self._period))
+        apart = wrapped(np.array([value - self._track.centres[step]]), np.array([self._period]))[0]
         numbers = (ctypes.c_double * gradient.size).from_address(ctypes.addressof(f[0].contents))
         np.ctypeslib.as_array(numbers).reshape(-1, 3)[:] -= self._track.kappa * apart * gradient
 
