@@ -30,7 +30,10 @@ atoms = [0, 1, 2, 3]
 name = "s"
 type = "combination"
 coefficients = [1.0, 2.0]
-of = [{ name = "com", plumed = "c: COM ATOMS=1-3\\ncom: DISTANCE ATOMS=c,4" }, { name = "r", type = "distance", atoms = [0, 2] }]
+of = [
+  { name = "com", plumed = "c: COM ATOMS=1-3\\ncom: DISTANCE ATOMS=c,4" },
+  { name = "r", type = "distance", atoms = [0, 2] },
+]
 '''
 
 

@@ -23,7 +23,6 @@ from cvflow.cv import (
     gyration,
     torsion,
 )
-
 from tests.cv.with_plumed import MISSING
 
 ATOMS = 10

@@ -47,7 +47,7 @@ PAIRS = {
         lambda x: functions.gyration(x[:, [8, 1, 2, 4]]),
     ),
     "coordination": (
-        "c: COORDINATION ...\n  GROUPA=1,4 GROUPB=10,5,6  # of two groups\n  SWITCH={RATIONAL R_0=0.4 NN=6 MM=12 D_MAX=100}\n...",
+        "c: COORDINATION ...\n  GROUPA=1,4 GROUPB=10,5,6  # two groups\n  SWITCH={RATIONAL R_0=0.4 NN=6 MM=12 D_MAX=100}\n...",
         coordination("c", [0, 3], [9, 4, 5], r0=0.4),
         lambda x: functions.coordination(x[:, [0, 3]], x[:, [9, 4, 5]], 0.4),
     ),
@@ -170,7 +170,7 @@ def test_a_frame_of_other_atoms_raises():
     cv = from_plumed("d", "d: DISTANCE ATOMS=1,9").among(Particles(MASSES))
     with pytest.raises(ValueError, match="CV d: made for 10 atoms, the frame has 5"):
         cv.evaluate(Frame(draws(1)[0][:5], None))
-    with pytest.raises(ValueError, match="CV d: PLUMED does not take it: .*atom 9 out of range"):
+    with pytest.raises(ValueError, match=r"CV d: PLUMED does not take it: .*atom 9 out of range"):
         combination("s", {from_plumed("d", "d: DISTANCE ATOMS=1,9"): 2.0}).among(Particles((1.0,) * 5))
 
 

@@ -142,7 +142,7 @@ WITH_PLUMED = {
 @pytest.mark.parametrize("where", WITH_PLUMED)
 def test_one_jump_steered_by_plumed_leaves_the_distribution_invariant(where):
     name, text, settings = WITH_PLUMED[where]
-    case = replace(COARSE, cv=from_plumed(name, text), draws=16_000, **settings)
+    case = replace(COARSE, cv=from_plumed(name, text), draws=8_000, **settings)
     passes(case)
     wrong = ACCEPTANCE_MUTANTS["sign of W"]
     assert jumps(case).decided(wrong(jumps(case))).largest_z() > THRESHOLD
