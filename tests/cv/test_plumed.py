@@ -47,7 +47,7 @@ PAIRS = {
         lambda x: functions.gyration(x[:, [8, 1, 2, 4]]),
     ),
     "coordination": (
-        "c: COORDINATION ...\n  GROUPA=1,4 GROUPB=10,5,6  # two groups\n  SWITCH={RATIONAL R_0=0.4 NN=6 MM=12 D_MAX=100}\n...",
+        "c: COORDINATION ...\n GROUPA=1,4 GROUPB=10,5,6 # groups\n SWITCH={RATIONAL R_0=0.4 NN=6 MM=12 D_MAX=100}\n...",
         coordination("c", [0, 3], [9, 4, 5], r0=0.4),
         lambda x: functions.coordination(x[:, [0, 3]], x[:, [9, 4, 5]], 0.4),
     ),
