@@ -65,7 +65,7 @@ class SystemSection(_Section):
 class EngineSection(_Section):
     """The engine and its own words: OpenMM's platforms and properties, or torch's devices and floating-point types."""
 
-    name: Literal["openmm", "batch"] = "openmm"
+    name: Literal["openmm", "lammps", "batch"] = "openmm"
     platform: str | None = None
     temperature: Positive | None = None
     precision: str | None = None
@@ -75,6 +75,11 @@ class EngineSection(_Section):
 
     @model_validator(mode="after")
     def _own_words(self) -> "EngineSection":
+        for word in ("platform", "precision", "device", "threads", "compile"):
+            if self.name == "lammps" and getattr(self, word) is not None:
+                raise ValueError(
+                    f"{word} is another engine's word; LAMMPS runs on one core a walker, in double precision"
+                )
         if self.name == "batch" and self.platform is not None:
             raise ValueError('platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"')
         if self.name == "openmm" and self.compile is not None:

@@ -39,6 +39,10 @@ class Engine(ABC):
     def cv_values(self, frame: Frame) -> Point:
         """Values of the CVs."""
 
+    @abstractmethod
+    def potential_energy(self, frame: Frame) -> float:
+        """Potential energy without the restraint [kJ/mol]."""
+
     @property
     def volume_moves_every(self) -> int | None:
         """Time steps of local dynamics between two moves of the volume; None at constant volume."""

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.way import Straight, Way
 from cvflow.engine.base import Engine, EngineSpec
-from cvflow.engine.openmm.engine import ENERGY_CAP, OpenMMEngine, OpenMMSpec
+from cvflow.engine.openmm.engine import OpenMMEngine, OpenMMSpec
 from cvflow.engine.openmm.led import LedVerlet, holding, pulling
 from cvflow.engine.openmm.preparation import particles_of, prepare
+from cvflow.engine.segments import ENERGY_CAP
 from cvflow.stakes import Stakes
 from cvflow.state import Exactness, Frame, Outcome, PathResult, Point, Positions, Steering
 
