@@ -140,6 +140,7 @@ class CvSection(_Section):
     coefficients: list[float] | None = None
     index: Annotated[int, Field(ge=0)] | None = None
     python: str | None = None
+    plumed: str | None = None
     period: Positive | None = None
     range: list[float] | None = None
     xml: str | None = None
@@ -147,14 +148,17 @@ class CvSection(_Section):
 
     @model_validator(mode="after")
     def _complete(self) -> "CvSection":
-        if (self.type is None) == (self.python is None):
-            raise ValueError(f'give type = one of {", ".join(_CV_NEEDS)}, or python = "file.py:function"')
-        kind = self.type or "python"
+        if sum(source is not None for source in (self.type, self.python, self.plumed)) != 1:
+            raise ValueError(
+                f'give type = one of {", ".join(_CV_NEEDS)}, or python = "file.py:function", or plumed = "d: DISTANCE '
+                'ATOMS=1,9"'
+            )
+        kind = self.type or ("python" if self.python is not None else "PLUMED text")
         needed = _CV_NEEDS.get(kind, {})
         for word, meaning in needed.items():
             if getattr(self, word) is None:
                 raise ValueError(f"{'an' if kind == 'angle' else 'a'} {kind} needs {word} = {meaning}")
-        common = {"name", "type", "python", "unit", *needed, *_CV_TAKES.get(kind, ())}
+        common = {"name", "type", "python", "plumed", "unit", *needed, *_CV_TAKES.get(kind, ())}
         for word in sorted(self.model_fields_set - common):
             if getattr(self, word) is not None:
                 raise ValueError(_misplaced(word, kind))

@@ -11,7 +11,7 @@ from cvflow.circle import wrapped
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.base import Engine, EngineSpec
 from cvflow.engine.openmm.integrator import SteeredVerlet
-from cvflow.engine.openmm.preparation import prepare
+from cvflow.engine.openmm.preparation import particles_of, prepare
 from cvflow.engine.openmm.restraint import centre_name, kappa_name, restraint_force
 from cvflow.engine.openmm.volume import default_box, piston, scaled, volume
 from cvflow.engine.segments import ENERGY_CAP, REFRESH_STEPS, between_stops, palindromic_segments
@@ -71,12 +71,15 @@ class OpenMMEngine(Engine):
         self._spec = spec
         self._periods = spec.periods
         system = prepare(openmm.XmlSerializer.deserialize(spec.system_xml)).system
-        for index, cv in enumerate(spec.cvs):
+        for cv in spec.cvs:
             if cv.highest_atom >= system.getNumParticles():
                 raise ValueError(
                     f"CV {cv.name}: atom {cv.highest_atom} is out of range, the system has "
                     f"{system.getNumParticles()} atoms, counted from 0"
                 )
+        # Of the system without restraints, which take no part in whether it is periodic.
+        self._cvs = tuple(cv.among(particles_of(system)) for cv in spec.cvs)
+        for index, cv in enumerate(self._cvs):
             system.addForce(restraint_force(cv, index))
         self._masses = np.array([system.getParticleMass(i)._value for i in range(system.getNumParticles())])[:, None]
         with np.errstate(divide="ignore"):
@@ -101,7 +104,7 @@ class OpenMMEngine(Engine):
         return Exactness(True, f"one-jump stationarity test passed on OpenMM's {self._spec.platform} platform")
 
     def cv_values(self, frame: Frame) -> Point:
-        return np.array([cv.evaluate(frame) for cv in self._spec.cvs])
+        return np.array([cv.evaluate(frame) for cv in self._cvs])
 
     def potential_energy(self, frame: Frame) -> float:
         zero = np.zeros(len(self._spec.cvs))
