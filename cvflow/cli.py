@@ -40,6 +40,7 @@ class EngineName(StrEnum):
     """Engines of the polymer demo."""
 
     OPENMM = "openmm"
+    LAMMPS = "lammps"
 
 
 @app.command()

@@ -70,7 +70,7 @@ class SystemSection(Section):
 class EngineSection(Section):
     """The engine and its own words: OpenMM's platforms and properties, or torch's devices and floating-point types."""
 
-    name: Literal["openmm", "batch", "gromacs", "pesmd", "custom"] = "openmm"
+    name: Literal["openmm", "lammps", "batch", "gromacs", "pesmd", "custom"] = "openmm"
     platform: str | None = None
     temperature: Positive | None = None
     precision: str | None = None
@@ -80,6 +80,9 @@ class EngineSection(Section):
 
     @model_validator(mode="after")
     def _own_words(self) -> "EngineSection":
+        for word in ("platform", "precision", "device", "threads", "compile"):
+            if self.name not in ("openmm", "batch") and getattr(self, word) is not None:
+                raise ValueError(f"{word} is another engine's word; {self.name} runs on one core a walker")
         if self.name == "batch" and self.platform is not None:
             raise ValueError('platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"')
         if self.name == "openmm" and self.compile is not None:

@@ -36,7 +36,7 @@ _CV_TAKES: dict[str, tuple[str, ...]] = {
     "combination": ("period",),
     "force": ("period",),
     "python": ("atoms", "period", "range"),
-    "plumed": ("period",),
+    "PLUMED text": ("period",),
 }
 """Beyond what it needs."""
 
@@ -74,7 +74,7 @@ class CvSection(Section):
                 f'give type = one of {", ".join(_CV_NEEDS)}, or python = "file.py:function", '
                 f'or plumed = "{self.name}: …"'
             )
-        kind = self.type or ("python" if self.python is not None else "plumed")
+        kind = self.type or ("python" if self.python is not None else "PLUMED text")
         needed = _CV_NEEDS.get(kind, {})
         for word, meaning in needed.items():
             if getattr(self, word) is None:

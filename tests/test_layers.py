@@ -45,8 +45,8 @@ PHYSICS = {
     "path",
     "engine",
 }
-WORKER = ("cvflow.walker", "cvflow.engine.openmm")
-"""What worker processes import: the second where the engine comes from."""
+WORKER = ("cvflow.walker", "cvflow.engine.openmm", "cvflow.engine.lammps")
+"""What worker processes import: all but the first where the engine comes from."""
 
 
 def room(path: Path) -> str:

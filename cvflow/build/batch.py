@@ -302,7 +302,7 @@ def _cv(section: CvSection, system: TorchSystem) -> BatchCV:
     if section.type != "coordinate" or section.index is None:
         raise ValueError(
             f"cv {section.name}: the batch engine takes type 'coordinate' or python = \"file.py:function\", "
-            f"not {section.type!r}"
+            f"not {section.type or 'plumed'!r}"
         )
     return Coordinates((section.name,), (section.index,), dof)
 

@@ -23,8 +23,10 @@ from cvflow.cv import (
     Distance,
     ForceCV,
     Gyration,
+    PlumedCV,
     Torsion,
     from_force,
+    from_plumed,
     from_torch,
     resolve,
 )
@@ -73,6 +75,8 @@ def _loaded(reference: str) -> Callable[..., Any]:
 def _cv(section: CvSection, folder: Path) -> CollectiveVariable:
     if section.python is not None:
         return _python(section, folder)
+    if section.plumed is not None:
+        return from_plumed(section.name, section.plumed, section.unit or "")
     if section.type == "force":
         return _force(section, folder)
     if section.type == "combination":
@@ -178,6 +182,11 @@ def _torch_section(cv: TorchCV) -> CvSection:
         name=cv.name, python=_reference(cv.function), atoms=list(cv.atoms), unit=cv.unit,
         period=_finite(cv.period), range=limits,
     )  # fmt: skip
+
+
+@cv_section.register
+def _plumed_section(cv: PlumedCV) -> CvSection:
+    return CvSection(name=cv.name, plumed=cv.text, unit=cv.unit)
 
 
 _TYPES: dict[type[CollectiveVariable], Any] = {

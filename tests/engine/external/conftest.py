@@ -1,0 +1,1 @@
+from tests.plumed.conftest import library, plumed  # noqa: F401
