@@ -27,7 +27,7 @@ LAYERS = [
     {"estimate"},
     {"report"},
     {"systems"},
-    {"config", "presets", "build"},
+    {"section", "cv_section", "config", "presets", "build"},
     {"progress", "project", "scan", "tune", "api", "plumed_action", "plumed_cli", "cli"},
 ]
 ROOMS = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -13,7 +13,7 @@ from openmm import app
 from torch import Tensor
 
 from cvflow.build.loading import absolute, deserialised, load_function
-from cvflow.config import ConfigError, CvSection
+from cvflow.config import ConfigError
 from cvflow.cv import (
     Angle,
     CentreDistance,
@@ -31,6 +31,7 @@ from cvflow.cv import (
 from cvflow.cv.groups import Weights
 from cvflow.cv.selection import Group, group
 from cvflow.cv.torch_function import TorchCV
+from cvflow.cv_section import CvSection
 
 NOWHERE = "<memory>"
 """Stands in the config for a function that is in no file."""
