@@ -4,7 +4,7 @@ Exit codes: 0 done, 1 the run failed (what it had is on disk), 2 misuse (one lin
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from enum import StrEnum
@@ -26,6 +26,10 @@ UsageError: Any = typer.BadParameter.__bases__[0]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; must not hold a run.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a live progress line.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes, each pinned to a core.")]
+Beside = Annotated[
+    list[Path] | None,
+    typer.Option("--beside", help="Folder of another run of the same system, to stand beside this one; repeatable."),
+]
 Folder = Annotated[Path, typer.Argument(help="The --out folder of a run.")]
 
 
@@ -120,14 +124,18 @@ def resume(
 
 
 @app.command()
-def report(folder: Folder) -> None:
+def report(folder: Folder, beside: Beside = None) -> None:
     """Write figures, tables, summary.json and report.html again, from the store alone."""
-    from cvflow.project import open_record
-    from cvflow.report import write_report
+    from rich.console import Console
+
+    from cvflow import project
+    from cvflow.report import beside_table
 
     with _needing_production():
-        summary = write_report(open_record(folder), folder)
-    _show(summary, folder)
+        runs = project.report(folder, beside or [])
+    if len(runs) > 1:
+        Console().print(beside_table(runs))
+    _show(runs[0].summary, folder)
 
 
 @app.command()
@@ -211,7 +219,7 @@ def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int 
     _show(summary, folder)
 
 
-def _show(summary: dict[str, Any], folder: Path) -> None:
+def _show(summary: Mapping[str, Any], folder: Path) -> None:
     from rich.console import Console
 
     from cvflow.project import open_record

@@ -1,7 +1,7 @@
 """A run in its folder: begin one, or take it up again."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 
 from cvflow.build import Equilibrated, Setup, from_config, header
 from cvflow.config import ConfigError, load
-from cvflow.report import write_report
+from cvflow.report import Shown, shown, write_report
 from cvflow.run import Progress, Run
 from cvflow.store import HDF5Store, Record, read_record
 from cvflow.tune import tuned
@@ -65,6 +65,23 @@ def resume(folder: Path, jumps: int | None, watch: Watch, workers: int | None = 
     run.restore(record)
     with setup.executor(workers) as pool:
         return _finish(run, pool, store, folder)
+
+
+def report(folder: Path, beside: Sequence[Path] = ()) -> list[Shown]:
+    """Write the report of a folder's run again, with other runs beside it if folders are named.
+
+    Returns:
+        This run, then the others.
+
+    Raises:
+        ConfigError: a folder holds no run, or is named twice; nothing is written then.
+        ValueError: a run has no production yet, or cannot stand beside this one; nothing is written then.
+    """
+    if len({place.resolve() for place in (folder, *beside)}) <= len(beside):
+        raise ConfigError(f"--beside: a folder is named twice among {', '.join(map(str, (folder, *beside)))}")
+    record = open_record(folder)
+    others = [shown(other, open_record(other), record.header) for other in beside]
+    return [Shown(folder, record.header, write_report(record, folder, others)), *others]
 
 
 def open_record(folder: Path) -> Record:

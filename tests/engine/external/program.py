@@ -67,7 +67,8 @@ def main(steps, seed, timestep, kT, mood=""):
     x, y = map(float, Path("before.dat").read_text().split())
     x, y, before, after, biases, values, protocol = path(x, y, steps, timestep, kT, random.Random(seed))
     after = math.nan if mood == "nan" else after
-    rows = [f"{time} {value!r} {bias!r}" for time, value, bias in zip((0.0, steps * timestep), values, biases)]
+    ends = zip((0.0, steps * timestep), values, biases, strict=True)
+    rows = [f"{when} {value!r} {bias!r}" for when, value, bias in ends]
     Path("COLVAR").write_text("\n".join(["#! FIELDS time x jump.bias", *rows[: 1 if mood == "short" else 2], ""]))
     Path("jumps.dat").write_text(f"#! FIELDS protocol_work decision\n{protocol!r} NA\n")
     if mood != "nothing":

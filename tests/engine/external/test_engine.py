@@ -105,7 +105,7 @@ def test_what_hangs_is_killed_with_its_children(tmp_path):
 def test_a_program_that_is_not_there():
     custom = Custom(("no-such-program {steps}",))
     engine = ExternalSpec(custom, (), ("x",), "CVFlow.so", KT, TIMESTEP).build()
-    with pytest.raises(ProgramFailedError, match="does not run: .* exit code 127") as stopped:
+    with pytest.raises(ProgramFailedError, match=r"does not run: .* exit code 127") as stopped:
         engine.cv_values(START)
     assert "no-such-program" in " ".join(stopped.value.lines)
 
