@@ -10,10 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.types import PositiveInt
 
 from cvflow.cv_section import CvSection
-<<<<<<< HEAD
 from cvflow.drive_section import PROGRAMS, DriveSection
-=======
->>>>>>> eaac06d64ed40b0c947b0e2ced6377059ae501b9
 from cvflow.section import NonNegative, Positive, Section
 
 
@@ -33,15 +30,12 @@ class RunSection(Section):
     local_timestep: Positive | None = None
 
 
-<<<<<<< HEAD
 ONE_SOURCE = (
     'give one of name (a built-in system), python = "file.py:function", pdb (with forcefield), '
     "xml (a serialised OpenMM System)"
 )
 
 
-=======
->>>>>>> eaac06d64ed40b0c947b0e2ced6377059ae501b9
 class SystemSection(Section):
     """A built-in system by name, a Python function, a PDB with a force field, or a serialised OpenMM System."""
 

@@ -36,10 +36,7 @@ _CV_TAKES: dict[str, tuple[str, ...]] = {
     "combination": ("period",),
     "force": ("period",),
     "python": ("atoms", "period", "range"),
-<<<<<<< HEAD
     "PLUMED text": ("period",),
-=======
->>>>>>> eaac06d64ed40b0c947b0e2ced6377059ae501b9
 }
 """Beyond what it needs."""
 
@@ -64,10 +61,7 @@ class CvSection(Section):
     coefficients: list[float] | None = None
     index: Annotated[int, Field(ge=0)] | None = None
     python: str | None = None
-<<<<<<< HEAD
     plumed: str | None = None
-=======
->>>>>>> eaac06d64ed40b0c947b0e2ced6377059ae501b9
     period: Positive | None = None
     range: list[float] | None = None
     xml: str | None = None
@@ -75,27 +69,17 @@ class CvSection(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> "CvSection":
-<<<<<<< HEAD
         if sum(source is not None for source in (self.type, self.python, self.plumed)) != 1:
             raise ValueError(
                 f'give type = one of {", ".join(_CV_NEEDS)}, or python = "file.py:function", '
                 f'or plumed = "{self.name}: …"'
             )
         kind = self.type or ("python" if self.python is not None else "PLUMED text")
-=======
-        if (self.type is None) == (self.python is None):
-            raise ValueError(f'give type = one of {", ".join(_CV_NEEDS)}, or python = "file.py:function"')
-        kind = self.type or "python"
->>>>>>> eaac06d64ed40b0c947b0e2ced6377059ae501b9
         needed = _CV_NEEDS.get(kind, {})
         for word, meaning in needed.items():
             if getattr(self, word) is None:
                 raise ValueError(f"{'an' if kind == 'angle' else 'a'} {kind} needs {word} = {meaning}")
-<<<<<<< HEAD
         common = {"name", "type", "python", "plumed", "unit", *needed, *_CV_TAKES.get(kind, ())}
-=======
-        common = {"name", "type", "python", "unit", *needed, *_CV_TAKES.get(kind, ())}
->>>>>>> eaac06d64ed40b0c947b0e2ced6377059ae501b9
         for word in sorted(self.model_fields_set - common):
             if getattr(self, word) is not None:
                 raise ValueError(_misplaced(word, kind))
