@@ -149,6 +149,7 @@ class CVFlow : public Bias {
   cvflow::LogDensity logQ(const Point& place) const;
   Point proposed(cvflow::Stream& stream) const;
   double lengthUnit() const;
+  double way(unsigned i, double from, double to) const;
   double stretch(const Point& s, const Point& centre) const;
   Point centreAt(long long step) const;
   void begin();
@@ -476,11 +477,16 @@ CVFlow::Point CVFlow::proposed(cvflow::Stream& stream) const {
   return inPeriod(place);
 }
 
+/// Along the shortest arc. PLUMED's own difference() loses three digits of periodic arguments.
+double CVFlow::way(unsigned i, double from, double to) const {
+  return cvflow::wrapped(to-from,high_[i]-low_[i]);
+}
+
 /// The restraint's energy.
 double CVFlow::stretch(const Point& s, const Point& centre) const {
   double energy = 0.0;
   for (unsigned i=0; i<s.size(); i++) {
-    const double apart = difference(i,centre[i],s[i]);
+    const double apart = way(i,centre[i],s[i]);
     energy += 0.5*kappa_[i]*apart*apart;
   }
   return energy;
@@ -490,7 +496,7 @@ CVFlow::Point CVFlow::centreAt(long long step) const {
   const double time = static_cast<double>(std::clamp(step-rest_,0LL,steps_))/static_cast<double>(steps_);
   Point centre(from_);
   for (unsigned i=0; i<centre.size(); i++) {
-    centre[i] += difference(i,from_[i],to_[i])*cvflow::fraction(schedule_,time);
+    centre[i] += way(i,from_[i],to_[i])*cvflow::fraction(schedule_,time);
   }
   return inPeriod(centre);
 }
@@ -552,7 +558,7 @@ void CVFlow::steer() {
   advance();
   double squared = 0.0;
   for (unsigned i=0; i<s_.size(); i++) {
-    const double force = -kappa_[i]*difference(i,centre_[i],s_[i]);
+    const double force = -kappa_[i]*way(i,centre_[i],s_[i]);
     setOutputForce(i,force);
     squared += force*force;
     getPntrToComponent(getPntrToArgument(i)->getName()+"_cntr")->set(centre_[i]);

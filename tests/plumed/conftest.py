@@ -1,7 +1,9 @@
-"""The evaluator and the action, compiled once a session; what is missing is a skip with one loud line."""
+"""The evaluator and the action, compiled once a session; what is missing is one loud line of the session."""
 
 import shutil
 import subprocess
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,39 @@ PLAIN = ("-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-
 SANITISED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
+@cache
+def no_plumed():
+    try:
+        found_plumed()
+    except ValueError as missing:
+        return f"NO PLUMED: the action CVFLOW is not tested ({missing})"
+    return None
+
+
+def no_wrapper():
+    missing = find_spec("plumed") is None
+    mend = "`conda install -c conda-forge py-plumed`"
+    return f"NO PYTHON WRAPPER OF PLUMED: paths are not tested ({mend})" if missing else None
+
+
+def no_compiler():
+    missing = shutil.which("g++") is None
+    return "NO C++ COMPILER: the evaluator of plumed_plugin/ is not tested (install g++)" if missing else None
+
+
+NEEDS = {"plumed": no_plumed, "wrapper": no_wrapper, "harness": no_compiler, "sanitised": no_compiler}
+"""What a test needs, by its fixtures."""
+
+
+def pytest_runtest_setup(item):
+    """Skipped here and not in the fixtures: pytest folds skips of one place into one line."""
+    for name, missing in NEEDS.items():
+        if name in item.fixturenames and (reason := missing()):
+            pytest.skip(reason)
+
+
 def compiled(folder, *flags):
     """The harness, compiled with these flags."""
-    if shutil.which("g++") is None:
-        pytest.skip("NO C++ COMPILER: the evaluator of plumed_plugin/ is not tested (install g++)")
     program = folder / "harness"
     command = ["g++", "-std=c++17", *flags, f"-I{SOURCES}", str(HERE / "harness.cpp"), "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
@@ -66,10 +97,15 @@ def sanitised(tmp_path_factory):
 @pytest.fixture(scope="session")
 def plumed():
     """PLUMED on the path."""
-    try:
-        return found_plumed()
-    except ValueError as missing:
-        pytest.skip(f"NO PLUMED: the action CVFLOW is not tested ({missing})")
+    return found_plumed()
+
+
+@pytest.fixture(scope="session")
+def wrapper():
+    """PLUMED as a Python module."""
+    import plumed
+
+    return plumed
 
 
 @pytest.fixture(scope="session")

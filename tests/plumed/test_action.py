@@ -5,7 +5,7 @@ import pytest
 
 from cvflow.circle import wrapped
 from tests.flow.cases import learned
-from tests.plumed.driven import Driver, frames, wandering
+from tests.plumed.driven import Driver, wandering
 
 KT = 0.0083144626 * 300
 KAPPA, PERIODS = np.array([200.0, 300.0]), np.array([2 * np.pi, np.inf])
@@ -14,7 +14,6 @@ KAPPA, PERIODS = np.array([200.0, 300.0]), np.array([2 * np.pi, np.inf])
 STEPS, REST = 40, 5
 PATH = f"KAPPA=200,300 TEMP=300 STEPS={STEPS} EQUILIBRATE={REST}"
 START, END = (2.9, 1.2), (-2.6, 0.7)
-TURN = "d: DISTANCE ATOMS=3,4 COMPONENTS NOPBC\nturn: CUSTOM ARG=d.x,d.y FUNC=atan2(y,x) PERIODIC=-pi,pi"
 ENDS = "FROM=2.9,1.2 TO=-2.6,0.7"
 FRACTIONS = {"LINEAR": lambda t: t, "COSINE": lambda t: 0.5 * (1 - np.cos(np.pi * t))}
 
@@ -147,15 +146,6 @@ def test_without_a_flow_the_arguments_are_in_plumeds_units(driver):
     np.testing.assert_allclose(angstrom["jump.work"], nm["jump.work"], rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "words", [f"{PATH} SEED=1", f"{PATH} SEED=1 TO=1,1", f"{PATH} SEED=1 FROM=1,1", "MODE=BIAS TEMP=300 BIASFACTOR=3"]
-)
-def test_a_flow_is_compulsory_where_it_has_something_to_say(driver, words):
-    done = driver.runs(wandering(2), words, model="")
-    assert done.returncode != 0
-    assert "keyword MODEL is compulsory for this action" in " ".join((done.stdout + done.stderr).split())
-
-
 def test_ends_are_drawn_from_the_seed(driver, harness):
     """λ_0 as the evaluator draws it, λ̃ where the flow can be; both follow from the seed alone."""
     rows = []
@@ -208,97 +198,3 @@ def test_the_bias_is_that_of_the_flow_and_no_deeper_than_the_barrier(driver):
     draws = proposal().log_density(proposal().draw(3000, np.random.default_rng(0)))
     assert floors[deep][0] + 15 / strength == pytest.approx(draws.max(), abs=0.4)
     assert np.ptp(found["jump.bias"]) <= 15
-
-
-@pytest.mark.parametrize("words", ["MODE=BIAS TEMP=300 BIASFACTOR=inf BARRIER=30", f"{PATH} {ENDS}"])
-def test_forces_are_minus_the_gradient_of_the_bias(driver, words):
-    """PLUMED's own check by finite differences, over all atoms.
-
-    Between knots of the splines, where forces may jump; and of an arc tangent, since the rounding of PLUMED's torsion,
-    an arc cosine, shows in such differences. What is left is their own noise: RESTRAINT shows the same digits.
-    """
-    positions = frames(np.linspace(0.9, 1.3, 6), np.array([-2.6, -2.2, -1.0, 0.5, 1.6, 2.4]))
-    done = driver.runs(positions, words, "--debug-forces", "forces", arguments="turn,r", before=TURN)
-    assert done.returncode == 0, done.stdout + done.stderr
-    forces = driver.columns("forces")
-    atoms = forces["parameter"] < 12
-    assert atoms.sum() == 6 * 12
-    found, differences = forces["analytical"][atoms], forces["numerical"][atoms]
-    assert np.abs(found).max() > 5
-    np.testing.assert_allclose(found, differences, rtol=1e-5, atol=1e-5 * np.abs(found).max())
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("STEPS=9 TEMP=300 SEED=1", "MODE=PATH needs KAPPA"),
-        ("KAPPA=200 STEPS=9 TEMP=300 SEED=1", "keyword KAPPA needs one number for each argument"),
-        ("KAPPA=200,-1 STEPS=9 TEMP=300 SEED=1", "with a positive number for each argument"),
-        ("KAPPA=200,x STEPS=9 TEMP=300 SEED=1", "keyword KAPPA could not be read correctly"),
-        ("KAPPA=200,300 TEMP=300 SEED=1", "needs STEPS of at least 1"),
-        ("KAPPA=200,300 STEPS=9 EQUILIBRATE=-1 TEMP=300 SEED=1", "EQUILIBRATE must not be negative"),
-        ("KAPPA=200,300 STEPS=9 SEED=1", "you must specify it using TEMP"),
-        ("KAPPA=200,300 STEPS=9 TEMP=300", "needs a SEED of at least 0"),
-        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 SCHEDULE=SQUARE", "SCHEDULE must be LINEAR or COSINE, got SQUARE"),
-        ("KAPPA=200,300 STEPS=9 TEMP=300 FROM=1", "keyword FROM needs one number for each argument"),
-        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 STRIDE=2", "STRIDE must be 1"),
-        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 BIASFACTOR=3", "keyword BIASFACTOR is not for MODE=PATH"),
-        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 STATE_WSTRIDE=3", "needs STATE_WFILE"),
-        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 RESTART=YES", "needs STATE_RFILE or STATE_WFILE"),
-        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 RESTART=YES STATE_RFILE=none", "none, cannot be found"),
-        ("KAPPA=200,300 STEPS=9 TEMP=300 SEED=1 NONSENSE=3", "cannot understand the following words"),
-        ("MODE=OTHER TEMP=300", "MODE must be PATH or BIAS, got OTHER"),
-        ("MODE=BIAS TEMP=300", "needs a BIASFACTOR larger than 1, or inf"),
-        ("MODE=BIAS TEMP=300 BIASFACTOR=1", "needs a BIASFACTOR larger than 1, or inf"),
-        ("MODE=BIAS TEMP=300 BIASFACTOR=3 BARRIER=0", "BARRIER must be positive"),
-        ("MODE=BIAS TEMP=300 BIASFACTOR=3 KAPPA=200,300", "keyword KAPPA is not for MODE=BIAS"),
-    ],
-)
-def test_wrong_words_are_named(driver, words, said):
-    done = driver.runs(wandering(2), words)
-    assert done.returncode != 0
-    assert said in " ".join((done.stdout + done.stderr).split())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ("phi", "is a density of 2 variables, ARG has 1"),
-        ("phi,phi", "r of MODEL=flow.cvf do not have the same period"),
-        ("r,phi", "do not have the same period"),
-    ],
-)
-def test_a_model_of_other_variables_is_refused(driver, arguments, said):
-    done = driver.runs(wandering(2), "MODE=BIAS TEMP=300 BIASFACTOR=3", arguments=arguments)
-    assert done.returncode != 0
-    assert said in " ".join((done.stdout + done.stderr).split())
-
-
-def test_variables_in_another_order_are_refused(driver):
-    driver.has(learned("torus"), ["phi", "psi"], ["rad", "rad"])
-    done = driver.runs(
-        wandering(2), "MODE=BIAS TEMP=300 BIASFACTOR=3", arguments="psi,phi", before="psi: TORSION ATOMS=4,3,2,1 NOPBC"
-    )
-    assert done.returncode != 0
-    assert "another order" in done.stdout + done.stderr
-
-
-def test_a_flow_in_a_box_cannot_steer(driver):
-    driver.has(learned("box"), ["r"], ["nm"])
-    done = driver.runs(wandering(2), "KAPPA=200 STEPS=9 TEMP=300 SEED=1", arguments="r")
-    assert done.returncode != 0
-    assert "confined to a box" in done.stdout + done.stderr
-
-
-def test_a_damaged_model_is_refused(driver):
-    whole = (driver.folder / "flow.cvf").read_bytes()
-    (driver.folder / "flow.cvf").write_bytes(whole[:-3])
-    done = driver.runs(wandering(2), "MODE=BIAS TEMP=300 BIASFACTOR=3")
-    assert done.returncode != 0
-    assert "not a sound flow.cvf file" in done.stdout + done.stderr
-
-
-def test_a_step_left_out_stops_the_path(driver):
-    done = driver.runs(wandering(20), f"{PATH} SEED=1", "--trajectory-stride", "10")
-    assert done.returncode != 0
-    assert "a path needs every step of the MD engine" in done.stdout + done.stderr

@@ -54,9 +54,8 @@ def exact_draws(count, rng):
 class Engine:
     """Velocity Verlet of one particle in the plane, biased by PLUMED."""
 
-    def __init__(self, library, folder):
-        self.wrapper = pytest.importorskip("plumed", reason="NO PYTHON WRAPPER OF PLUMED: paths are not tested")
-        self.library, self.folder = library, folder
+    def __init__(self, wrapper, library, folder):
+        self.wrapper, self.library, self.folder = wrapper, library, folder
         (folder / "flow.cvf").write_bytes(to_cvf(FLOW, ["phi"], ["rad"]))
 
     def path(self, x, p, steps, words):
@@ -100,8 +99,8 @@ class Engine:
 
 
 @pytest.fixture
-def engine(plumed, library, tmp_path):
-    return Engine(library, tmp_path)
+def engine(wrapper, library, tmp_path):
+    return Engine(wrapper, library, tmp_path)
 
 
 def test_the_force_is_minus_the_gradient():
