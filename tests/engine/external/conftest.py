@@ -1,1 +1,0 @@
-from tests.plumed.conftest import library, plumed  # noqa: F401
