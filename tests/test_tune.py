@@ -8,8 +8,9 @@ import pytest
 from cvflow.build import from_config
 from cvflow.config import load
 from cvflow.prospect import Prospect, price
+from cvflow.run import Progress
 from cvflow.state import Outcome
-from cvflow.tune import Trial, chosen, fitted
+from cvflow.tune import Trial, Trying, chosen, fitted
 from tests.test_batch_run import begin, written
 
 AUTO = {"steps": "auto", "friction": "auto", "schedule": "auto", "timestep": 0.1}
@@ -46,6 +47,40 @@ def test_the_same_seed_finds_the_same(tuned, tmp_path):
     again = begin(tmp_path, path=AUTO, run=RUN)
     for name in ("cv", "steps", "work"):
         np.testing.assert_array_equal(again.turns[name], record.turns[name])
+
+
+def test_pilots_are_shown_as_they_go(tuned, tmp_path):
+    _, record = tuned
+    seen = []
+    again = begin(tmp_path, seen.append, path=AUTO, run=RUN)
+    np.testing.assert_array_equal(again.turns["cv"], record.turns["cv"])
+    kinds = [type(event) for event in seen]
+    tries = kinds.count(Trying)
+    assert kinds == [Trying] * tries + [Progress] * (len(seen) - tries)
+    last = {event.number: event for event in seen[:tries]}
+    assert list(last) == list(range(1, len(last) + 1))
+    assert all(event.progress.turns == event.progress.total for event in last.values())
+    (note,) = (note for note in record.header.notes if note.startswith("tuned before the run"))
+    assert all(f"{event.setting}: " in note for event in last.values())
+
+
+def test_interrupted_while_tuning_leaves_the_words_as_they_were_given(tuned, tmp_path):
+    """Nothing to resume, nothing in the way of a new start, and no number that nobody chose."""
+    _, record = tuned
+
+    def interrupt(event):
+        if event.number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        begin(tmp_path, interrupt, path=AUTO, run=RUN)
+    out = tmp_path / "out"
+    assert not (out / "run.h5").exists()
+    path = load(out / "config.resolved.toml").path
+    assert (path.steps, path.friction, path.schedule) == ("auto", "auto", "auto")
+    again = begin(tmp_path, path=AUTO, run=RUN)
+    np.testing.assert_array_equal(again.turns["cv"], record.turns["cv"])
+    assert isinstance(load(out / "config.resolved.toml").path.steps, int)
 
 
 def test_paths_of_production_are_given_up_and_those_of_adaptation_looked_at(tuned):
