@@ -4,7 +4,7 @@ Exit codes: 0 done, 1 the run failed (what it had is on disk), 2 misuse (one lin
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from enum import StrEnum
@@ -126,16 +126,11 @@ def resume(
 @app.command()
 def report(folder: Folder, beside: Beside = None) -> None:
     """Write figures, tables, summary.json and report.html again, from the store alone."""
-    from rich.console import Console
-
     from cvflow import project
-    from cvflow.report import beside_table
 
     with _needing_production():
         runs = project.report(folder, beside or [])
-    if len(runs) > 1:
-        Console().print(beside_table(runs))
-    _show(runs[0].summary, folder)
+    _show(runs[0].summary, folder, runs)
 
 
 @app.command()
@@ -219,13 +214,16 @@ def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int 
     _show(summary, folder)
 
 
-def _show(summary: Mapping[str, Any], folder: Path) -> None:
+def _show(summary: Mapping[str, Any], folder: Path, runs: Sequence[Any] = ()) -> None:
+    """The run's figures, then those of the runs beside it: what was asked for last stands last."""
     from rich.console import Console
 
     from cvflow.project import open_record
-    from cvflow.report.tables import final_table
+    from cvflow.report import beside_table, final_table
 
     Console().print(final_table(summary, open_record(folder).header))
+    if len(runs) > 1:
+        Console().print(beside_table(runs))
     typer.echo(f"report: {folder / 'report.html'}")
 
 

@@ -13,9 +13,9 @@ from cvflow.config import ConfigError, load
 from cvflow.report import Shown, shown, write_report
 from cvflow.run import Progress, Run
 from cvflow.store import HDF5Store, Record, read_record
-from cvflow.tune import tuned
+from cvflow.tune import Trying, tuned
 
-Watch = Callable[[Progress], None]
+Watch = Callable[[Progress | Trying], None]
 
 
 def begin(setup: Setup, folder: Path, watch: Watch, workers: int | None = None) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def begin(setup: Setup, folder: Path, watch: Watch, workers: int | None = None) 
     prepare_folder(setup, folder)
     with setup.executor(workers) as pool:
         standings, samples = setup.equilibrate(pool)
-        setup = tuned(setup, pool, Equilibrated(standings, samples))
+        setup = tuned(setup, pool, Equilibrated(standings, samples), watch)
         kappa = setup.kappa(samples)
         (folder / "config.resolved.toml").write_text(setup.config.to_toml())
         store = HDF5Store(folder / "run.h5", header(setup, kappa, workers), samples, standings[0].frames[0])
@@ -99,7 +99,7 @@ def open_record(folder: Path) -> Record:
 
 
 def prepare_folder(setup: Setup, folder: Path) -> None:
-    """Make the folder and write what a later `resume` builds the engine from.
+    """Make the folder and write what a later `resume` builds the engine from, "auto" as it was given.
 
     Raises:
         ConfigError: the folder already holds a run, or cannot be written; nothing is touched then.
@@ -110,7 +110,7 @@ def prepare_folder(setup: Setup, folder: Path) -> None:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.resolved.toml").write_text(setup.config.to_toml())
+        (folder / "config.resolved.toml").write_text(setup.given.to_toml())
         setup.write_inputs(folder)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error

@@ -131,6 +131,26 @@ def test_interrupted_and_continued(tmp_path):
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["jumps"]["proposed"] == 804
 
 
+def test_interrupted_while_tuning(tmp_path):
+    """Ctrl-C before the first jump: one line, 130, and a folder that a new start takes."""
+    (tmp_path / "config.toml").write_text(CONFIG.replace("steps = 40", 'steps = "auto"'))
+    command = [sys.executable, "-W", "ignore", "-c", "from cvflow.cli import main; main()"]
+    process = subprocess.Popen(
+        [*command, "run", "config.toml", "--out", "out"], cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    lines = iter(process.stdout.readline, "")
+    assert any(line.startswith("tuning 1 ") for line in lines)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "cvflow: interrupted; nothing was committed yet, start it again\n"
+    assert not (tmp_path / "out" / "run.h5").exists()
+    assert 'steps = "auto"' in (tmp_path / "out" / "config.resolved.toml").read_text()
+    result = cvflow("run", "out/config.resolved.toml", "--set", "path.steps=40", "--out", "out", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
 MISUSE = {
     "unknown key": (["run", "config.toml", "--set", "path.step=3"], "did you mean steps?"),
     "unknown section": (["run", "config.toml", "--set", "paths.steps=3"], "did you mean path?"),

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cvflow.estimate.summary import summarise
 from cvflow.report.findings import Comparison, Estimate, Summary, apart, comparisons
-from cvflow.report.tables import acceptance
+from cvflow.report.tables import acceptance_rate
 from cvflow.store import Header, Record
 
 KERNELS = {
@@ -83,15 +83,16 @@ def lines(runs: Sequence[Shown]) -> Lines:
         ("kernel", *(_kernel(run.header) for run in runs)),
         ("path steps", *(_path_steps(run) for run in runs)),
         ("local steps", *(f"{run.header.local_steps:,}" for run in runs)),
-        ("acceptance", *(acceptance(run.summary["jumps"]) for run in runs)),
-        ("acceptance between states", *(acceptance(run.summary["jumps"]["between_states"]) for run in runs)),
+        ("jumps", *(f"{run.summary['jumps']['proposed']:,}" for run in runs)),
+        ("acceptance", *(acceptance_rate(run.summary["jumps"]) for run in runs)),
+        ("acceptance between states", *(acceptance_rate(run.summary["jumps"]["between_states"]) for run in runs)),
         ("mode changes", *(f"{run.summary['mode_changes']:,}" for run in runs)),
         ("path steps per mode change", *(_price(run.summary) for run in runs)),
     ]
     for index, difference in enumerate(runs[0].differences):
         of_pair = [run.differences[index] for run in runs]
-        table += _estimates(f"ΔF {difference.pair}, chain", [found.chain for found in of_pair], first)
-        table += _estimates(f"ΔF {difference.pair}, BAR", [found.bar for found in of_pair], first)
+        table += _estimates(difference.pair, "chain", [found.chain for found in of_pair], first)
+        table += _estimates(difference.pair, "BAR", [found.bar for found in of_pair], first)
     return [
         *table,
         ("largest R-hat", *(_largest_r_hat(run.summary) for run in runs)),
@@ -154,11 +155,14 @@ def _price(summary: Summary) -> str:
     return f"{price:,.0f} ± {price / math.sqrt(changes):,.0f}" if changes else "no mode change"
 
 
-def _estimates(name: str, found: Sequence[Estimate], first: str) -> Lines:
+def _estimates(pair: str, estimator: str, found: Sequence[Estimate], first: str) -> Lines:
     """A ΔF of all runs, and how far each is from that of the first."""
     distances = [apart(found[0], estimate) for estimate in found[1:]]
     words = (f"{distance:.1f} combined errors" if math.isfinite(distance) else "–" for distance in distances)
-    return [(name, *(estimate.text() for estimate in found)), (f"apart from {first}", "–", *words)]
+    return [
+        (f"ΔF {pair}, {estimator}", *(estimate.text() for estimate in found)),
+        (f"{estimator}, apart from {first}", "–", *words),
+    ]
 
 
 def _largest_r_hat(summary: Summary) -> str:
