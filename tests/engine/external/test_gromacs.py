@@ -49,7 +49,7 @@ def test_the_work_is_the_engine_s_and_the_path_reads_backwards_in_time_step(grom
     x = butane.exact_draws(4, np.random.default_rng(3))
     shadow = []
     for refined in (1, 3):
-        engine = butane.spec(str(files), str(library), 0.009 / refined).build()
+        engine = butane.spec(str(files), str(library), 0.004 / refined).build()
         order = Steering(np.array([3.0]), np.array([-2.2]), np.array([120.0]), 30 * refined)
         paths = [engine.steer(Frame(row, butane.box()), order, np.random.default_rng(9)) for row in x]
         assert {path.outcome for path in paths} == {Outcome.COMPLETED}
