@@ -59,12 +59,12 @@ def jumps(case: Case) -> Sample:
 
 def _chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     rng, spec = np.random.default_rng([17, chunk]), case.spec()
-    engine = spec.build()
     kernel = RestraintJump(
         spec.kT, np.array([case.kappa]), case.steps, case.span * case.kappa**0.5, np.array([case.period])
     )
     before, rows = case.draws(case.count // CHUNKS, rng), []
     for positions, value in zip(before, case.value(before), strict=True):
+        engine = spec.build()  # for each path: of two in a row that blow up, the second would stop a run
         state, info = step(JumpState(Frame(positions, case.box()), np.array([value])), kernel, case.flow, engine, rng)
         path, order = info.path, info.order
         assert path.outcome in (Outcome.COMPLETED, Outcome.DIVERGED)
