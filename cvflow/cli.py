@@ -201,6 +201,19 @@ def systems() -> None:
         typer.echo(f"  system.parameters: {values}")
 
 
+@app.command()
+def doctor() -> None:
+    """Say what is there of engines, PLUMED and cores, and how to mend the rest; exit code 1 if no run can be made."""
+    from cvflow.doctor import examination, fit
+
+    findings = []
+    for finding in examination():
+        typer.echo(finding.line)
+        findings.append(finding)
+    if not fit(findings):
+        raise StoppedError("what the default engine needs is not all there", 1)
+
+
 def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int | None) -> None:
     from cvflow import project
     from cvflow.build import from_config

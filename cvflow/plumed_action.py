@@ -53,7 +53,7 @@ def found_plumed() -> Plumed:
 def _info(program: str, what: str) -> str:
     done = subprocess.run([program, "info", what], capture_output=True, text=True, timeout=60)
     if done.returncode:
-        raise ValueError(f"{program} does not run: {_last_line(done)}; is PLUMED_KERNEL or LD_LIBRARY_PATH wrong?")
+        raise ValueError(f"{program} does not run: {last_line(done)}; is PLUMED_KERNEL or LD_LIBRARY_PATH wrong?")
     return done.stdout.strip()
 
 
@@ -76,7 +76,7 @@ def built(plumed: Plumed, library: Path) -> Path:
         )
         made = [*Path(folder).glob("CVFlow.so"), *Path(folder).glob("CVFlow.dylib")]
         if done.returncode or not made:
-            raise RuntimeError(f"`plumed mklib` failed: {_last_line(done)}")
+            raise RuntimeError(f"`plumed mklib` failed: {last_line(done)}")
         # Never over the file itself: a program that has it loaded would crash.
         temporary = library.with_name(f"{library.name}.tmp")
         shutil.copy(made[0], temporary)
@@ -92,7 +92,8 @@ def _linked(plumed: Plumed) -> dict[str, str]:
     return {"PLUMED_MKLIB_LDFLAGS": f"-Wl,--no-as-needed '{plumed.kernel}'"} if plumed.kernel else {}
 
 
-def _last_line(done: subprocess.CompletedProcess) -> str:
+def last_line(done: subprocess.CompletedProcess) -> str:
+    """What a program that failed said last: of its errors, if it has any."""
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or [f"exit code {done.returncode}"])[-1].strip()
