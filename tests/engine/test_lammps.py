@@ -5,12 +5,13 @@ import openmm
 import pytest
 
 from cvflow.circle import wrapped
-from cvflow.cv import Angle, distance, torsion
+from cvflow.cv import Angle, distance, from_plumed, torsion
 from cvflow.engine.lammps import LammpsEngine, LammpsModel, LammpsSpec, LongBond
 from cvflow.engine.openmm import OpenMMSpec
 from cvflow.schedule import Cosine, Linear
 from cvflow.state import Frame, Outcome, Steering
 from cvflow.systems import Polymer
+from tests.cv.with_plumed import needs_plumed
 from tests.engine import triangle
 from tests.engine.lammps_case import SwitchFirst
 from tests.engine.lammps_missing import needs_lammps
@@ -302,3 +303,27 @@ def test_the_script_is_one_to_read():
     script = Polymer().lammps().script
     assert script.startswith("units lj\n")
     assert "# bond of atoms 0 and 8, counted from 0" in script
+
+
+@needs_plumed
+def test_a_path_pulled_by_plumed_is_the_path_pulled_by_the_distance(polymer):
+    """The end-to-end distance in PLUMED's words: values, forces and works."""
+    from dataclasses import replace
+
+    native, _, frames = polymer
+    engine = replace(native._spec, cvs=(from_plumed("r", "r: DISTANCE ATOMS=1,9 NOPBC"),)).build()
+    for frame, end in zip(frames, (4.2, 5.2), strict=True):
+        order = Steering(native.cv_values(frame), np.array([end]), np.array([300.0]), 40)
+        one, other = (each.steer(frame, order, np.random.default_rng(5)) for each in (engine, native))
+        assert one.cv == pytest.approx(other.cv, abs=1e-8)
+        assert one.work == pytest.approx(other.work, abs=1e-7)
+        assert one.protocol_work == pytest.approx(other.protocol_work, abs=1e-7)
+
+
+@needs_plumed
+def test_plumed_is_given_the_box_and_the_masses():
+    """A distance with PLUMED's minimum image, and a centre of mass."""
+    text = "c: COM ATOMS=1,2\nr: DISTANCE ATOMS=c,3"
+    engine = spec(cvs=(from_plumed("r", text),)).build()
+    x = np.array([[1.0, 1, 1], [1, 1, 2], [1, 1, 1.6 + 2 * triangle.NARROW]])
+    assert engine.cv_values(Frame(x, None)) == pytest.approx(np.array([0.0]), abs=1e-9)

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from cvflow.cv import from_plumed
 from cvflow.schedule import Cosine
+from tests.cv.with_plumed import needs_plumed
 from tests.engine import triangle
 from tests.engine.lammps_case import HalfStepVelocities, LammpsCase, SwitchFirst
 from tests.engine.lammps_missing import needs_lammps
@@ -75,3 +77,10 @@ def test_heat_counted_as_work_is_caught():
 @pytest.mark.slow
 def test_local_moves_leave_the_distribution_invariant():
     assert local_moves(LammpsCase(steps=10, timestep=0.28, kappa=1.0, draws=40_000)).largest_z() < THRESHOLD
+
+
+@needs_plumed
+def test_one_jump_steered_by_plumed_leaves_the_distribution_invariant():
+    case = replace(COARSE, cv=from_plumed("r", "r: DISTANCE ATOMS=1,2 NOPBC"), draws=8_000)
+    passes(case)
+    assert jumps(case).decided(ACCEPTANCE_MUTANTS["sign of W"](jumps(case))).largest_z() > THRESHOLD

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float, Int
 
+from cvflow.cv import Particles
 from cvflow.engine.lammps.library import open_lammps
 from cvflow.engine.lammps.model import LammpsModel
 from cvflow.state import Box, Frame, Positions
@@ -91,6 +92,13 @@ class Machine:
         """
         self._lammps.command("min_style fire")
         self._run("minimize 0 10 2000 4000")
+
+    @property
+    def particles(self) -> Particles:
+        """What CVs may want to know of the atoms."""
+        charges = self._lammps.numpy.extract_atom("q")
+        known = () if charges is None else tuple(float(charge) for charge in charges[: self.atoms])
+        return Particles(tuple(float(mass) for mass in self.masses[:, 0]), known, periodic=True)
 
     @property
     def box(self) -> Box:
