@@ -65,7 +65,7 @@ class SystemSection(_Section):
 class EngineSection(_Section):
     """The engine and its own words: OpenMM's platforms and properties, or torch's devices and floating-point types."""
 
-    name: Literal["openmm", "lammps", "batch"] = "openmm"
+    name: Literal["openmm", "lammps", "ase", "batch"] = "openmm"
     platform: str | None = None
     temperature: Positive | None = None
     precision: str | None = None
@@ -76,10 +76,10 @@ class EngineSection(_Section):
     @model_validator(mode="after")
     def _own_words(self) -> "EngineSection":
         for word in ("platform", "precision", "device", "threads", "compile"):
-            if self.name == "lammps" and getattr(self, word) is not None:
-                raise ValueError(
-                    f"{word} is another engine's word; LAMMPS runs on one core a walker, in double precision"
-                )
+            if self.name in ("lammps", "ase") and getattr(self, word) is not None:
+                place = "LAMMPS runs on one core a walker, in double precision"
+                place = place if self.name == "lammps" else "ASE's calculators are set up where they are made"
+                raise ValueError(f"{word} is another engine's word; {place}")
         if self.name == "batch" and self.platform is not None:
             raise ValueError('platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"')
         if self.name == "openmm" and self.compile is not None:
@@ -102,6 +102,7 @@ _CV_NEEDS = {
     "distance": {"atoms": "[i, j], indices counted from 0 or selection strings"},
     "angle": {"atoms": "[i, j, k], indices counted from 0 or selection strings"},
     "torsion": {"atoms": "[i, j, k, l], indices counted from 0 or selection strings"},
+    "anisotropy": {"atoms": "a group, indices counted from 0 or selection strings"},
     "gyration": {"atoms": "a group, indices counted from 0 or selection strings"},
     "coordination": {"atoms": "a group", "atoms2": "another group", "r0": "where a pair counts one half [nm]"},
     "centre-distance": {"atoms": "a group", "atoms2": "another group"},
@@ -126,8 +127,8 @@ class CvSection(_Section):
     name: str
     type: (
         Literal[
-            "distance", "angle", "torsion", "gyration", "coordination", "centre-distance", "combination", "positions",
-            "force", "coordinate",
+            "distance", "angle", "torsion", "gyration", "anisotropy", "coordination", "centre-distance", "combination",
+            "positions", "force", "coordinate",
         ]
         | None
     ) = None  # fmt: skip
@@ -157,7 +158,7 @@ class CvSection(_Section):
         needed = _CV_NEEDS.get(kind, {})
         for word, meaning in needed.items():
             if getattr(self, word) is None:
-                raise ValueError(f"{'an' if kind == 'angle' else 'a'} {kind} needs {word} = {meaning}")
+                raise ValueError(f"{'an' if kind[0] == 'a' else 'a'} {kind} needs {word} = {meaning}")
         common = {"name", "type", "python", "plumed", "unit", *needed, *_CV_TAKES.get(kind, ())}
         for word in sorted(self.model_fields_set - common):
             if getattr(self, word) is not None:
