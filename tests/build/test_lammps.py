@@ -80,10 +80,6 @@ REFUSED = {
     ),
     "a model of torch": ({"system": {"name": "phi4"}}, 'runs on .engine. name = "batch"'),
     "a PDB": ({"system": {"pdb": "a.pdb", "forcefield": ["amber14-all.xml"]}}, "takes no molecules"),
-    "a CV that it cannot pull on": (
-        {"cv": [{"name": "a", "type": "angle", "atoms": [0, 4, 8]}], "states": {"x": "a < 1", "y": "a > 1"}},
-        "LAMMPS pulls on a distance",
-    ),
     "positions": ({"cv": [{"name": "b", "type": "positions", "atoms": [0, 1, 2, 3]}]}, "'positions' are for"),
     "a kernel": ({"path": {"kernel": "langevin"}}, "LAMMPS has 'restraint'"),
     "a temperature": ({"engine": {"name": "lammps", "temperature": 300.0}}, "reduced units"),

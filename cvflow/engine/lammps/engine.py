@@ -44,7 +44,8 @@ class LammpsEngine(Engine):
     are added here.
 
     Raises:
-        ValueError: LAMMPS is missing or refuses the model, it cannot pull on a CV, or a setting is out of range.
+        ValueError: LAMMPS is missing or refuses the model, nothing is known of a CV's gradient, or a setting
+            is out of range.
     """
 
     def __init__(self, spec: LammpsSpec) -> None:
