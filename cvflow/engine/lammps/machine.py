@@ -108,9 +108,12 @@ class Machine:
     @property
     def positions(self) -> Positions:
         """As they are, not folded into the box [nm]."""
-        packed = self._array("image").astype(int)[:, None] >> _SHIFTS
-        crossed = (packed - self._left_behind) % IMAGE_PERIOD - IMAGE_PERIOD // 2
-        return self._array("x") + (self._left_behind + crossed) * self.sides
+        return self.unfolded(self._array("x"), self._array("image"))
+
+    def unfolded(self, x: Positions, image: Int[np.ndarray, "atoms"]) -> Positions:
+        """Positions as they are, from LAMMPS's own, which are folded into the box, and its images."""
+        crossed = ((image[:, None] >> _SHIFTS) - self._left_behind) % IMAGE_PERIOD - IMAGE_PERIOD // 2
+        return x + (self._left_behind + crossed) * self.sides
 
     @property
     def velocities(self) -> Positions:

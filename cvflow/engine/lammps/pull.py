@@ -11,7 +11,7 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cvflow.circle import wrapped
 from cvflow.cv import CollectiveVariable, Distance
@@ -19,7 +19,7 @@ from cvflow.cv.gradient import value_and_gradient
 from cvflow.cv.selection import indices
 from cvflow.engine.lammps.machine import IMAGE_BITS, IMAGE_PERIOD, Machine
 from cvflow.engine.lammps.model import LongBond
-from cvflow.state import Frame
+from cvflow.state import Frame, Positions
 
 _LAST, _HALF = IMAGE_PERIOD - 1, IMAGE_PERIOD // 2
 
@@ -108,18 +108,21 @@ class Gradient(Force):
     def __init__(self, cv: CollectiveVariable, track: Track, machine: Machine) -> None:
         self._cv, self._track, self._machine = cv, track, machine
         self._period = np.array([cv.period])
+        self._vectors, self._numbers = ctypes.c_double * (3 * machine.atoms), ctypes.c_int32 * machine.atoms
         with np.errstate(all="ignore"):  # wherever the atoms are to begin with
-            value_and_gradient(cv, self._here())
+            value_and_gradient(cv, Frame(machine.positions, machine.box))
 
     def act(self, x: Any, image: Any, f: Any, step: int) -> None:
-        value, gradient = value_and_gradient(self._cv, self._here())
+        positions = self._machine.unfolded(self._vectors_at(x), _array(self._numbers, image.contents))
+        value, gradient = value_and_gradient(self._cv, Frame(positions, self._machine.box))
         self._track.values[step] = value
         apart = wrapped(np.array([value - self._track.centres[step]]), self._period)[0]
-        numbers = (ctypes.c_double * gradient.size).from_address(ctypes.addressof(f[0].contents))
-        np.ctypeslib.as_array(numbers).reshape(-1, 3)[:] -= self._track.kappa * apart * gradient
+        forces = self._vectors_at(f)
+        forces -= self._track.kappa * apart * gradient
 
-    def _here(self) -> Frame:
-        return Frame(self._machine.positions, self._machine.box)
+    def _vectors_at(self, rows: Any) -> Positions:
+        """LAMMPS's own memory, the first row of which begins it."""
+        return _array(self._vectors, rows[0].contents).reshape(-1, 3)
 
 
 class Pull:
@@ -181,6 +184,11 @@ def _slope(bond: LongBond) -> Slope:
         return total
 
     return slope
+
+
+def _array(kind: Any, first: Any) -> Float[np.ndarray, "numbers"] | Int[np.ndarray, "numbers"]:
+    """LAMMPS's own memory from the first number on."""
+    return np.ctypeslib.as_array(kind.from_address(ctypes.addressof(first)))
 
 
 def _boxes(p: int, q: int) -> int:
