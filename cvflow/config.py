@@ -70,7 +70,7 @@ class SystemSection(Section):
 class EngineSection(Section):
     """The engine and its own words: OpenMM's platforms and properties, or torch's devices and floating-point types."""
 
-    name: Literal["openmm", "lammps", "batch", "gromacs", "pesmd", "custom"] = "openmm"
+    name: Literal["openmm", "lammps", "ase", "batch", "gromacs", "pesmd", "custom"] = "openmm"
     platform: str | None = None
     temperature: Positive | None = None
     precision: str | None = None
@@ -82,7 +82,7 @@ class EngineSection(Section):
     def _own_words(self) -> "EngineSection":
         for word in ("platform", "precision", "device", "threads", "compile"):
             if self.name not in ("openmm", "batch") and getattr(self, word) is not None:
-                raise ValueError(f"{word} is another engine's word; {self.name} runs on one core a walker")
+                raise ValueError(f"{word} is another engine's word; {self.name} has none here")
         if self.name == "batch" and self.platform is not None:
             raise ValueError('platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"')
         if self.name == "openmm" and self.compile is not None:

@@ -22,6 +22,7 @@ _CV_NEEDS = {
     "distance": {"atoms": "[i, j], indices counted from 0 or selection strings"},
     "angle": {"atoms": "[i, j, k], indices counted from 0 or selection strings"},
     "torsion": {"atoms": "[i, j, k, l], indices counted from 0 or selection strings"},
+    "anisotropy": {"atoms": "a group, indices counted from 0 or selection strings"},
     "gyration": {"atoms": "a group, indices counted from 0 or selection strings"},
     "coordination": {"atoms": "a group", "atoms2": "another group", "r0": "where a pair counts one half [nm]"},
     "centre-distance": {"atoms": "a group", "atoms2": "another group"},
@@ -47,8 +48,8 @@ class CvSection(Section):
     name: str
     type: (
         Literal[
-            "distance", "angle", "torsion", "gyration", "coordination", "centre-distance", "combination", "positions",
-            "force", "coordinate",
+            "distance", "angle", "torsion", "gyration", "anisotropy", "coordination", "centre-distance", "combination",
+            "positions", "force", "coordinate",
         ]
         | None
     ) = None  # fmt: skip
@@ -78,7 +79,7 @@ class CvSection(Section):
         needed = _CV_NEEDS.get(kind, {})
         for word, meaning in needed.items():
             if getattr(self, word) is None:
-                raise ValueError(f"{'an' if kind == 'angle' else 'a'} {kind} needs {word} = {meaning}")
+                raise ValueError(f"{'an' if kind[0] == 'a' else 'a'} {kind} needs {word} = {meaning}")
         common = {"name", "type", "python", "plumed", "unit", *needed, *_CV_TAKES.get(kind, ())}
         for word in sorted(self.model_fields_set - common):
             if getattr(self, word) is not None:

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
-    {"units", "state", "random", "interrupt"},
+    {"units", "state", "random", "interrupt", "loading"},
     {"circle"},
     {"cv", "schedule"},
     {"flow", "accept", "states"},
@@ -45,7 +45,7 @@ PHYSICS = {
     "path",
     "engine",
 }
-WORKER = ("cvflow.walker", "cvflow.engine.openmm", "cvflow.engine.lammps")
+WORKER = ("cvflow.walker", "cvflow.engine.openmm", "cvflow.engine.lammps", "cvflow.engine.ase", "cvflow.loading")
 """What worker processes import: all but the first where the engine comes from."""
 
 

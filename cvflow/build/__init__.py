@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from cvflow.build.ase import from_built_in as from_built_in_ase
+from cvflow.build.ase import from_function as from_function_ase
 from cvflow.build.batch import IN_MEMORY, batch_setup, from_function
 from cvflow.build.cvs import cv_section
 from cvflow.build.driven import from_driven
@@ -15,7 +17,7 @@ from cvflow.build.setup import Equilibrated, Setup
 from cvflow.build.shapes import around, leads_positions, observed_only
 from cvflow.build.starts import Starts, in_turn
 from cvflow.config import Config, ConfigError
-from cvflow.systems import BUILT_IN, BatchReference, MolecularReference, ReferenceSystem
+from cvflow.systems import BUILT_IN, AseReference, BatchReference, MolecularReference, ReferenceSystem
 
 __all__ = [
     "IN_MEMORY",
@@ -47,6 +49,9 @@ def from_config(config: Config, folder: Path, *, with_starts: bool = True) -> Se
     try:
         if config.drive is not None:
             return from_driven(config, folder, with_starts)
+        if config.system.python is not None and config.engine.name == "ase":
+            _check_no_positions(config)
+            return from_function_ase(config, folder, with_starts)
         if config.system.python is not None:
             return from_function(config, folder, with_starts)
         if config.system.name is not None:
@@ -70,17 +75,24 @@ def _from_name(config: Config, folder: Path, with_starts: bool) -> Setup:
         raise ConfigError(f"unknown system {name!r}; built in are {', '.join(BUILT_IN)} (`cvflow systems`)")
     reference = _with_parameters(BUILT_IN[name], config.system.parameters)
     if config.engine.name == "lammps" and isinstance(reference, MolecularReference):
-        if leads_positions(config):
-            raise ConfigError("CVs of type 'positions' are for [engine] name = \"openmm\"")
+        _check_no_positions(config)
         return from_built_in_lammps(reference, config, folder, with_starts)
     if config.engine.name != reference.engine:
         raise ConfigError(f'system {name!r} runs on [engine] name = "{reference.engine}", not "{config.engine.name}"')
     if isinstance(reference, BatchReference):
         return batch_setup(config, reference.system(), folder, with_starts)
+    if isinstance(reference, AseReference):
+        _check_no_positions(config)
+        return from_built_in_ase(reference, config, folder, with_starts)
     assert isinstance(reference, MolecularReference)
     if leads_positions(config):
         return around(from_built_in(reference, observed_only(config), folder, with_starts), config)
     return from_built_in(reference, config, folder, with_starts)
+
+
+def _check_no_positions(config: Config) -> None:
+    if leads_positions(config):
+        raise ConfigError("CVs of type 'positions' are for [engine] name = \"openmm\"")
 
 
 def _with_parameters(system: type[ReferenceSystem], parameters: Mapping[str, float]) -> ReferenceSystem:

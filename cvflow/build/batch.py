@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from cvflow.build.loading import absolute, load_function
+from cvflow.build.loading import absolute
 from cvflow.build.probe import probe
 from cvflow.build.setup import Equilibrated, Setup, check_starts, checked_states, without_auto
 from cvflow.chains import BatchCrew, one_thread
@@ -21,6 +21,7 @@ from cvflow.crew import Crew, Standing
 from cvflow.cv.batch import BatchCV, Coordinates, FunctionCV, SplitCV, everything_free
 from cvflow.cv_section import CvSection
 from cvflow.ensemble import EnsembleMove
+from cvflow.loading import load_function
 from cvflow.path import Paths, compile_or_not, compiler_available
 from cvflow.random import Purpose, stream
 from cvflow.relax.base import RelaxationKernel

@@ -2,20 +2,19 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, singledispatch
+from functools import singledispatch
 from math import inf, isinf
 from pathlib import Path
 from typing import Any, Literal
 
 import openmm
 from openmm import app
-from torch import Tensor
 
-from cvflow.build.loading import absolute, deserialised, load_function
+from cvflow.build.loading import absolute, deserialised
 from cvflow.config import ConfigError
 from cvflow.cv import (
     Angle,
+    Anisotropy,
     CentreDistance,
     CollectiveVariable,
     Combination,
@@ -34,6 +33,7 @@ from cvflow.cv.groups import Weights
 from cvflow.cv.selection import Group, group
 from cvflow.cv.torch_function import TorchCV
 from cvflow.cv_section import CvSection
+from cvflow.loading import NamedFunction, load_function
 
 NOWHERE = "<memory>"
 """Stands in the config for a function that is in no file."""
@@ -55,21 +55,6 @@ def force_cvs(cvs: Iterable[CollectiveVariable]) -> Iterator[ForceCV]:
             yield cv
         elif isinstance(cv, Combination):
             yield from force_cvs(cv.terms)
-
-
-@dataclass(frozen=True)
-class NamedFunction:
-    """A function named as "file.py:function", with the file's full path; it travels to worker processes as that."""
-
-    reference: str
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return _loaded(self.reference)(x)
-
-
-@lru_cache
-def _loaded(reference: str) -> Callable[..., Any]:
-    return load_function(reference, "cv")
 
 
 def _cv(section: CvSection, folder: Path) -> CollectiveVariable:
@@ -120,6 +105,7 @@ _OF_ATOMS: dict[str, Callable[[CvSection, dict[str, str]], CollectiveVariable]] 
     "angle": lambda s, unit: Angle(s.name, _atoms(s.atoms), **unit),
     "torsion": lambda s, unit: Torsion(s.name, _atoms(s.atoms), **unit),
     "gyration": lambda s, unit: Gyration(s.name, _atoms(s.atoms), _weights(s.weights), **unit),
+    "anisotropy": lambda s, unit: Anisotropy(s.name, _atoms(s.atoms), **unit),
     "coordination": lambda s, unit: Coordination(s.name, _atoms(s.atoms), _atoms(s.atoms2), s.r0 or 0.0, **unit),
     "centre-distance": lambda s, unit: CentreDistance(
         s.name, _atoms(s.atoms), _atoms(s.atoms2), _weights(s.weights), _weights(s.weights2), **unit
@@ -140,7 +126,8 @@ def cv_section(cv: CollectiveVariable) -> CvSection:
 @cv_section.register(Distance)
 @cv_section.register(Angle)
 @cv_section.register(Torsion)
-def _few_atoms(cv: Distance | Angle | Torsion) -> CvSection:
+@cv_section.register(Anisotropy)
+def _atoms_alone(cv: Distance | Angle | Torsion | Anisotropy) -> CvSection:
     return CvSection(name=cv.name, type=_type(cv), atoms=list(cv.atoms), unit=cv.unit)
 
 
@@ -193,6 +180,7 @@ _TYPES: dict[type[CollectiveVariable], Any] = {
     Distance: "distance",
     Angle: "angle",
     Torsion: "torsion",
+    Anisotropy: "anisotropy",
     Gyration: "gyration",
     Coordination: "coordination",
     CentreDistance: "centre-distance",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import openmm
 from openmm import app
@@ -16,7 +17,9 @@ from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import OpenMMSpec, default_box, prepare
 from cvflow.random import Purpose, stream
 from cvflow.schedule import BY_NAME
-from cvflow.systems import MolecularReference
+from cvflow.systems import AtomsReference, MolecularReference
+
+Reference = TypeVar("Reference", bound=AtomsReference)
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,8 @@ def from_built_in(reference: MolecularReference, config: Config, folder: Path, w
 
 
 def settled(
-    reference: MolecularReference, config: Config, folder: Path
-) -> tuple[MolecularReference, Config, tuple[CollectiveVariable, ...]]:
+    reference: Reference, config: Config, folder: Path
+) -> tuple[Reference, Config, tuple[CollectiveVariable, ...]]:
     """A built-in system at the run's temperature, and the config with its states, time step and CVs.
 
     Raises:
@@ -112,7 +115,7 @@ def settled(
     return reference, config.model_copy(update={"cv": [cv_section(cv) for cv in cvs]}), cvs
 
 
-def _at_temperature(reference: MolecularReference, config: Config) -> MolecularReference:
+def _at_temperature(reference: Reference, config: Config) -> Reference:
     """The system at `engine.temperature`, if it is given and the system has one."""
     temperature = config.engine.temperature
     if temperature is None:
@@ -126,7 +129,7 @@ def _at_temperature(reference: MolecularReference, config: Config) -> MolecularR
     return replace(reference, temperature=temperature)  # type: ignore[type-var]
 
 
-def built_in_starts(reference: MolecularReference, config: Config) -> Starts:
+def built_in_starts(reference: AtomsReference, config: Config) -> Starts:
     """One start a walker, the states in turn, each with its own solvent."""
     states, walkers = list(reference.states), range(config.run.walkers)
     names = tuple(states[walker % len(states)] for walker in walkers)

@@ -14,9 +14,11 @@ from cvflow.cv.geometry import Angle, Distance, Torsion, angle, distance, torsio
 from cvflow.cv.groups import CentreDistance, Coordination, Gyration, centre_distance, coordination, gyration
 from cvflow.cv.plumed import PlumedCV, from_plumed
 from cvflow.cv.python import PythonCV
+from cvflow.cv.shape import Anisotropy, anisotropy
 
 __all__ = [
     "Angle",
+    "Anisotropy",
     "CentreDistance",
     "CollectiveVariable",
     "Combination",
@@ -29,6 +31,7 @@ __all__ = [
     "PythonCV",
     "Torsion",
     "angle",
+    "anisotropy",
     "centre_distance",
     "combination",
     "coordination",

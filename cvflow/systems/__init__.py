@@ -1,7 +1,8 @@
 """Reference systems, one file each."""
 
+from cvflow.systems.ag6 import Ag6
 from cvflow.systems.alanine_dipeptide import AlanineDipeptide, AlanineDipeptideImplicit
-from cvflow.systems.base import BatchReference, MolecularReference, ReferenceSystem
+from cvflow.systems.base import AseReference, AtomsReference, BatchReference, MolecularReference, ReferenceSystem
 from cvflow.systems.dimer import Dimer
 from cvflow.systems.mixture import GaussianMixtureTarget
 from cvflow.systems.phi4 import Phi4
@@ -16,6 +17,7 @@ BUILT_IN: dict[str, type[ReferenceSystem]] = {
         Polymer,
         AlanineDipeptide,
         AlanineDipeptideImplicit,
+        Ag6,
         GaussianTunnel,
         Phi4,
         Phi4Modes,
@@ -31,9 +33,12 @@ BUILT_IN: dict[str, type[ReferenceSystem]] = {
 
 __all__ = [
     "BUILT_IN",
+    "Ag6",
     "AlanineDipeptide",
     "AlanineDipeptideImplicit",
     "Angle",
+    "AseReference",
+    "AtomsReference",
     "BatchReference",
     "Dimer",
     "Ellipsoid",

@@ -1,7 +1,7 @@
 """What a built-in system has to bring."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import openmm
@@ -37,22 +37,11 @@ class ReferenceSystem(ABC):
         """Named states as expressions of the CV; free energies are differences from the first."""
 
 
-class MolecularReference(ReferenceSystem):
-    """A built-in system for OpenMM, and for LAMMPS where it has a model of it."""
+class AtomsReference(ReferenceSystem):
+    """A built-in system of atoms, one walker an engine."""
 
-    engine: ClassVar[str] = "openmm"
-    timestep: ClassVar[float] = 0.01
+    timestep: ClassVar[float]
     """`path.timestep` [ps] where the config has none."""
-    platform: ClassVar[str] = "CPU"
-    """`engine.platform` where the config has none: the faster one on a CPU."""
-
-    @abstractmethod
-    def system(self) -> openmm.System:
-        """The potential and the masses."""
-
-    def lammps(self) -> LammpsModel | None:
-        """The same potential and masses in LAMMPS; None for a system that only OpenMM runs."""
-        return None
 
     @abstractmethod
     def topology(self) -> app.Topology:
@@ -65,6 +54,37 @@ class MolecularReference(ReferenceSystem):
     @abstractmethod
     def start(self, state: str, rng: np.random.Generator) -> Frame:
         """A structure in the named state, built from nothing, to be minimised and equilibrated."""
+
+
+class MolecularReference(AtomsReference):
+    """A built-in system for OpenMM, and for LAMMPS where it has a model of it."""
+
+    engine: ClassVar[str] = "openmm"
+    timestep: ClassVar[float] = 0.01
+    platform: ClassVar[str] = "CPU"
+    """`engine.platform` where the config has none: the faster one on a CPU."""
+
+    @abstractmethod
+    def system(self) -> openmm.System:
+        """The potential and the masses."""
+
+    def lammps(self) -> LammpsModel | None:
+        """The same potential and masses in LAMMPS; None for a system that only OpenMM runs."""
+        return None
+
+
+class AseReference(AtomsReference):
+    """A built-in system for ASE."""
+
+    engine: ClassVar[str] = "ase"
+
+    @abstractmethod
+    def atoms(self) -> Any:
+        """An ase.Atoms with its calculator.
+
+        Raises:
+            ValueError: ASE is missing.
+        """
 
 
 class BatchReference(ReferenceSystem):

@@ -135,7 +135,7 @@ class Polymer(MolecularReference):
             f"bond_coeff 2 {self.bond_13_k / 2!r} {self.bond_13_r0!r}",
             *(f"create_bonds single/bond {kind} {i} {j} special no" for kind, i, j in bonds[:-1]),
             "create_bonds single/bond {} {} {} special yes".format(*bonds[-1]),
-            f"neighbor {0.3 * self.sigma!r} bin",
+            f"neighbor {self.sigma!r} bin",  # a wide skin: in a box this small most of a list's time goes to ghosts
             "neigh_modify every 1 delay 0 check yes",
         ]
         k, alpha = self.end_to_end_k, self.end_to_end_alpha

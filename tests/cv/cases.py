@@ -12,6 +12,7 @@ from torch import Tensor
 from cvflow.cv import (
     CollectiveVariable,
     angle,
+    anisotropy,
     centre_distance,
     combination,
     coordination,
@@ -48,6 +49,13 @@ def _centres(x: Tensor) -> Tensor:
     return torch.linalg.vector_norm((weights * x[:, [5, 3, 8]]).sum(dim=1) - x[:, [1, 0]].mean(dim=1), dim=1)
 
 
+def _anisotropy(x: Tensor) -> Tensor:
+    """From the eigenvalues of the gyration tensor, as PLUMED writes it."""
+    apart = x - x.mean(dim=1, keepdim=True)
+    a, b, c = torch.linalg.eigvalsh(apart.transpose(1, 2) @ apart).unbind(dim=1)
+    return 1 - 3 * (a * b + b * c + c * a) / (a + b + c) ** 2
+
+
 def _dihedral() -> openmm.Force:
     force = openmm.CustomTorsionForce("theta")
     force.addTorsion(0, 1, 2, 3, [])
@@ -60,6 +68,7 @@ CASES = {
     "angle": CvCase(angle("a", [3, 9, 1]), lambda x: functions.angle(x[:, [3, 9, 1]])),
     "torsion": CvCase(torsion("phi", 6, 2, 0, 5), lambda x: functions.torsion(x[:, [6, 2, 0, 5]])),
     "gyration": CvCase(gyration("g", [8, 1, 2, 4]), lambda x: functions.gyration(x[:, [8, 1, 2, 4]])),
+    "anisotropy": CvCase(anisotropy("a", [8, 1, 2, 4]), lambda x: _anisotropy(x[:, [8, 1, 2, 4]])),
     "weighted gyration": CvCase(
         gyration("g", [8, 1, 2], weights=(1.0, 12.0, 3.5)),
         lambda x: functions.gyration(x[:, [8, 1, 2]], torch.tensor([1.0, 12.0, 3.5], dtype=x.dtype)),

@@ -14,6 +14,7 @@ import torch
 from cvflow.cv import (
     Particles,
     angle,
+    anisotropy,
     centre_distance,
     combination,
     coordination,
@@ -25,7 +26,7 @@ from cvflow.cv import (
 )
 from cvflow.cv.plumed import FAR
 from cvflow.state import Frame
-from tests.cv.cases import ATOMS, draws
+from tests.cv.cases import ATOMS, CASES, draws
 from tests.cv.with_plumed import needs_plumed
 
 MASSES = tuple(1.0 + i for i in range(ATOMS))
@@ -45,6 +46,11 @@ PAIRS = {
         "c: GYRATION ATOMS=9,2,3,5",
         gyration("c", [8, 1, 2, 4]),
         lambda x: functions.gyration(x[:, [8, 1, 2, 4]]),
+    ),
+    "anisotropy": (
+        "c: GYRATION TYPE=KAPPA2 ATOMS=9,2,3,5",
+        anisotropy("c", [8, 1, 2, 4]),
+        CASES["anisotropy"].function,
     ),
     "coordination": (
         "c: COORDINATION ...\n GROUPA=1,4 GROUPB=10,5,6 # groups\n SWITCH={RATIONAL R_0=0.4 NN=6 MM=12 D_MAX=100}\n...",

@@ -5,12 +5,13 @@ import openmm
 import pytest
 
 from cvflow.circle import wrapped
-from cvflow.cv import Angle, distance, torsion
+from cvflow.cv import angle, distance, from_force, from_plumed, gyration, torsion
 from cvflow.engine.lammps import LammpsEngine, LammpsModel, LammpsSpec, LongBond
 from cvflow.engine.openmm import OpenMMSpec
 from cvflow.schedule import Cosine, Linear
 from cvflow.state import Frame, Outcome, Steering
 from cvflow.systems import Polymer
+from tests.cv.with_plumed import needs_plumed
 from tests.engine import triangle
 from tests.engine.lammps_case import SwitchFirst
 from tests.engine.lammps_missing import needs_lammps
@@ -172,6 +173,21 @@ def test_a_path_of_the_polymer_is_that_of_openmm(polymer):
         np.testing.assert_allclose(one.frame.positions, other.frame.positions, atol=1e-8)
 
 
+def test_paths_pulled_by_other_cvs_are_those_of_openmm(polymer):
+    """An angle, a torsion across its period and a radius of gyration, at once."""
+    from dataclasses import replace
+
+    ours, theirs, frames = polymer
+    cvs = (angle("a", 0, 4, 8), torsion("t", 0, 3, 5, 8), gyration("g", list(range(9))))
+    one, other = (replace(engine._spec, cvs=cvs).build() for engine in (ours, theirs))
+    here = one.cv_values(frames[0])
+    order = Steering(here, here + np.array([0.05, 3.0, 0.02]), np.array([30.0, 10.0, 300.0]), 40)
+    there, too = (engine.steer(frames[0], order, np.random.default_rng(5)) for engine in (one, other))
+    assert there.work == pytest.approx(too.work, abs=1e-8)
+    assert there.protocol_work == pytest.approx(too.protocol_work, abs=1e-8)
+    np.testing.assert_allclose(there.cv, too.cv, atol=1e-8)
+
+
 def test_a_path_does_not_depend_on_what_the_engine_did_before(polymer):
     engine, _, (start, other) = polymer
     order = Steering(engine.cv_values(start), np.array([3.7]), np.array([300.0]), 50)
@@ -232,7 +248,7 @@ def test_atoms_far_from_each_other_in_boxes_are_where_they_were():
         ({"friction": -1.0}, "friction must not be negative"),
         ({"cvs": ()}, "at least one CV"),
         ({"cvs": (distance("r", 0, 3),)}, "CV r: atom 3 is out of range, the system has 3 atoms"),
-        ({"cvs": (Angle("a", (0, 1, 2)),)}, "CV a: LAMMPS pulls on a distance .* not on a angle; .*openmm"),
+        ({"cvs": (from_force("f", openmm.CustomExternalForce("x")),)}, "CV f: this engine does not pull on a ForceCV"),
         ({"cvs": (torsion("t", 0, 1, 2, 3),)}, "atom 3 is out of range"),
     ],
 )
@@ -271,9 +287,13 @@ def test_a_long_bond_beyond_the_atoms_is_refused():
 
 def test_what_goes_wrong_in_the_callback_is_raised():
     class Failing(triangle.OwnGradient):
-        def value_and_gradient(self, frame):
-            raise ValueError("no gradient today")
+        def value_and_gradient(self, x):
+            if calls:
+                raise ValueError("no gradient today")
+            calls.append(x)
+            return super().value_and_gradient(x)
 
+    calls = []
     engine = spec(cvs=(Failing(),)).build()
     engine.cv_values = lambda frame: np.array([2.0])
     with pytest.raises(ValueError, match="no gradient today"):
@@ -286,8 +306,8 @@ def test_a_cv_on_a_circle_is_pulled_the_short_way():
     class Turning(triangle.OwnGradient):
         period = 2.0
 
-        def value_and_gradient(self, frame):
-            value, gradient = super().value_and_gradient(frame)
+        def value_and_gradient(self, x):
+            value, gradient = super().value_and_gradient(x)
             return float(wrapped(np.array([value]), np.array([2.0]))[0]), gradient
 
     engine = spec(cvs=(Turning(),)).build()
@@ -302,3 +322,27 @@ def test_the_script_is_one_to_read():
     script = Polymer().lammps().script
     assert script.startswith("units lj\n")
     assert "# bond of atoms 0 and 8, counted from 0" in script
+
+
+@needs_plumed
+def test_a_path_pulled_by_plumed_is_the_path_pulled_by_the_distance(polymer):
+    """The end-to-end distance in PLUMED's words: values, forces and works."""
+    from dataclasses import replace
+
+    native, _, frames = polymer
+    engine = replace(native._spec, cvs=(from_plumed("r", "r: DISTANCE ATOMS=1,9 NOPBC"),)).build()
+    for frame, end in zip(frames, (4.2, 5.2), strict=True):
+        order = Steering(native.cv_values(frame), np.array([end]), np.array([300.0]), 40)
+        one, other = (each.steer(frame, order, np.random.default_rng(5)) for each in (engine, native))
+        assert one.cv == pytest.approx(other.cv, abs=1e-8)
+        assert one.work == pytest.approx(other.work, abs=1e-7)
+        assert one.protocol_work == pytest.approx(other.protocol_work, abs=1e-7)
+
+
+@needs_plumed
+def test_plumed_is_given_the_box_and_the_masses():
+    """A distance with PLUMED's minimum image, and a centre of mass."""
+    text = "c: COM ATOMS=1,2\nr: DISTANCE ATOMS=c,3"
+    engine = spec(cvs=(from_plumed("r", text),)).build()
+    x = np.array([[1.0, 1, 1], [1, 1, 2], [1, 1, 1.6 + 2 * triangle.NARROW]])
+    assert engine.cv_values(Frame(x, None)) == pytest.approx(np.array([0.0]), abs=1e-9)

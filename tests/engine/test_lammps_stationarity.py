@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from cvflow.cv import from_plumed
 from cvflow.schedule import Cosine
+from tests.cv.with_plumed import needs_plumed
 from tests.engine import triangle
 from tests.engine.lammps_case import HalfStepVelocities, LammpsCase, SwitchFirst
 from tests.engine.lammps_missing import needs_lammps
@@ -12,7 +14,7 @@ from tests.engine.stationarity import ACCEPTANCE_MUTANTS, DRAWS, THRESHOLD, jump
 
 pytestmark = needs_lammps
 
-COARSE = LammpsCase(steps=1, timestep=0.28, kappa=20.0, draws=32_000)
+COARSE = LammpsCase(steps=1, timestep=0.28, kappa=20.0, draws=24_000)
 
 
 def passes(case: LammpsCase) -> None:
@@ -26,8 +28,8 @@ def test_one_coarse_step_leaves_the_distribution_invariant():
     passes(COARSE)
 
 
-@pytest.mark.parametrize("mutant", ACCEPTANCE_MUTANTS)
-def test_a_wrong_acceptance_is_caught(mutant):
+@pytest.mark.parametrize("mutant", ["sign of W", "shadow work left out"])
+def test_a_wrong_work_is_caught(mutant):
     sample = jumps(COARSE)
     assert sample.decided(ACCEPTANCE_MUTANTS[mutant](sample)).largest_z() > THRESHOLD
 
@@ -38,7 +40,7 @@ def test_the_decisions_on_stored_paths_are_those_of_the_kernel():
 
 
 def test_switching_before_the_step_is_caught():
-    assert jumps(replace(COARSE, engine=SwitchFirst, draws=24_000)).largest_z() > THRESHOLD
+    assert jumps(replace(COARSE, engine=SwitchFirst)).largest_z() > THRESHOLD
 
 
 def test_velocities_of_half_a_step_are_caught():
@@ -66,6 +68,13 @@ def test_jumps_leave_the_distribution_invariant(name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mutant", ACCEPTANCE_MUTANTS)
+def test_a_wrong_acceptance_is_caught(mutant):
+    sample = jumps(SLOW["one coarse step"])
+    assert sample.decided(ACCEPTANCE_MUTANTS[mutant](sample)).largest_z() > THRESHOLD
+
+
+@pytest.mark.slow
 def test_heat_counted_as_work_is_caught():
     sample = jumps(SLOW["friction"])
     assert sample.heat.any()
@@ -75,3 +84,10 @@ def test_heat_counted_as_work_is_caught():
 @pytest.mark.slow
 def test_local_moves_leave_the_distribution_invariant():
     assert local_moves(LammpsCase(steps=10, timestep=0.28, kappa=1.0, draws=40_000)).largest_z() < THRESHOLD
+
+
+@needs_plumed
+def test_one_jump_steered_by_plumed_leaves_the_distribution_invariant():
+    case = replace(COARSE, cv=from_plumed("r", "r: DISTANCE ATOMS=1,2 NOPBC"), draws=8_000)
+    passes(case)
+    assert jumps(case).decided(ACCEPTANCE_MUTANTS["sign of W"](jumps(case))).largest_z() > THRESHOLD

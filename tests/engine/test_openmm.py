@@ -5,6 +5,7 @@ import openmm
 import pytest
 from openmm import app
 
+from cvflow.cv import distance
 from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec, prepare
 from cvflow.engine.segments import palindromic_segments
 from cvflow.schedule import Cosine, Linear
@@ -78,6 +79,18 @@ def test_a_path_with_friction_backwards_has_minus_the_work():
     assert back.work == pytest.approx(-there.work, abs=1e-9)
     assert back.heat == pytest.approx(-there.heat, abs=1e-9)
     assert abs(there.heat) > 0.01
+
+
+def test_the_protocol_work_of_several_cvs_is_their_sum():
+    """A CV that is not pulled on changes nothing, whichever place it has."""
+    other, pulled = distance("s", 0, 2), dumbbell.native_cv()
+    start, rng = frame(), np.random.default_rng
+    alone = spec().build().steer(start, Steering(ONE, 3 * ONE, 20 * ONE, 20), rng(1))
+    for cvs, kappa in (((other, pulled), [0.0, 20.0]), ((pulled, other), [20.0, 0.0])):
+        order = Steering(np.ones(2), 3 * np.ones(2), np.array(kappa), 20)
+        both = spec(cvs=cvs).build().steer(start, order, rng(1))
+        assert both.work == pytest.approx(alone.work, abs=1e-9)
+        assert both.protocol_work == pytest.approx(alone.protocol_work, abs=1e-9)
 
 
 def test_a_wrong_order_has_no_reverse():

@@ -9,9 +9,11 @@ Two models have this distribution: one of LAMMPS's own bonds in a wide box, and 
 that the distance is often beyond its half.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from cvflow.cv import CollectiveVariable, Distance, distance
+from cvflow.cv import Distance, PythonCV, distance
 from cvflow.engine.lammps import LammpsModel, LongBond
 from cvflow.state import Frame
 
@@ -80,25 +82,18 @@ def cv() -> Distance:
     return distance("r", 0, 1)
 
 
-class OwnGradient(CollectiveVariable):
-    """The distance as a CV that knows its gradient and is nothing that LAMMPS knows."""
+@dataclass(frozen=True)
+class OwnGradient(PythonCV):
+    """The distance as a CV that LAMMPS knows nothing of."""
 
-    name, unit, highest_atom = "r", "nm", 1
+    name: str = "r"
+    unit: str = "nm"
+    atoms: tuple[int, int] = (0, 1)
 
-    def __eq__(self, other):
-        return type(other) is type(self)
-
-    def __hash__(self):
-        return hash(type(self))
-
-    def evaluate(self, frame):
-        return self.value_and_gradient(frame)[0]
-
-    def value_and_gradient(self, frame):
-        bond = frame.positions[1] - frame.positions[0]
-        r, gradient = float(np.linalg.norm(bond)), np.zeros_like(frame.positions)
-        gradient[0], gradient[1] = -bond / r, bond / r
-        return r, gradient
+    def value_and_gradient(self, x):
+        bond = x[1] - x[0]
+        r = float(np.linalg.norm(bond))
+        return r, np.array([-bond, bond]) / r
 
 
 def radial(r: np.ndarray) -> np.ndarray:

@@ -44,7 +44,8 @@ class LammpsEngine(EmbeddedEngine):
     are added here.
 
     Raises:
-        ValueError: LAMMPS is missing or refuses the model, it cannot pull on a CV, or a setting is out of range.
+        ValueError: LAMMPS is missing or refuses the model, nothing is known of a CV's gradient, or a setting
+            is out of range.
     """
 
     def __init__(self, spec: LammpsSpec) -> None:
@@ -72,7 +73,8 @@ class LammpsEngine(EmbeddedEngine):
                 raise ValueError(
                     f"{what}: atom {highest} is out of range, the system has {atoms} atoms, counted from 0"
                 )
-        self._pull = Pull(spec.cvs, spec.model.long_bonds, self._machine)
+        self._cvs = tuple(cv.among(self._machine.particles) for cv in spec.cvs)
+        self._pull = Pull(self._cvs, spec.model.long_bonds, self._machine)
         self._machine.pulled_by(self._pull)
 
     @property
@@ -80,7 +82,8 @@ class LammpsEngine(EmbeddedEngine):
         return Exactness(True, "one-jump stationarity test passed in LAMMPS")
 
     def cv_values(self, frame: Frame) -> Point:
-        return np.array([cv.evaluate(frame) for cv in self._spec.cvs])
+        here = frame._replace(box=self._machine.box)
+        return np.array([cv.evaluate(here) for cv in self._cvs])
 
     def potential_energy(self, frame: Frame) -> float:
         self._unrestrained(frame)

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float, Int
 
+from cvflow.cv import Particles
 from cvflow.engine.lammps.library import open_lammps
 from cvflow.engine.lammps.model import LammpsModel
 from cvflow.state import Box, Frame, Positions
@@ -34,7 +35,7 @@ class Machine:
     def __init__(self, model: LammpsModel, timestep: float) -> None:
         self._lammps = open_lammps()
         for command in model.commands:
-            self._order(command)
+            self.order(command)
         self.atoms = int(self._lammps.get_natoms())
         if self.atoms == 0:
             raise ValueError("the LAMMPS model makes no atoms: it needs create_box and create_atoms, or read_data")
@@ -52,7 +53,7 @@ class Machine:
             "fix cvflow_verlet all nve",
             "fix cvflow_pull all external pf/callback 1 1",
         ):
-            self._order(command)
+            self.order(command)
 
     def pulled_by(self, pull: Callable[..., None]) -> None:
         """Let a callback add to the forces: of caller, step, number of atoms, identifiers, positions and forces."""
@@ -93,6 +94,13 @@ class Machine:
         self._run("minimize 0 10 2000 4000")
 
     @property
+    def particles(self) -> Particles:
+        """What CVs may want to know of the atoms."""
+        charges = self._lammps.numpy.extract_atom("q")
+        known = () if charges is None else tuple(float(charge) for charge in charges[: self.atoms])
+        return Particles(tuple(float(mass) for mass in self.masses[:, 0]), known, periodic=True)
+
+    @property
     def box(self) -> Box:
         """Box vectors as rows [nm]."""
         return np.diag(self.sides)
@@ -100,9 +108,12 @@ class Machine:
     @property
     def positions(self) -> Positions:
         """As they are, not folded into the box [nm]."""
-        packed = self._array("image").astype(int)[:, None] >> _SHIFTS
-        crossed = (packed - self._left_behind) % IMAGE_PERIOD - IMAGE_PERIOD // 2
-        return self._array("x") + (self._left_behind + crossed) * self.sides
+        return self.unfolded(self._array("x"), self._array("image"))
+
+    def unfolded(self, x: Positions, image: Int[np.ndarray, "atoms"]) -> Positions:
+        """Positions as they are, from LAMMPS's own, which are folded into the box, and its images."""
+        crossed = ((image[:, None] >> _SHIFTS) - self._left_behind) % IMAGE_PERIOD - IMAGE_PERIOD // 2
+        return x + (self._left_behind + crossed) * self.sides
 
     @property
     def velocities(self) -> Positions:
@@ -139,7 +150,12 @@ class Machine:
         except Exception as error:  # LAMMPS raises nothing more special
             raise CrashError(_one_line(error)) from error
 
-    def _order(self, command: str) -> None:
+    def order(self, command: str) -> None:
+        """A command of LAMMPS.
+
+        Raises:
+            ValueError: LAMMPS refuses it.
+        """
         try:
             self._lammps.command(command)
         except Exception as error:

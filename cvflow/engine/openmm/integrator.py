@@ -35,8 +35,10 @@ class SteeredVerlet(openmm.CustomIntegrator):
         for i in range(cvs):
             self.addComputeGlobal(centre_name(i), f"cvflow_start{i}+(cvflow_end{i}-cvflow_start{i})*cvflow_fraction")
         self.addComputePerDof("v", "v+dt*f/m")
-        pull = "+".join(f"deriv(energy,{centre_name(i)})*(cvflow_end{i}-cvflow_start{i})" for i in range(cvs))
-        self.addComputeGlobal("cvflow_work", f"cvflow_work+0.5*(cvflow_after-cvflow_before)*({pull})")
+        for i in range(cvs):
+            # One expression a CV: of several derivatives in one, OpenMM takes the first in the place of all.
+            pull = f"deriv(energy,{centre_name(i)})*(cvflow_end{i}-cvflow_start{i})"
+            self.addComputeGlobal("cvflow_work", f"cvflow_work+0.5*(cvflow_after-cvflow_before)*{pull}")
 
     def begin(self, start: list[float], end: list[float], steps: int, first_fraction: float) -> None:
         """Set the schedule back to its start; `first_fraction` is the fraction of the way after the first step."""

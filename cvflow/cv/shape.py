@@ -1,0 +1,51 @@
+"""The shape of a group of atoms, whatever their order."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cvflow.cv.base import checked_name
+from cvflow.cv.python import PythonCV
+from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group
+from cvflow.state import Positions
+
+
+@dataclass(frozen=True)
+class Anisotropy(PythonCV):
+    """Relative shape anisotropy of a group, (3 tr S² / (tr S)² - 1)/2 with S its gyration tensor.
+
+    Zero for atoms on a sphere, a cube or an octahedron, 1/4 for a planar ring, one for a line; the same for any order
+    of the atoms.
+
+    Raises:
+        ValueError: the group is empty.
+
+    Source: Theodorou and Suter, Macromolecules 18, 1206 (1985); PLUMED's GYRATION TYPE=KAPPA2, with equal masses.
+    """
+
+    name: str
+    atoms: Group
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)
+        check_group(self.name, "an anisotropy", self.atoms)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    def value_and_gradient(self, x: Positions) -> tuple[float, Positions]:
+        apart = x - x.mean(axis=0)
+        tensor = apart.T @ apart
+        trace, squares = np.trace(tensor), np.sum(tensor**2)
+        gradient = 6 * (apart @ tensor - squares / trace * apart) / trace**2
+        return float(1.5 * squares / trace**2 - 0.5), gradient
+
+    def resolved(self, names: AtomNames) -> "Anisotropy":
+        return replace(self, atoms=names.group(self.name, self.atoms))
+
+
+def anisotropy(name: str, atoms: Atoms, unit: str = "") -> Anisotropy:
+    """Relative shape anisotropy of the atoms: indices counted from 0, selection strings, or a list of both."""
+    return Anisotropy(name, group(atoms), unit)

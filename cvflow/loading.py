@@ -1,0 +1,52 @@
+"""Functions that a user names as "file.py:function"."""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class NamedFunction:
+    """A function named as "file.py:function", with the file's full path; it travels to worker processes as that."""
+
+    reference: str
+    parameters: tuple[tuple[str, float | int], ...] = ()
+    """Given to it by name at every call."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        return _loaded(self.reference)(*arguments, **dict(self.parameters))
+
+
+@lru_cache
+def _loaded(reference: str) -> Callable[..., Any]:
+    return load_function(reference, reference)
+
+
+def load_function(reference: str, what: str) -> Callable[..., Any]:
+    """Import the file and give the function; `what` names it in errors.
+
+    Raises:
+        ValueError: the file cannot be read, fails when imported, or has no such function.
+    """
+    file, _, name = reference.rpartition(":")
+    if not Path(file).is_file():
+        raise ValueError(f"{what}: {file} is not a file")
+    spec = importlib.util.spec_from_file_location(f"cvflow_user_{Path(file).stem}", file)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{what}: {file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Where dataclasses look for the module of a class whose annotations are strings.
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's file raises is the user's to read
+        del sys.modules[spec.name]
+        raise ValueError(f"{what}: {file} fails when imported: {type(error).__name__}: {error}") from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise ValueError(f"{what}: {file} has no function {name}")
+    return function

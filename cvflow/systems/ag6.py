@@ -1,0 +1,86 @@
+"""Six silver atoms in the effective-medium potential: an octahedron and a tetrahedron with two caps."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from openmm import app
+
+from cvflow.cv import CollectiveVariable, anisotropy
+from cvflow.state import Frame
+from cvflow.systems.base import AseReference
+from cvflow.units import thermal_energy
+
+_EDGE = 0.272
+"""nm between neighbours in the octahedron."""
+
+_APEX = _EDGE * np.sqrt(2 / 3)
+
+
+def _octahedron() -> np.ndarray:
+    along = np.eye(3) * _EDGE / np.sqrt(2)
+    return np.concatenate([along, -along])
+
+
+def _capped() -> np.ndarray:
+    """A regular tetrahedron, and the mirror images of two of its corners in the faces opposite to them."""
+    corners = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) * _EDGE / np.sqrt(8)
+    caps = [corners[i] - 2 * _APEX * 4 * corners[i] / (np.sqrt(6) * _EDGE) for i in (0, 1)]
+    return np.concatenate([corners, caps])
+
+
+@dataclass(frozen=True)
+class Ag6(AseReference):
+    """Ag₆ in ASE's EMT, free in space.
+
+    Attributes:
+        temperature: K.
+
+    Raises:
+        ValueError: the temperature is not positive.
+    """
+
+    temperature: float = 300.0
+
+    name: ClassVar[str] = "ag6"
+    summary: ClassVar[str] = "six silver atoms, EMT of ASE: octahedron and capped tetrahedron"
+    reference: ClassVar[str] = "Monte Carlo with EMT written again in C++, tests/systems/ag6_monte_carlo.cpp"
+    timestep: ClassVar[float] = 0.005
+
+    def __post_init__(self) -> None:
+        thermal_energy(self.temperature)
+
+    @property
+    def kT(self) -> float:  # noqa: N802
+        return thermal_energy(self.temperature)
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {"octahedron": "a < 0.05", "capped": "a >= 0.05"}
+
+    def atoms(self) -> Any:
+        """Raises ValueError if ASE is missing."""
+        try:
+            from ase import Atoms
+            from ase.calculators.emt import EMT
+        except ImportError as error:
+            raise ValueError("system ag6 needs ASE: pip install ase (or the extra cvflow[ase])") from error
+        atoms = Atoms("Ag6", positions=10 * _octahedron())
+        atoms.calc = EMT()
+        return atoms
+
+    def topology(self) -> app.Topology:
+        topology = app.Topology()
+        residue = topology.addResidue("AG6", topology.addChain())
+        for _ in range(6):
+            topology.addAtom("Ag", app.element.silver, residue)
+        return topology
+
+    def cvs(self) -> tuple[CollectiveVariable, ...]:
+        return (anisotropy("a", range(6)),)
+
+    def start(self, state: str, rng: np.random.Generator) -> Frame:
+        shapes = {"octahedron": _octahedron, "capped": _capped}
+        if state not in shapes:
+            raise ValueError(f"ag6 has no state {state!r}, only {', '.join(shapes)}")
+        return Frame(shapes[state](), None)
