@@ -56,7 +56,7 @@ class Ag6(AseReference):
 
     @property
     def states(self) -> dict[str, str]:
-        return {"octahedron": "a < 0.05", "capped": "a >= 0.05"}
+        return {"octahedron": "a < 0.22", "capped": "a >= 0.22"}
 
     def atoms(self) -> Any:
         """Raises ValueError if ASE is missing."""
