@@ -145,5 +145,5 @@ def test_misuse_is_one_line(what, theirs):
 
 def test_without_ase_the_mend_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ase", None)
-    with pytest.raises(ConfigError, match="ag6 needs ASE: pip install ase"):
+    with pytest.raises(ConfigError, match="ASE is missing: pip install ase"):
         from_config(parse({"system": {"name": "ag6"}, "engine": {"name": "ase"}}, "test"), tmp_path)
