@@ -10,7 +10,7 @@ import pytest
 
 from cvflow.cli import execute
 from cvflow.store import read_record
-from tests.engine.external import program
+from tests.engine.external import landscape, program
 
 CONFIG = """
 [run]
@@ -153,3 +153,51 @@ def test_each_command_has_its_own_configs(tmp_path, capsys):
     tunnel = Path(__file__).parents[1] / "examples" / "tunnel.toml"
     assert execute(["drive", str(tunnel)]) == 2
     assert "no [drive] section" in capsys.readouterr().err
+
+
+PESMD = """
+[run]
+seed = 1
+walkers = 4
+adapt_jumps = 60
+jumps = 250
+local_steps = 20
+[system]
+starts = {left = "left.dat", right = "right.dat"}
+[engine]
+name = "pesmd"
+[drive]
+plumed = "landscape.dat"
+coordinates = ["d.x", "d.y"]
+kT = 1.0
+[[cv]]
+name = "x"
+plumed = "x: COMBINE ARG=d.x PERIODIC=NO"
+[path]
+steps = 40
+timestep = 0.05
+kappa = 20.0
+[states]
+left = "x < 0"
+right = "x >= 0"
+"""
+
+
+@pytest.mark.slow
+def test_populations_through_pesmd_are_those_of_quadrature(plumed, library, tmp_path):
+    """A two-dimensional asymmetric double well in PLUMED's functions."""
+    (tmp_path / "run.toml").write_text(PESMD)
+    (tmp_path / "landscape.dat").write_text("\n".join(landscape.LINES[:3]) + "\n")
+    (tmp_path / "left.dat").write_text("-1 0.5\n")
+    (tmp_path / "right.dat").write_text("1 0.5\n")
+    shutil.copy(library, tmp_path / "CVFlow.so")
+    assert execute(["drive", str(tmp_path / "run.toml"), "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    left = landscape.left_of_zero()
+    exact = np.log(left / (1 - left))
+    for estimate in (*summary["delta_f"], *summary["delta_f_bar"]):
+        print(f"{estimate['value_kT']:.3f} ± {estimate['stderr_kT']:.3f} kT, quadrature {exact:.3f}")
+        assert abs(estimate["value_kT"] - exact) < 3 * estimate["stderr_kT"]
+        assert estimate["stderr_kT"] < 0.25
+    assert summary["exact"]["value"]
+    assert summary["mode_changes"] > 20

@@ -46,9 +46,11 @@ class Custom(Program):
 
     def write(self, folder: Path, order: Order, rng: np.random.Generator) -> None:
         np.savetxt(folder / BEFORE, order.frame.positions, fmt="%.17g")
+        script = "\n".join(["set -e", *self.templates, ""])
         words = {"steps": order.steps, "timestep": order.timestep, "kT": order.kT, "seed": int(rng.integers(1, 2**31))}
-        commands = [template.format(**words) for template in self.templates]
-        (folder / _SCRIPT).write_text("\n".join(["set -e", *commands, ""]))
+        for word, number in words.items():
+            script = script.replace(f"{{{word}}}", str(number))  # not str.format: other braces are the shell's
+        (folder / _SCRIPT).write_text(script)
 
     def commands(self) -> list[list[str]]:
         return [["sh", _SCRIPT]]
