@@ -5,6 +5,7 @@ early which paths dissipate too much.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -36,18 +37,22 @@ class Axes:
     scale: Point
     periods: Point
 
-    def progress(self, points: Points, a: np.ndarray, b: np.ndarray) -> PerPath:
-        """0 at the mean of state a, 1 at that of b; the projection on the line between them.
+    def progress(self, start: Points, end: Points, a: np.ndarray, b: np.ndarray) -> tuple[PerPath, PerPath]:
+        """Where paths from state a to state b begin and end: 0 at the mean of a, 1 at that of b.
 
-        Law: from b to a it is one minus that from a to b. It is taken from the state named first, whichever way a path
-        goes: on a circle a point may lie within half a period of one mean and beyond half a period of the other.
+        The projections on the line between the means, each end taken from the mean of its own state. NaN for a path
+        that goes another way round some circle than that line: it crosses another barrier.
+
+        Law: those of the path read backwards are one minus these, in the other order.
         """
-        first, second = np.minimum(a, b), np.maximum(a, b)
-        way = self.scale * wrapped(self.means[second] - self.means[first], self.periods)
-        gone = self.scale * wrapped(points - self.means[first], self.periods)
+        before, after = wrapped(start - self.means[a], self.periods), wrapped(end - self.means[b], self.periods)
+        line = wrapped(self.means[b] - self.means[a], self.periods)
+        detour = np.abs(wrapped(end - start, self.periods) - (line + after - before)) > 0.5 * self.periods
+        way = self.scale * line
         with np.errstate(invalid="ignore", divide="ignore"):
-            there = (gone * way).sum(axis=1) / (way * way).sum(axis=1)
-        return np.where(a <= b, there, 1.0 - there)
+            old, new = ((self.scale * gone * way).sum(axis=1) / (way * way).sum(axis=1) for gone in (before, after))
+        along = ~detour.any(axis=1)
+        return np.where(along, old, np.nan), np.where(along, 1.0 + new, np.nan)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ class Barriers:
     Attributes:
         axes: the ways between the states.
         heights: (states, states, grid) at `PROGRESS` [kT]; from b to a it is that from a to b read backwards.
-        known: whether there were paths enough to tell; all others are run to their end.
+        known: whether there were paths enough to tell; all others are run to their end, and so are those that go
+            another way round a circle.
     """
 
     axes: Axes
@@ -68,8 +74,9 @@ class Barriers:
         """What decides paths between first and last points, given ln u."""
         states = self.axes.states
         a, b = states.assign(start), states.assign(end)
-        decided = (a >= 0) & (b >= 0) & self.known[a, b]
-        old, new = (np.where(decided, self.axes.progress(points, a, b), 0.0) for points in (start, end))
+        progress = self.axes.progress(start, end, a, b)
+        decided = (a >= 0) & (b >= 0) & self.known[a, b] & np.isfinite(progress[0])
+        old, new = (np.where(decided, place, 0.0) for place in progress)
         profile = np.where(decided[:, None], self.heights[a, b], 0.0)
         return Stakes(np.where(decided, log_threshold, -np.inf), log_q_old, old, new, profile)
 
@@ -102,9 +109,10 @@ def estimated(turns: np.ndarray, axes: Axes) -> Barriers:
     start, end = (axes.states.assign(turns[name]) for name in ("centre_old", "centre_new"))
     for b in range(len(axes.states.names)):
         for a in range(b):
-            there, back = turns[(start == a) & (end == b)], turns[(start == b) & (end == a)]
-            if min(len(there), len(back)) >= FEWEST:
-                found.heights[a, b] = _profile(there, back, axes, a, b)
+            there = _ways(turns[(start == a) & (end == b)], axes, a, b)
+            back = _ways(turns[(start == b) & (end == a)], axes, b, a)
+            if min(len(there.works), len(back.works)) >= FEWEST:
+                found.heights[a, b] = 0.5 * (_risen(there) + _mirrored(_risen(back)))
                 found.heights[b, a] = _mirrored(found.heights[a, b])
                 found.known[a, b] = found.known[b, a] = True
     return found
@@ -113,20 +121,27 @@ def estimated(turns: np.ndarray, axes: Axes) -> Barriers:
 _COMPLETED = list(Outcome).index(Outcome.COMPLETED)
 
 
-def _profile(there: np.ndarray, back: np.ndarray, axes: Axes, a: int, b: int) -> Profile:
-    """Free energy from state a to state b, up to a constant."""
-    sides = [_risen(rows, axes, a, b) for rows in (there, back)]
-    return 0.5 * (sides[0] + sides[1])
+class _Ways(NamedTuple):
+    """Paths from one state to another that go along the line between them: where from and to, and what they lost."""
+
+    old: PerPath
+    new: PerPath
+    works: Float[np.ndarray, "paths knots"]
+    """-log q at the start plus the work so far, at `FRACTIONS`."""
 
 
-def _risen(rows: np.ndarray, axes: Axes, a: int, b: int) -> Profile:
-    """Median of -log q at the start plus the work so far, by the progress from a to b, whichever way the paths went."""
-    ends = np.full(len(rows), a), np.full(len(rows), b)
-    old, new = (axes.progress(rows[name], *ends) for name in ("centre_old", "centre_new"))
+def _ways(rows: np.ndarray, axes: Axes, a: int, b: int) -> _Ways:
+    old, new = axes.progress(rows["centre_old"], rows["centre_new"], np.full(len(rows), a), np.full(len(rows), b))
+    along = np.isfinite(old)
+    return _Ways(old[along], new[along], (rows["interim"] - rows["log_q_old"][:, None])[along])
+
+
+def _risen(ways: _Ways) -> Profile:
+    """Median of -log q at the start plus the work so far, by the progress."""
     values: Profiles = np.array(
         [
-            np.interp(PROGRESS, *_rising(x + (y - x) * FRACTIONS, works - log_q), left=np.nan, right=np.nan)
-            for x, y, works, log_q in zip(old, new, rows["interim"], rows["log_q_old"], strict=True)
+            np.interp(PROGRESS, *_rising(x + (y - x) * FRACTIONS, works), left=np.nan, right=np.nan)
+            for x, y, works in zip(*ways, strict=True)
         ]
     )
     seen = np.isfinite(values).sum(axis=0) >= FEWEST // 2

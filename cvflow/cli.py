@@ -4,7 +4,7 @@ Exit codes: 0 done, 1 the run failed (what it had is on disk), 2 misuse (one lin
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from enum import StrEnum
@@ -26,6 +26,10 @@ UsageError: Any = typer.BadParameter.__bases__[0]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; must not hold a run.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a live progress line.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes, each pinned to a core.")]
+Beside = Annotated[
+    list[Path] | None,
+    typer.Option("--beside", help="Folder of another run of the same system, to stand beside this one; repeatable."),
+]
 Folder = Annotated[Path, typer.Argument(help="The --out folder of a run.")]
 
 
@@ -40,6 +44,7 @@ class EngineName(StrEnum):
     """Engines of the polymer demo."""
 
     OPENMM = "openmm"
+    LAMMPS = "lammps"
 
 
 @app.command()
@@ -80,6 +85,25 @@ def run(
     from cvflow.config import load
 
     loaded = load(config, settings)
+    if loaded.drive is not None:
+        raise ConfigError(f"{config}: an external program ([drive]) is run by `cvflow drive`")
+    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers)
+
+
+@app.command()
+def drive(
+    config: Annotated[Path, typer.Argument(help="TOML file with a [drive] section.")],
+    out: Out = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file.")] = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run an external MD program that PLUMED is built into, jump by jump."""
+    from cvflow.config import load
+
+    loaded = load(config, settings)
+    if loaded.drive is None:
+        raise ConfigError(f"{config}: no [drive] section; `cvflow run` is for engines inside cvflow")
     _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers)
 
 
@@ -100,14 +124,13 @@ def resume(
 
 
 @app.command()
-def report(folder: Folder) -> None:
+def report(folder: Folder, beside: Beside = None) -> None:
     """Write figures, tables, summary.json and report.html again, from the store alone."""
-    from cvflow.project import open_record
-    from cvflow.report import write_report
+    from cvflow import project
 
     with _needing_production():
-        summary = write_report(open_record(folder), folder)
-    _show(summary, folder)
+        runs = project.report(folder, beside or [])
+    _show(runs[0].summary, folder, runs)
 
 
 @app.command()
@@ -204,13 +227,16 @@ def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int 
     _show(summary, folder)
 
 
-def _show(summary: dict[str, Any], folder: Path) -> None:
+def _show(summary: Mapping[str, Any], folder: Path, runs: Sequence[Any] = ()) -> None:
+    """The run's figures, then those of the runs beside it: what was asked for last stands last."""
     from rich.console import Console
 
     from cvflow.project import open_record
-    from cvflow.report.tables import final_table
+    from cvflow.report import beside_table, final_table
 
     Console().print(final_table(summary, open_record(folder).header))
+    if len(runs) > 1:
+        Console().print(beside_table(runs))
     typer.echo(f"report: {folder / 'report.html'}")
 
 
@@ -227,8 +253,14 @@ def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
     """Turn what ends a run early into one line that says what is left of it."""
     from openmm import OpenMMException
 
+    from cvflow.engine.external import ProgramFailedError
+
     try:
         yield
+    except ProgramFailedError as error:
+        for line in error.lines:
+            typer.echo(line, err=True)
+        raise StoppedError(f"the run stopped: {error}; {_way_on(folder)}", 1) from error
     except KeyboardInterrupt as error:
         raise StoppedError(f"interrupted; {_way_on(folder)}", 130) from error
     except BrokenProcessPool as error:

@@ -6,22 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
-from pydantic.types import PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic.types import PositiveInt
 
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[PositiveFloat, Field(allow_inf_nan=False)]
+from cvflow.cv_section import CvSection
+from cvflow.drive_section import PROGRAMS, DriveSection
+from cvflow.section import NonNegative, Positive, Section
 
 
 class ConfigError(ValueError):
     """Misuse, in one line: what, where, the mend."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class RunSection(_Section):
+class RunSection(Section):
     """Lengths and the seed; jumps are per walker."""
 
     seed: Annotated[int, Field(ge=0)] = 1
@@ -33,7 +30,13 @@ class RunSection(_Section):
     local_timestep: Positive | None = None
 
 
-class SystemSection(_Section):
+ONE_SOURCE = (
+    'give one of name (a built-in system), python = "file.py:function", pdb (with forcefield), '
+    "xml (a serialised OpenMM System)"
+)
+
+
+class SystemSection(Section):
     """A built-in system by name, a Python function, a PDB with a force field, or a serialised OpenMM System."""
 
     name: str | None = None
@@ -46,13 +49,15 @@ class SystemSection(_Section):
     starts: dict[str, str] = {}
     parameters: dict[str, float | int] = {}
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The words given that say what the system is."""
+        return tuple(word for word in ("name", "python", "pdb", "xml") if getattr(self, word) is not None)
+
     @model_validator(mode="after")
     def _one_source(self) -> "SystemSection":
-        if sum(source is not None for source in (self.name, self.python, self.pdb, self.xml)) != 1:
-            raise ValueError(
-                'give one of name (a built-in system), python = "file.py:function", pdb (with forcefield), '
-                "xml (a serialised OpenMM System)"
-            )
+        if len(self.sources) > 1:
+            raise ValueError(ONE_SOURCE)
         if (self.xml is None) != (self.topology is None):
             raise ValueError("xml needs topology = a PDB file with the same atoms, and no other system has one")
         if (self.pdb is None) != (not self.forcefield):
@@ -62,10 +67,10 @@ class SystemSection(_Section):
         return self
 
 
-class EngineSection(_Section):
+class EngineSection(Section):
     """The engine and its own words: OpenMM's platforms and properties, or torch's devices and floating-point types."""
 
-    name: Literal["openmm", "batch"] = "openmm"
+    name: Literal["openmm", "lammps", "batch", "gromacs", "pesmd", "custom"] = "openmm"
     platform: str | None = None
     temperature: Positive | None = None
     precision: str | None = None
@@ -75,6 +80,9 @@ class EngineSection(_Section):
 
     @model_validator(mode="after")
     def _own_words(self) -> "EngineSection":
+        for word in ("platform", "precision", "device", "threads", "compile"):
+            if self.name not in ("openmm", "batch") and getattr(self, word) is not None:
+                raise ValueError(f"{word} is another engine's word; {self.name} runs on one core a walker")
         if self.name == "batch" and self.platform is not None:
             raise ValueError('platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"')
         if self.name == "openmm" and self.compile is not None:
@@ -82,91 +90,7 @@ class EngineSection(_Section):
         return self
 
 
-def _atoms(value: object) -> object:
-    members = [value] if isinstance(value, str) else value
-    if not isinstance(members, list) or not all(
-        isinstance(member, int | str) and not isinstance(member, bool) for member in members
-    ):
-        raise ValueError("atoms are a list of indices counted from 0 and selection strings, or one selection string")
-    return value
-
-
-AtomList = Annotated[list[int | str] | str, PlainValidator(_atoms)]
-
-_CV_NEEDS = {
-    "distance": {"atoms": "[i, j], indices counted from 0 or selection strings"},
-    "angle": {"atoms": "[i, j, k], indices counted from 0 or selection strings"},
-    "torsion": {"atoms": "[i, j, k, l], indices counted from 0 or selection strings"},
-    "gyration": {"atoms": "a group, indices counted from 0 or selection strings"},
-    "coordination": {"atoms": "a group", "atoms2": "another group", "r0": "where a pair counts one half [nm]"},
-    "centre-distance": {"atoms": "a group", "atoms2": "another group"},
-    "combination": {"of": "a list of CVs", "coefficients": "a number each"},
-    "positions": {"atoms": "at least four, in the order of the chain"},
-    "force": {"xml": "a file with a serialised OpenMM Force"},
-    "coordinate": {"index": "its place in the flattened configuration, counted from 0"},
-}
-_CV_TAKES: dict[str, tuple[str, ...]] = {
-    "gyration": ("weights",),
-    "centre-distance": ("weights", "weights2"),
-    "combination": ("period",),
-    "force": ("period",),
-    "python": ("atoms", "period", "range"),
-}
-"""Beyond what it needs."""
-
-
-class CvSection(_Section):
-    """One collective variable; what it takes depends on its type."""
-
-    name: str
-    type: (
-        Literal[
-            "distance", "angle", "torsion", "gyration", "coordination", "centre-distance", "combination", "positions",
-            "force", "coordinate",
-        ]
-        | None
-    ) = None  # fmt: skip
-    atoms: AtomList | None = None
-    atoms2: AtomList | None = None
-    weights: list[Positive] | Literal["mass"] | None = None
-    weights2: list[Positive] | Literal["mass"] | None = None
-    r0: Positive | None = None
-    of: list["CvSection"] | None = None
-    coefficients: list[float] | None = None
-    index: Annotated[int, Field(ge=0)] | None = None
-    python: str | None = None
-    period: Positive | None = None
-    range: list[float] | None = None
-    xml: str | None = None
-    unit: str | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> "CvSection":
-        if (self.type is None) == (self.python is None):
-            raise ValueError(f'give type = one of {", ".join(_CV_NEEDS)}, or python = "file.py:function"')
-        kind = self.type or "python"
-        needed = _CV_NEEDS.get(kind, {})
-        for word, meaning in needed.items():
-            if getattr(self, word) is None:
-                raise ValueError(f"{'an' if kind == 'angle' else 'a'} {kind} needs {word} = {meaning}")
-        common = {"name", "type", "python", "unit", *needed, *_CV_TAKES.get(kind, ())}
-        for word in sorted(self.model_fields_set - common):
-            if getattr(self, word) is not None:
-                raise ValueError(_misplaced(word, kind))
-        if self.range is not None and not (len(self.range) == 2 and self.range[0] < self.range[1]):
-            raise ValueError("range needs two rising numbers")
-        return self
-
-
-def _misplaced(word: str, kind: str) -> str:
-    if word in ("period", "range"):
-        owners = " or for those of type 'force' and 'combination'" if word == "period" else ""
-        return f"period and range are for CVs given by python{owners}; a {kind} has its own"
-    owners = ", ".join(repr(kind) for kind in _CV_NEEDS if word in (*_CV_NEEDS[kind], *_CV_TAKES.get(kind, ())))
-    return f"{word} is for CVs of type {owners}"
-
-
-class PathSection(_Section):
+class PathSection(Section):
     """The steered paths."""
 
     kernel: Literal["restraint", "euler", "mala", "mala-coin", "langevin", "constrained", "none"] = "restraint"
@@ -180,7 +104,7 @@ class PathSection(_Section):
     within_states: bool = True
 
 
-class FlowSection(_Section):
+class FlowSection(Section):
     """The learned flow; hidden layers' widths and bins of its splines are those of docs/flow.md."""
 
     transforms: PositiveInt = 3
@@ -190,7 +114,7 @@ class FlowSection(_Section):
     retrain_every: PositiveInt = 50
 
 
-class ProposalSection(_Section):
+class ProposalSection(Section):
     """A fixed mixture of Gaussians in place of the flow."""
 
     means: list[list[float]]
@@ -198,7 +122,7 @@ class ProposalSection(_Section):
     weights: list[NonNegative]
 
 
-class Config(_Section):
+class Config(Section):
     """Everything a run is told."""
 
     run: RunSection = RunSection()
@@ -206,6 +130,7 @@ class Config(_Section):
     engine: EngineSection = EngineSection()
     cv: list[CvSection] = []
     path: PathSection = PathSection()
+    drive: DriveSection | None = None
     flow: FlowSection | None = None
     proposal: ProposalSection | None = None
     states: dict[str, str] = {}
@@ -214,6 +139,19 @@ class Config(_Section):
     def _one_proposal(self) -> "Config":
         if self.flow is not None and self.proposal is not None:
             raise ValueError("give [flow] or [proposal], not both")
+        return self
+
+    @model_validator(mode="after")
+    def _one_system(self) -> "Config":
+        driven = self.engine.name in PROGRAMS
+        if driven != (self.drive is not None):
+            raise ValueError(f"[drive] goes with engine.name = {' or '.join(map(repr, PROGRAMS))}, and they with it")
+        if self.drive is not None:
+            self.drive.check(self.engine.name)
+        if driven and self.system.sources:
+            raise ValueError(f"system.{self.system.sources[0]} is refused: {self.engine.name} has its own files")
+        if not driven and not self.system.sources:
+            raise ValueError(f"system: {ONE_SOURCE}")
         return self
 
     def to_toml(self) -> str:
@@ -288,6 +226,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         "engine": EngineSection,
         "cv": CvSection,
         "path": PathSection,
+        "drive": DriveSection,
         "flow": FlowSection,
         "proposal": ProposalSection,
     }

@@ -124,6 +124,8 @@ class RestraintJump:
 def realise(state: JumpState, order: JumpOrder, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, JumpInfo]:
     """Run the path and take or leave its end. λ is forgotten: the next jump draws it anew."""
     path = engine.steer(state.frame, order.steering, rng, order.stakes) if order.realised else _unrealised(state)
+    if path.outcome.failed:
+        path = path._replace(cv=state.cv)  # an engine that runs elsewhere may not know where it was
     log_ratio = log_acceptance(order.log_q_old, order.log_q_new, path.work)
     accepted = order.log_threshold < log_ratio and path.outcome is Outcome.COMPLETED
     info = JumpInfo(order, state.cv, path, log_ratio, accepted)

@@ -62,6 +62,27 @@ class UnadjustedLangevin(LocalMove):
         return Exactness(False, "local moves are unadjusted Langevin dynamics, biased by the time step")
 
     def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
-        path = engine.free_path(state.frame, self.steps, self.friction, rng)
-        completed = path.outcome is Outcome.COMPLETED
-        return (JumpState(path.frame, path.cv) if completed else state), LocalInfo(path, completed)
+        return _taken(state, engine.free_path(state.frame, self.steps, self.friction, rng))
+
+
+@dataclass(frozen=True)
+class FreshVelocities(LocalMove):
+    """A Hamiltonian path from fresh velocities, taken as it comes: a thermostat for engines without friction.
+
+    Source: Andersen, J. Chem. Phys. 72, 2384 (1980).
+    """
+
+    steps: int
+
+    @property
+    def exactness(self) -> Exactness:
+        return Exactness(False, "local moves are unadjusted, biased by the time step")
+
+    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
+        return _taken(state, engine.free_path(state.frame, self.steps, 0.0, rng))
+
+
+def _taken(state: JumpState, path: PathResult) -> tuple[JumpState, LocalInfo]:
+    """The end of a path, if it got there."""
+    completed = path.outcome is Outcome.COMPLETED
+    return (JumpState(path.frame, path.cv) if completed else state), LocalInfo(path, completed)

@@ -9,14 +9,18 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from cvflow.run import Progress
+from cvflow.tune import Trying
+
+Event = Progress | Trying
+"""What is under way: the run itself, or the pilot paths of a setting tried before it."""
 
 PLAIN_SECONDS = 10.0
 """Time between two plain lines."""
 
 
 @contextmanager
-def watching(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """Show a run's progress while the context lasts; yields what the run calls after each turn."""
+def watching(quiet: bool) -> Iterator[Callable[[Event], None]]:
+    """Show a run's progress while the context lasts; yields what the run and its pilots call after each turn."""
     if quiet or not sys.stdout.isatty():
         yield _plain_lines()
         return
@@ -24,38 +28,49 @@ def watching(quiet: bool) -> Iterator[Callable[[Progress], None]]:
     with Bar(*columns, TimeElapsedColumn()) as bar:
         task = bar.add_task("equilibrating", total=None, line="")
 
-        def show(progress: Progress) -> None:
-            bar.update(
-                task,
-                description=_stage(progress),
-                total=progress.total,
-                completed=progress.turns,
-                line=_line(progress),
-            )
+        def show(event: Event) -> None:
+            at = _progress(event)
+            bar.update(task, description=_stage(event), total=at.total, completed=at.turns, line=_line(event))
 
         yield show
 
 
-def _plain_lines() -> Callable[[Progress], None]:
+def _plain_lines() -> Callable[[Event], None]:
     shown = time.perf_counter() - PLAIN_SECONDS
 
-    def show(progress: Progress) -> None:
+    def show(event: Event) -> None:
         nonlocal shown
-        if time.perf_counter() - shown >= PLAIN_SECONDS or progress.turns == progress.total:
+        at = _progress(event)
+        if time.perf_counter() - shown >= PLAIN_SECONDS or at.turns == at.total:
             shown = time.perf_counter()
-            print(f"{_stage(progress)} {progress.turns}/{progress.total} {_line(progress)}", flush=True)  # noqa: T201
+            print(f"{_stage(event)} {at.turns}/{at.total} {_line(event)}", flush=True)  # noqa: T201
 
     return show
 
 
-def _stage(progress: Progress) -> str:
-    return "production" if progress.production else "adapting"
+def _progress(event: Event) -> Progress:
+    return event.progress if isinstance(event, Trying) else event
 
 
-def _line(progress: Progress) -> str:
-    done = max(1, progress.proposed)
-    left = progress.seconds / done * (progress.total - progress.turns)
+def _stage(event: Event) -> str:
+    if isinstance(event, Trying):
+        return f"tuning {event.number}"
+    return "production" if event.production else "adapting"
+
+
+def _line(event: Event) -> str:
+    if isinstance(event, Trying):
+        return f"{event.setting}: acceptance {_acceptance(event.progress):.2f}, {_speed(event.progress)}"
+    left = event.seconds / max(1, event.proposed) * (event.total - event.turns)
     return (
-        f"acceptance {progress.accepted / done:.2f}, {progress.mode_changes} mode changes, "
-        f"{progress.steps / max(progress.seconds, 1e-9):,.0f} steps/s, {int(left // 60)}:{int(left % 60):02d} left"
+        f"acceptance {_acceptance(event):.2f}, {event.mode_changes} mode changes, {_speed(event)}, "
+        f"{int(left // 60)}:{int(left % 60):02d} left"
     )
+
+
+def _acceptance(progress: Progress) -> float:
+    return progress.accepted / max(1, progress.proposed)
+
+
+def _speed(progress: Progress) -> str:
+    return f"{progress.steps / max(progress.seconds, 1e-9):,.0f} steps/s"

@@ -1,7 +1,7 @@
 """A run in its folder: begin one, or take it up again."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ import numpy as np
 
 from cvflow.build import Equilibrated, Setup, from_config, header
 from cvflow.config import ConfigError, load
-from cvflow.report import write_report
+from cvflow.report import Shown, shown, write_report
 from cvflow.run import Progress, Run
 from cvflow.store import HDF5Store, Record, read_record
-from cvflow.tune import tuned
+from cvflow.tune import Trying, tuned
 
-Watch = Callable[[Progress], None]
+Watch = Callable[[Progress | Trying], None]
 
 
 def begin(setup: Setup, folder: Path, watch: Watch, workers: int | None = None) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def begin(setup: Setup, folder: Path, watch: Watch, workers: int | None = None) 
     prepare_folder(setup, folder)
     with setup.executor(workers) as pool:
         standings, samples = setup.equilibrate(pool)
-        setup = tuned(setup, pool, Equilibrated(standings, samples))
+        setup = tuned(setup, pool, Equilibrated(standings, samples), watch)
         kappa = setup.kappa(samples)
         (folder / "config.resolved.toml").write_text(setup.config.to_toml())
         store = HDF5Store(folder / "run.h5", header(setup, kappa, workers), samples, standings[0].frames[0])
@@ -67,6 +67,23 @@ def resume(folder: Path, jumps: int | None, watch: Watch, workers: int | None = 
         return _finish(run, pool, store, folder)
 
 
+def report(folder: Path, beside: Sequence[Path] = ()) -> list[Shown]:
+    """Write the report of a folder's run again, with other runs beside it if folders are named.
+
+    Returns:
+        This run, then the others.
+
+    Raises:
+        ConfigError: a folder holds no run, or is named twice; nothing is written then.
+        ValueError: a run has no production yet, or cannot stand beside this one; nothing is written then.
+    """
+    if len({place.resolve() for place in (folder, *beside)}) <= len(beside):
+        raise ConfigError(f"--beside: a folder is named twice among {', '.join(map(str, (folder, *beside)))}")
+    record = open_record(folder)
+    others = [shown(other, open_record(other), record.header) for other in beside]
+    return [Shown(folder, record.header, write_report(record, folder, others)), *others]
+
+
 def open_record(folder: Path) -> Record:
     """Read what a folder's run has committed.
 
@@ -82,7 +99,7 @@ def open_record(folder: Path) -> Record:
 
 
 def prepare_folder(setup: Setup, folder: Path) -> None:
-    """Make the folder and write what a later `resume` builds the engine from.
+    """Make the folder and write what a later `resume` builds the engine from, "auto" as it was given.
 
     Raises:
         ConfigError: the folder already holds a run, or cannot be written; nothing is touched then.
@@ -93,7 +110,7 @@ def prepare_folder(setup: Setup, folder: Path) -> None:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.resolved.toml").write_text(setup.config.to_toml())
+        (folder / "config.resolved.toml").write_text(setup.given.to_toml())
         setup.write_inputs(folder)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error

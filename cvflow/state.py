@@ -47,6 +47,8 @@ class Outcome(Enum):
     UNSUPPORTED = "started where the proposal has no support"
     GIVEN_UP = "given up on the way"
     WITHIN_STATE = "proposed within its state, not realised"
+    PROGRAM_FAILED = "the program failed"
+    TIME_LIMIT = "the program ran into its time limit"
 
     @property
     def failed(self) -> bool:

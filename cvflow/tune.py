@@ -18,7 +18,7 @@ from cvflow.build import Equilibrated, Setup, header
 from cvflow.flow.proposal import Proposal
 from cvflow.prospect import Prospect, price, prospect
 from cvflow.random import Purpose, seed_for, stream
-from cvflow.run import Run
+from cvflow.run import Progress, Run
 from cvflow.state import Point
 from cvflow.store import MemoryStore
 
@@ -44,6 +44,14 @@ class Trial(NamedTuple):
     stderr: float
 
 
+class Trying(NamedTuple):
+    """Where the pilots stand, for whoever watches: the setting being tried, counted from 1, and how far that is."""
+
+    setting: str
+    number: int
+    progress: Progress
+
+
 @dataclass(frozen=True)
 class Pilots:
     """Runs pilot jumps of a setup from its equilibrated starts."""
@@ -51,6 +59,7 @@ class Pilots:
     setup: Setup
     executor: Executor
     start: Equilibrated
+    watch: Callable[[Trying], None] = lambda trying: None
 
     def trial(self, number: int, **setting: Any) -> Trial:
         """Try one setting; `number` says which random numbers."""
@@ -63,7 +72,11 @@ class Pilots:
         kappa = setup.kappa(self.start.samples)
         store = MemoryStore(header(setup, kappa, 1), self.start.samples)
         plan, crews = setup.plan(kappa, _taught(setup, self.start, kappa)), setup.crews(kappa)
-        Run(plan, crews, store, self.start.samples, self.start.standings).go(self.executor)
+
+        def watch(progress: Progress) -> None:
+            self.watch(Trying(_words(setting), number + 1, progress))
+
+        Run(plan, crews, store, self.start.samples, self.start.standings, watch=watch).go(self.executor)
         turns = store.record().turns
         found = prospect(turns[~turns["production"]], setup.states, seed)
         gives_up = config.path.early_rejection
@@ -75,7 +88,7 @@ def tuned(
     setup: Setup,
     executor: Executor,
     start: Equilibrated,
-    watch: Callable[[Trial], None] = lambda trial: None,
+    watch: Callable[[Trying], None] = lambda trying: None,
 ) -> Setup:
     """The setup with numbers in the place of every "auto", and a note that says how they were found.
 
@@ -84,14 +97,13 @@ def tuned(
     """
     if not setup.auto:
         return setup
-    pilots = Pilots(setup, executor, start)
+    pilots = Pilots(setup, executor, start, watch)
     trials: list[Trial] = []
     best: dict[str, Any] = {"steps": setup.config.path.steps}
     for stage in (_springs, _lengths, _frictions, _schedules):
         found: list[Trial] = []
         for setting in stage(pilots, best, found):
             found.append(pilots.trial(len(trials) + len(found), **setting))
-            watch(found[-1])
         trials += found
         if found:
             best = best | (fitted(found, setup) if stage is _lengths else chosen(found).setting)

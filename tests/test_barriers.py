@@ -48,25 +48,50 @@ def test_the_profile_is_the_free_energy_up_to_a_constant():
     np.testing.assert_array_equal(barriers.heights[1, 0], barriers.heights[0, 1][::-1])
 
 
-def test_progress_is_the_same_place_from_both_sides():
-    points = np.array([[1.0]])
-    there, back = (AXES.progress(points, np.array([a]), np.array([b]))[0] for a, b in ((0, 1), (1, 0)))
-    assert there == pytest.approx(0.25)
-    assert there + back == pytest.approx(1.0)
+def test_progress_is_the_projection():
+    old, new = AXES.progress(np.array([[1.0]]), np.array([[5.0]]), np.array([0]), np.array([1]))
+    assert (old[0], new[0]) == pytest.approx((0.25, 1.25))
 
 
-def test_on_a_torus_progress_is_the_same_place_from_both_sides():
-    """Beyond half a period of one mean and within that of the other: taken from each path's own start it is not."""
+def torus(count):
+    """Two states on a torus whose means are nearly half a turn apart, and the ends of paths between them."""
     states = States({"a": "x < 0", "b": "x >= 0"}, ["x", "y"])
-    axes = axes_between(states, np.array([[-1.4, 1.2], [1.2, -1.0]]), np.array([2.0, 1.0]), np.full(2, 2 * np.pi))
-    points = np.random.default_rng(4).uniform(-np.pi, np.pi, (500, 2))
-    ones, zeros = np.ones(500, dtype=int), np.zeros(500, dtype=int)
-    there, back = axes.progress(points, zeros, ones), axes.progress(points, ones, zeros)
-    np.testing.assert_allclose(there + back, 1.0, atol=1e-12)
-    way = axes.scale * (axes.means[0] - axes.means[1])
-    gone = axes.scale * ((points - axes.means[1] + np.pi) % (2 * np.pi) - np.pi)
-    from_its_own_start = (gone * way).sum(axis=1) / (way * way).sum()
-    assert (np.abs(there + from_its_own_start - 1.0) > 0.1).any()
+    axes = axes_between(states, np.array([[-1.5, 1.2], [1.4, -1.0]]), np.array([2.0, 1.0]), np.full(2, 2 * np.pi))
+    rng = np.random.default_rng(4)
+    start, end = rng.uniform(-np.pi, np.pi, (2, count, 2))
+    start[:, 0], end[:, 0] = -np.abs(start[:, 0]), np.abs(end[:, 0])
+    return axes, start, end, np.zeros(count, dtype=int), np.ones(count, dtype=int)
+
+
+def test_progress_is_the_same_place_from_both_sides():
+    axes, start, end, zeros, ones = torus(500)
+    (old, new), (back_old, back_new) = axes.progress(start, end, zeros, ones), axes.progress(end, start, ones, zeros)
+    expected = np.where(np.isfinite(old), 1.0, np.nan)
+    assert 100 < np.isfinite(expected).sum() < 400
+    np.testing.assert_allclose(old + back_new, expected, atol=1e-12)
+    np.testing.assert_allclose(new + back_old, expected, atol=1e-12)
+
+
+def test_progress_grows_evenly_along_the_way_that_paths_go():
+    """Projected in the plane that the torus is made of, where the path is a straight line; else it goes another way."""
+    axes, start, end, zeros, ones = torus(500)
+    old, new = axes.progress(start, end, zeros, ones)
+    way = axes.scale * (axes.means[1] - axes.means[0])
+    shortest = (end - start + np.pi) % (2 * np.pi) - np.pi
+    slope = (axes.scale * shortest * way).sum(axis=1) / (way * way).sum()
+    along = np.isfinite(old)
+    np.testing.assert_allclose((new - old)[along], slope[along], atol=1e-12)
+    over_the_edge = shortest[:, 0] < 0
+    assert over_the_edge.sum() > 20
+    assert not along[over_the_edge].any(), "the means are joined across x = 0"
+
+
+def test_a_path_that_goes_another_way_is_run_to_its_end():
+    axes, start, end, zeros, ones = torus(500)
+    barriers = Barriers(axes, np.zeros((2, 2, len(PROGRESS))), ~np.eye(2, dtype=bool))
+    stakes = barriers.stakes(start, end, np.zeros(500), np.full(500, -1.0))
+    along = np.isfinite(axes.progress(start, end, zeros, ones)[0])
+    np.testing.assert_array_equal(stakes.log_uniform, np.where(along, -1.0, -inf))
 
 
 def test_what_is_lost_is_what_the_works_lose():

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import openmm
 import pytest
 
@@ -78,6 +79,22 @@ def test_report_and_fes_work_from_the_store_alone(done, tmp_path):
     assert len(rows) == 12
 
 
+def test_a_report_lists_other_runs_beside_this_one(done, tmp_path):
+    folder, _ = done
+    for name in ("mine", "yours"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.h5").write_bytes((folder / "out" / "run.h5").read_bytes())
+    result = cvflow("report", "mine", "--beside", "yours", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Side by side" in result.stdout
+    assert "apart from mine" in result.stdout
+    assert result.stdout.rstrip().endswith("report: mine/report.html")
+    page = (tmp_path / "mine" / "report.html").read_text()
+    assert "Beside other runs" in page
+    assert "<th>yours</th>" in page
+    assert [path.name for path in (tmp_path / "yours").iterdir()] == ["run.h5"], "the other run is only read"
+
+
 def test_polymer_takes_the_next_free_folder(tmp_path):
     for expected in ("cvflow-polymer", "cvflow-polymer-2"):
         result = cvflow("polymer", *SHORT, cwd=tmp_path)
@@ -112,6 +129,26 @@ def test_interrupted_and_continued(tmp_path):
     result = cvflow("resume", "out", "--jumps", "402", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["jumps"]["proposed"] == 804
+
+
+def test_interrupted_while_tuning(tmp_path):
+    """Ctrl-C before the first jump: one line, 130, and a folder that a new start takes."""
+    (tmp_path / "config.toml").write_text(CONFIG.replace("steps = 40", 'steps = "auto"'))
+    command = [sys.executable, "-W", "ignore", "-c", "from cvflow.cli import main; main()"]
+    process = subprocess.Popen(
+        [*command, "run", "config.toml", "--out", "out"], cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    lines = iter(process.stdout.readline, "")
+    assert any(line.startswith("tuning 1 ") for line in lines)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "cvflow: interrupted; nothing was committed yet, start it again\n"
+    assert not (tmp_path / "out" / "run.h5").exists()
+    assert 'steps = "auto"' in (tmp_path / "out" / "config.resolved.toml").read_text()
+    result = cvflow("run", "out/config.resolved.toml", "--set", "path.steps=40", "--out", "out", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
 
 
 MISUSE = {
@@ -157,6 +194,11 @@ MISUSE = {
         "atom 0 is AR there",
     ),
     "report of nothing": (["report", "."], "no run here"),
+    "report beside nothing": (["report", "out", "--beside", "nowhere"], "nowhere: no run here"),
+    "report beside a file": (["report", "out", "--beside", "garbage"], "garbage: no run here"),
+    "report beside a damaged run": (["report", "out", "--beside", "damaged"], "not a cvflow store"),
+    "report beside itself": (["report", "out", "--beside", "./out"], "named twice"),
+    "report beside other states": (["report", "out", "--beside", "elsewhere"], "its states are compact = 'r < 5'"),
     "resume of nothing": (["resume", "nowhere"], "no run here"),
     "resume to fewer jumps": (["resume", "out", "--jumps", "1"], "ask for more"),
     "fes of an unknown CV": (["fes", "out", "--cv", "phi"], "the run has r"),
@@ -171,6 +213,15 @@ MISUSE = {
 }
 
 
+def _with_other_states(source: Path, target: Path) -> None:
+    """A copy of a store whose states have another border."""
+    target.write_bytes(source.read_bytes())
+    with h5py.File(target, "r+", libver="latest") as file:
+        header = json.loads(file.attrs["header"])
+        header["states"] = {name: text.replace("4.62", "5") for name, text in header["states"].items()}
+        file.attrs["header"] = json.dumps(header)
+
+
 @pytest.fixture(scope="module")
 def littered(done):
     """Config files with one fault each, beside the finished run."""
@@ -182,6 +233,10 @@ def littered(done):
     (folder / "wide.toml").write_text(CONFIG + mixture)
     (folder / "both.toml").write_text(CONFIG + mixture + "[flow]\n")
     (folder / "garbage").write_text("garbage")
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "run.h5").write_text("garbage")
+    (folder / "elsewhere").mkdir()
+    _with_other_states(folder / "out" / "run.h5", folder / "elsewhere" / "run.h5")
     (folder / "one.pdb").write_text(
         "HETATM    1  AR  SOL A   1       0.000   0.000   0.000  1.00  0.00          AR\nEND\n"
     )

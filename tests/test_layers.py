@@ -27,7 +27,7 @@ LAYERS = [
     {"estimate"},
     {"report"},
     {"systems"},
-    {"config", "presets", "build"},
+    {"section", "cv_section", "drive_section", "config", "presets", "build"},
     {"progress", "project", "scan", "tune", "api", "plumed_action", "plumed_cli", "doctor", "cli"},
 ]
 ROOMS = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -45,8 +45,8 @@ PHYSICS = {
     "path",
     "engine",
 }
-WORKER = ("cvflow.walker", "cvflow.engine.openmm")
-"""What worker processes import: the second where the engine comes from."""
+WORKER = ("cvflow.walker", "cvflow.engine.openmm", "cvflow.engine.lammps")
+"""What worker processes import: all but the first where the engine comes from."""
 
 
 def room(path: Path) -> str:

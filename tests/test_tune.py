@@ -8,8 +8,9 @@ import pytest
 from cvflow.build import from_config
 from cvflow.config import load
 from cvflow.prospect import Prospect, price
+from cvflow.run import Progress
 from cvflow.state import Outcome
-from cvflow.tune import Trial, chosen, fitted
+from cvflow.tune import Trial, Trying, chosen, fitted
 from tests.test_batch_run import begin, written
 
 AUTO = {"steps": "auto", "friction": "auto", "schedule": "auto", "timestep": 0.1}
@@ -17,9 +18,15 @@ RUN = {"walkers": 24, "adapt_jumps": 12, "jumps": 10, "local_steps": 4}
 
 
 @pytest.fixture(scope="module")
-def tuned(tmp_path_factory):
+def seen():
+    """What whoever watches is told."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory, seen):
     folder = tmp_path_factory.mktemp("tuned")
-    return folder, begin(folder, path=AUTO, run=RUN)
+    return folder, begin(folder, seen.append, path=AUTO, run=RUN)
 
 
 def test_every_auto_is_a_number_before_the_run(tuned):
@@ -46,6 +53,33 @@ def test_the_same_seed_finds_the_same(tuned, tmp_path):
     again = begin(tmp_path, path=AUTO, run=RUN)
     for name in ("cv", "steps", "work"):
         np.testing.assert_array_equal(again.turns[name], record.turns[name])
+
+
+def test_pilots_are_shown_as_they_go(tuned, seen):
+    _, record = tuned
+    kinds = [type(event) for event in seen]
+    tries = kinds.count(Trying)
+    assert kinds == [Trying] * tries + [Progress] * (len(seen) - tries)
+    last = {event.number: event for event in seen[:tries]}
+    assert list(last) == list(range(1, len(last) + 1))
+    assert all(event.progress.turns == event.progress.total for event in last.values())
+    (note,) = (note for note in record.header.notes if note.startswith("tuned before the run"))
+    assert all(f"{event.setting}: " in note for event in last.values())
+
+
+def test_interrupted_while_tuning_leaves_the_words_as_they_were_given(tmp_path):
+    """Nothing to resume, and no number that nobody chose."""
+
+    def interrupt(event):
+        if event.number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        begin(tmp_path, interrupt, path=AUTO, run=RUN)
+    out = tmp_path / "out"
+    assert not (out / "run.h5").exists()
+    path = load(out / "config.resolved.toml").path
+    assert (path.steps, path.friction, path.schedule) == ("auto", "auto", "auto")
 
 
 def test_paths_of_production_are_given_up_and_those_of_adaptation_looked_at(tuned):

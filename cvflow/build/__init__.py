@@ -6,8 +6,10 @@ from pathlib import Path
 
 from cvflow.build.batch import IN_MEMORY, batch_setup, from_function
 from cvflow.build.cvs import cv_section
+from cvflow.build.driven import from_driven
 from cvflow.build.files import from_files, parametrised, start_frame
 from cvflow.build.header import header
+from cvflow.build.lammps import from_built_in as from_built_in_lammps
 from cvflow.build.molecular import assemble, from_built_in
 from cvflow.build.setup import Equilibrated, Setup
 from cvflow.build.shapes import around, leads_positions, observed_only
@@ -43,6 +45,8 @@ def from_config(config: Config, folder: Path, *, with_starts: bool = True) -> Se
         ConfigError: something in the config is not possible; one line with the mend.
     """
     try:
+        if config.drive is not None:
+            return from_driven(config, folder, with_starts)
         if config.system.python is not None:
             return from_function(config, folder, with_starts)
         if config.system.name is not None:
@@ -65,6 +69,10 @@ def _from_name(config: Config, folder: Path, with_starts: bool) -> Setup:
     if name not in BUILT_IN:
         raise ConfigError(f"unknown system {name!r}; built in are {', '.join(BUILT_IN)} (`cvflow systems`)")
     reference = _with_parameters(BUILT_IN[name], config.system.parameters)
+    if config.engine.name == "lammps" and isinstance(reference, MolecularReference):
+        if leads_positions(config):
+            raise ConfigError("CVs of type 'positions' are for [engine] name = \"openmm\"")
+        return from_built_in_lammps(reference, config, folder, with_starts)
     if config.engine.name != reference.engine:
         raise ConfigError(f'system {name!r} runs on [engine] name = "{reference.engine}", not "{config.engine.name}"')
     if isinstance(reference, BatchReference):

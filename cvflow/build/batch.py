@@ -16,9 +16,10 @@ from cvflow.build.loading import absolute, load_function
 from cvflow.build.probe import probe
 from cvflow.build.setup import Equilibrated, Setup, check_starts, checked_states, without_auto
 from cvflow.chains import BatchCrew, one_thread
-from cvflow.config import Config, ConfigError, CvSection
+from cvflow.config import Config, ConfigError
 from cvflow.crew import Crew, Standing
 from cvflow.cv.batch import BatchCV, Coordinates, FunctionCV, SplitCV, everything_free
+from cvflow.cv_section import CvSection
 from cvflow.ensemble import EnsembleMove
 from cvflow.path import Paths, compile_or_not, compiler_available
 from cvflow.random import Purpose, stream
@@ -301,7 +302,7 @@ def _cv(section: CvSection, system: TorchSystem) -> BatchCV:
     if section.type != "coordinate" or section.index is None:
         raise ValueError(
             f"cv {section.name}: the batch engine takes type 'coordinate' or python = \"file.py:function\", "
-            f"not {section.type!r}"
+            f"not {section.type or 'plumed'!r}"
         )
     return Coordinates((section.name,), (section.index,), dof)
 

@@ -13,7 +13,7 @@ from openmm import app
 from torch import Tensor
 
 from cvflow.build.loading import absolute, deserialised, load_function
-from cvflow.config import ConfigError, CvSection
+from cvflow.config import ConfigError
 from cvflow.cv import (
     Angle,
     CentreDistance,
@@ -23,14 +23,17 @@ from cvflow.cv import (
     Distance,
     ForceCV,
     Gyration,
+    PlumedCV,
     Torsion,
     from_force,
+    from_plumed,
     from_torch,
     resolve,
 )
 from cvflow.cv.groups import Weights
 from cvflow.cv.selection import Group, group
 from cvflow.cv.torch_function import TorchCV
+from cvflow.cv_section import CvSection
 
 NOWHERE = "<memory>"
 """Stands in the config for a function that is in no file."""
@@ -72,6 +75,8 @@ def _loaded(reference: str) -> Callable[..., Any]:
 def _cv(section: CvSection, folder: Path) -> CollectiveVariable:
     if section.python is not None:
         return _python(section, folder)
+    if section.plumed is not None:
+        return from_plumed(section.name, section.plumed, section.unit or "")
     if section.type == "force":
         return _force(section, folder)
     if section.type == "combination":
@@ -177,6 +182,11 @@ def _torch_section(cv: TorchCV) -> CvSection:
         name=cv.name, python=_reference(cv.function), atoms=list(cv.atoms), unit=cv.unit,
         period=_finite(cv.period), range=limits,
     )  # fmt: skip
+
+
+@cv_section.register
+def _plumed_section(cv: PlumedCV) -> CvSection:
+    return CvSection(name=cv.name, plumed=cv.text, unit=cv.unit)
 
 
 _TYPES: dict[type[CollectiveVariable], Any] = {

@@ -4,31 +4,26 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import openmm
-from openmm import app, unit
+from openmm import app
 
 from cvflow.build.cvs import cv_section, cvs_from, force_cvs
-from cvflow.build.setup import check_starts, checked_states, without_auto
-from cvflow.build.starts import Starts, start_notes
-from cvflow.build.walkers import WalkerSetup
+from cvflow.build.setup import checked_states, without_auto
+from cvflow.build.starts import Starts
+from cvflow.build.walkers import AtomsSetup, check_atoms, check_moves, started
 from cvflow.config import Config, ConfigError
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import OpenMMSpec, default_box, prepare
 from cvflow.random import Purpose, stream
 from cvflow.schedule import BY_NAME
-from cvflow.state import Frame
 from cvflow.systems import MolecularReference
-from cvflow.trajectory import Trajectories
 
 
 @dataclass(frozen=True)
-class MolecularSetup(WalkerSetup):
+class MolecularSetup(AtomsSetup):
     """An OpenMM System with the names of its atoms."""
 
     system: openmm.System
-    topology: app.Topology
-    cvs: tuple[CollectiveVariable, ...]
 
     @cached_property
     def spec(self) -> OpenMMSpec:
@@ -51,15 +46,6 @@ class MolecularSetup(WalkerSetup):
         for cv in force_cvs(self.cvs):
             (folder / f"cv_{cv.name}.xml").write_text(cv.force_xml)
 
-    def write_topology(self, frame: Frame, folder: Path) -> None:
-        with (folder / "topology.pdb").open("w") as file:
-            app.PDBFile.writeFile(self.topology, frame.positions * unit.nanometer, file, keepIds=True)
-
-    def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories:
-        run = self.config.run
-        spacing = run.local_steps * self.config.path.timestep
-        return Trajectories(folder, self.topology, run.walkers, spacing, sizes)
-
 
 def assemble(
     config: Config,
@@ -79,22 +65,12 @@ def assemble(
         raise ValueError(
             f"the topology has {topology.getNumAtoms()} atoms and the system {system.getNumParticles()}: give the same"
         )
-    if config.path.kernel != "restraint":
-        raise ValueError(f"path.kernel = {config.path.kernel!r} is for the batch engine; OpenMM has 'restraint'")
-    if config.run.local not in ("hmc", "langevin") or config.run.local_steps < 1:
-        raise ValueError("OpenMM needs run.local = 'hmc' or 'langevin' and run.local_steps of at least 1")
-    if config.run.local_timestep is not None:
-        raise ValueError("run.local_timestep is the batch engine's; OpenMM moves at path.timestep throughout")
+    check_moves(config, "OpenMM")
     config, auto = without_auto(config)
     names = tuple(cv.name for cv in cvs)
     states = checked_states(config, names)
     prepared = prepare(system)
-    for walker, frame in enumerate(starts.frames):
-        if frame.positions.shape != (system.getNumParticles(), 3):
-            raise ValueError(
-                f"the start of walker {walker} has positions of shape {frame.positions.shape}, the system has "
-                f"{system.getNumParticles()} atoms: give a structure of the same atoms"
-            )
+    check_atoms(starts, system.getNumParticles())
     box = default_box(system) if system.usesPeriodicBoundaryConditions() else None
     frames = tuple(frame if frame.box is not None else frame._replace(box=box) for frame in starts.frames)
     setup = MolecularSetup(
@@ -102,15 +78,7 @@ def assemble(
         system=prepared.system, topology=topology, cvs=cvs, start_frames=frames, auto=auto,
     )  # fmt: skip
     setup.check()
-    engine = setup.spec.build()
-    if not frames:
-        return setup
-    for walker, frame in enumerate(frames):
-        if not np.isfinite(engine.potential_energy(frame)):
-            raise ValueError(f"the start of walker {walker} has no finite energy: check the structure for overlaps")
-    points = np.array([engine.cv_values(frame) for frame in frames])
-    check_starts(states, points)
-    return replace(setup, notes=setup.notes + start_notes(states, starts.names, points))
+    return started(setup, starts.names)
 
 
 def from_built_in(reference: MolecularReference, config: Config, folder: Path, with_starts: bool) -> MolecularSetup:
@@ -119,17 +87,29 @@ def from_built_in(reference: MolecularReference, config: Config, folder: Path, w
     Raises:
         ValueError: something in the config is not possible.
     """
+    engine = config.engine.model_copy(update={"platform": config.engine.platform or reference.platform})
+    config = config.model_copy(update={"engine": engine})
+    reference, config, cvs = settled(reference, config, folder)
+    starts = built_in_starts(reference, config) if with_starts else Starts()
+    return assemble(config, reference.name, reference.system(), reference.topology(), cvs, reference.kT, starts)
+
+
+def settled(
+    reference: MolecularReference, config: Config, folder: Path
+) -> tuple[MolecularReference, Config, tuple[CollectiveVariable, ...]]:
+    """A built-in system at the run's temperature, and the config with its states, time step and CVs.
+
+    Raises:
+        ValueError: something in the config is not possible.
+    """
     if config.system.starts:
         raise ConfigError(f"system.starts is refused: {reference.name} builds its own starts")
     reference = _at_temperature(reference, config)
-    engine = config.engine.model_copy(update={"platform": config.engine.platform or reference.platform})
-    config = config.model_copy(update={"states": config.states or reference.states, "engine": engine})
+    config = config.model_copy(update={"states": config.states or reference.states})
     if "timestep" not in config.path.model_fields_set:
         config = config.model_copy(update={"path": config.path.model_copy(update={"timestep": reference.timestep})})
     cvs = cvs_from(config.cv, folder, reference.topology()) or reference.cvs()
-    config = config.model_copy(update={"cv": [cv_section(cv) for cv in cvs]})
-    starts = _built_in_starts(reference, config) if with_starts else Starts()
-    return assemble(config, reference.name, reference.system(), reference.topology(), cvs, reference.kT, starts)
+    return reference, config.model_copy(update={"cv": [cv_section(cv) for cv in cvs]}), cvs
 
 
 def _at_temperature(reference: MolecularReference, config: Config) -> MolecularReference:
@@ -146,7 +126,7 @@ def _at_temperature(reference: MolecularReference, config: Config) -> MolecularR
     return replace(reference, temperature=temperature)  # type: ignore[type-var]
 
 
-def _built_in_starts(reference: MolecularReference, config: Config) -> Starts:
+def built_in_starts(reference: MolecularReference, config: Config) -> Starts:
     """One start a walker, the states in turn, each with its own solvent."""
     states, walkers = list(reference.states), range(config.run.walkers)
     names = tuple(states[walker % len(states)] for walker in walkers)

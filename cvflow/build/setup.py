@@ -72,6 +72,12 @@ class Setup(ABC):
         """Whether the chain that this run makes is exact, and why (not)."""
 
     @property
+    def given(self) -> Config:
+        """The settings with "auto" wherever the program is still to choose."""
+        path = self.config.path.model_copy(update=dict.fromkeys(self.auto, "auto"))
+        return self.config.model_copy(update={"path": path})
+
+    @property
     def steps(self) -> int:
         """Steps of a path between the states."""
         return int(self.config.path.steps)

@@ -11,12 +11,13 @@ import numpy as np
 
 from cvflow.build.molecular import MolecularSetup
 from cvflow.build.setup import Equilibrated, Pilot, Setup, Springs, checked_states
-from cvflow.config import Config, ConfigError, CvSection
+from cvflow.config import Config, ConfigError
 from cvflow.crew import Crew, Standing
 from cvflow.cv import CollectiveVariable, Distance
 from cvflow.cv.chain import Chain, Shapes
 from cvflow.cv.selection import AtomNames, group
 from cvflow.cv.way import WAY_BY_NAME
+from cvflow.cv_section import CvSection
 from cvflow.engine.openmm import PositionsSpec
 from cvflow.flow.proposal import Proposal
 from cvflow.flow.shapes import ShapeLearner

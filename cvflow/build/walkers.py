@@ -4,16 +4,23 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+from openmm import app, unit
 
-from cvflow.build.setup import Equilibrated, Setup
+from cvflow.build.setup import Equilibrated, Setup, check_starts
+from cvflow.build.starts import Starts, start_notes
+from cvflow.config import Config
 from cvflow.crew import Crew, Standing
-from cvflow.engine.base import EngineSpec
+from cvflow.cv import CollectiveVariable
+from cvflow.engine.base import EmbeddedEngine, EngineSpec
 from cvflow.jump import JumpState
 from cvflow.local import HybridMonteCarlo, LocalMove, UnadjustedLangevin
 from cvflow.state import Exactness, Frame, Point
+from cvflow.trajectory import Trajectories
 from cvflow.walker import WalkerCrew, available_cores, equilibrate, pinned_pool, standing_at
 
 
@@ -71,3 +78,74 @@ class WalkerSetup(Setup):
     def standings(self, frames: Sequence[Frame]) -> list[Standing]:
         engine = self.spec.build()
         return [standing_at(JumpState(frame, engine.cv_values(frame))) for frame in frames]
+
+
+@dataclass(frozen=True)
+class AtomsSetup(WalkerSetup):
+    """Atoms with names.
+
+    Attributes:
+        topology: the names, residues and bonds.
+        cvs: of the atoms.
+    """
+
+    topology: app.Topology
+    cvs: tuple[CollectiveVariable, ...]
+
+    def write_topology(self, frame: Frame, folder: Path) -> None:
+        with (folder / "topology.pdb").open("w") as file:
+            app.PDBFile.writeFile(self.topology, frame.positions * unit.nanometer, file, keepIds=True)
+
+    def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories:
+        run = self.config.run
+        spacing = run.local_steps * self.config.path.timestep
+        return Trajectories(folder, self.topology, run.walkers, spacing, sizes)
+
+
+SetupOfAtoms = TypeVar("SetupOfAtoms", bound=AtomsSetup)
+
+
+def started(setup: SetupOfAtoms, names: Sequence[str]) -> SetupOfAtoms:
+    """The run, once its walkers' starts have been looked at; `names` are the states that they are given for.
+
+    Raises:
+        ValueError: a start has no energy, or the starts lie in fewer than two states.
+    """
+    engine, frames = setup.spec.build(), setup.start_frames
+    if not frames:
+        return setup
+    assert isinstance(engine, EmbeddedEngine)
+    for walker, frame in enumerate(frames):
+        if not np.isfinite(engine.potential_energy(frame)):
+            raise ValueError(f"the start of walker {walker} has no finite energy: check the structure for overlaps")
+    points = np.array([engine.cv_values(frame) for frame in frames])
+    check_starts(setup.states, points)
+    return replace(setup, notes=setup.notes + start_notes(setup.states, names, points))
+
+
+def check_moves(config: Config, engine: str) -> None:
+    """Check the settings that every engine of single walkers has in common; `engine` is its name for people.
+
+    Raises:
+        ValueError: they are for another engine.
+    """
+    if config.path.kernel != "restraint":
+        raise ValueError(f"path.kernel = {config.path.kernel!r} is for the batch engine; {engine} has 'restraint'")
+    if config.run.local not in ("hmc", "langevin") or config.run.local_steps < 1:
+        raise ValueError(f"{engine} needs run.local = 'hmc' or 'langevin' and run.local_steps of at least 1")
+    if config.run.local_timestep is not None:
+        raise ValueError(f"run.local_timestep is the batch engine's; {engine} moves at path.timestep throughout")
+
+
+def check_atoms(starts: Starts, atoms: int) -> None:
+    """Check that the walkers' starts are structures of as many atoms.
+
+    Raises:
+        ValueError: they are not.
+    """
+    for walker, frame in enumerate(starts.frames):
+        if frame.positions.shape != (atoms, 3):
+            raise ValueError(
+                f"the start of walker {walker} has positions of shape {frame.positions.shape}, the system has "
+                f"{atoms} atoms: give a structure of the same atoms"
+            )

@@ -7,11 +7,12 @@ of. Engines turn it into their own force; `evaluate` gives its value by itself, 
 from importlib import import_module
 from typing import Any
 
-from cvflow.cv.base import CollectiveVariable, resolve
+from cvflow.cv.base import CollectiveVariable, Particles, resolve
 from cvflow.cv.combination import Combination, combination
 from cvflow.cv.force import ForceCV, from_force
 from cvflow.cv.geometry import Angle, Distance, Torsion, angle, distance, torsion
 from cvflow.cv.groups import CentreDistance, Coordination, Gyration, centre_distance, coordination, gyration
+from cvflow.cv.plumed import PlumedCV, from_plumed
 from cvflow.cv.python import PythonCV
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Distance",
     "ForceCV",
     "Gyration",
+    "Particles",
+    "PlumedCV",
     "PythonCV",
     "Torsion",
     "angle",
@@ -31,6 +34,7 @@ __all__ = [
     "coordination",
     "distance",
     "from_force",
+    "from_plumed",
     "from_torch",
     "gyration",
     "resolve",

@@ -3,11 +3,26 @@
 import re
 from abc import ABC, abstractmethod
 from math import inf
+from typing import NamedTuple
 
 from cvflow.cv.selection import AtomNames
 from cvflow.state import Frame
 
 _NAME = re.compile(r"[A-Za-z]\w*\Z")
+
+
+class Particles(NamedTuple):
+    """What an engine knows of its particles, for CVs that need it.
+
+    Attributes:
+        masses: amu, one a particle.
+        charges: elementary charges, one a particle; none where the engine knows of none.
+        periodic: whether there is a periodic box.
+    """
+
+    masses: tuple[float, ...]
+    charges: tuple[float, ...] = ()
+    periodic: bool = False
 
 
 class CollectiveVariable(ABC):
@@ -43,6 +58,14 @@ class CollectiveVariable(ABC):
 
     def resolved(self, names: AtomNames) -> "CollectiveVariable":
         """The CV with indices in place of selection strings."""
+        return self
+
+    def among(self, particles: Particles) -> "CollectiveVariable":
+        """The CV as an engine with these particles computes it.
+
+        Raises:
+            ValueError: it cannot be computed there.
+        """
         return self
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 
 from cvflow.circle import into_period
-from cvflow.cv.base import CollectiveVariable, checked_name
+from cvflow.cv.base import CollectiveVariable, Particles, checked_name
 from cvflow.cv.selection import AtomNames
 from cvflow.state import Frame
 
@@ -51,6 +51,10 @@ class Combination(CollectiveVariable):
 
     def resolved(self, names: AtomNames) -> "Combination":
         terms = tuple(term.resolved(names) for term in self.terms)
+        return Combination(self.name, self.coefficients, terms, self.unit, self.period)
+
+    def among(self, particles: Particles) -> "Combination":
+        terms = tuple(term.among(particles) for term in self.terms)
         return Combination(self.name, self.coefficients, terms, self.unit, self.period)
 
 

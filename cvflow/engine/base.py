@@ -72,3 +72,11 @@ class Engine(ABC):
     @abstractmethod
     def free_path(self, frame: Frame, steps: int, friction: float, rng: np.random.Generator) -> PathResult:
         """A path of the same dynamics without the restraint, at a friction [1/ps]: the local moves are made of it."""
+
+
+class EmbeddedEngine(Engine):
+    """An engine inside this process, which can be asked for the energy of a configuration."""
+
+    @abstractmethod
+    def potential_energy(self, frame: Frame) -> float:
+        """Potential energy without the restraint [kJ/mol]."""

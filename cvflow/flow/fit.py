@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from cvflow.flow.learned import LearnedProposal
 from cvflow.flow.proposal import Proposal
-from cvflow.flow.replay import Chains, Split, effective_size, split, thinned
+from cvflow.flow.replay import Chains, Split, effective_size, replayed, split
 from cvflow.flow.spline import Architecture, SplineFlow
 from cvflow.flow.topology import Space, Standard
 from cvflow.state import Point
@@ -110,7 +110,7 @@ def fit(
     if count < 10:
         raise ValueError(f"flow: at least 10 samples are needed to train, got {count}")
     begun = time.perf_counter()
-    kept = thinned(chains, settings.most_samples)
+    kept = replayed(chains, settings.most_samples)
     standard = space.standard(np.concatenate(kept), blur)
     proposal = _untrained(standard, settings, previous, rng)
     parts = split(kept, round(1 / settings.holdout), rng)

@@ -1,4 +1,9 @@
-"""What a flow learns from: the walkers' histories, each with the same say, in a part to learn and a part held out."""
+"""What a flow learns from: the walkers' histories, each with the same say, in a part to learn and a part held out.
+
+A history begins with a transient: walkers are started in states at will, and stay there until jumps are accepted. So
+the older half of a history fades: the further back, the fewer of its samples are learned from, a tenth at the very
+beginning. Of a start in a rare state little is left soon, but never nothing.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,6 +21,12 @@ never held out as a whole."""
 SHORTEST_BLOCK = 4
 """Samples in a block, where a history is long enough: neighbours in time are alike, and tell on each other."""
 
+FADING = 0.5
+"""Part of a history, the older one, that fades: the usual allowance for burn-in."""
+
+LASTING = 0.1
+"""What the very first sample weighs, compared with the latest ones."""
+
 Chains = Sequence[Float[np.ndarray, "_samples cvs"]]
 
 
@@ -26,14 +37,22 @@ class Split(NamedTuple):
     held_out: Float[np.ndarray, "held_out cvs"]
 
 
-def thinned(chains: Chains, most: int) -> list[Float[np.ndarray, "_samples cvs"]]:
-    """At most `most` samples of all walkers together, no walker with more than its even share.
+def replayed(chains: Chains, most: int) -> list[Float[np.ndarray, "_samples cvs"]]:
+    """What is learned from of each walker's history, in the order of time: late samples all, early ones thinned.
 
-    Of a history that is too long every so many samples are taken, from the beginning to the end: what a walker saw
-    long ago counts as much as what it saw last.
+    At most `most` samples of all walkers together, no walker with more than its even share. Of a history that is too
+    long for that, every so manyeth sample is taken, of early times fewer still.
     """
     share = max(1, most // len(chains))
-    return [chain[np.linspace(0, len(chain) - 1, min(len(chain), share)).round().astype(int)] for chain in chains]
+    return [chain[_recalled(len(chain), share)] for chain in chains]
+
+
+def _recalled(samples: int, most: int) -> np.ndarray:
+    """Numbers of the samples to learn from, at equal steps of their summed weights."""
+    times = (np.arange(samples) + 0.5) / max(samples, 1)
+    weights = np.minimum(1.0, LASTING + (1.0 - LASTING) * times / FADING)
+    kept = min(most, round(weights.sum()))
+    return np.searchsorted(weights.cumsum(), (np.arange(kept) + 0.5) * weights.sum() / max(kept, 1))
 
 
 def split(chains: Chains, every: int, rng: np.random.Generator) -> Split:

@@ -17,7 +17,7 @@ from cvflow.flow.fit import FitSettings, Training
 from cvflow.flow.normal import BroadNormal
 from cvflow.flow.pairs import PairFunctions, distances, learn
 from cvflow.flow.proposal import Proposal
-from cvflow.flow.replay import Chains, effective_size, split, thinned
+from cvflow.flow.replay import Chains, effective_size, replayed, split
 from cvflow.flow.topology import Space
 from cvflow.flow.torsions import TorsionDensity
 from cvflow.state import Point
@@ -127,7 +127,7 @@ class ShapeLearner:
         begun = time.perf_counter()
         chain = self.shapes.chain
         histories = [self._centres(history, rng) for history in chains]
-        parts = split(thinned(histories, settings.most_samples), round(1 / settings.holdout), rng)
+        parts = split(replayed(histories, settings.most_samples), round(1 / settings.holdout), rng)
         lengths, angles = np.split(parts.seen, [chain.lengths], axis=1)
         untilted = Untilted(normal.fitted(lengths, settings.epsilon), torsions.fitted(angles))
         proposal = self._tilted(untilted, parts.seen, 0 if previous is None else previous.version + 1, rng)

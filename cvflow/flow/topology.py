@@ -57,11 +57,13 @@ class Space:
     def standard(self, samples: Points, blur: Point) -> "Standard":
         """Standard coordinates for samples that are seen with noise of width `blur`.
 
-        On a line the samples' mean and standard deviation; on a circle their mean and the period; in a box the box.
+        On a line the samples' mean and standard deviation, or a scale so much wider that the splines reach all samples:
+        a mode of 2 % may lie at seven standard deviations. On a circle their mean and the period; in a box the box.
         """
         axes, periods, bounds = _kinds(self.axes), np.array(self.periods), np.array(self.ranges)
         centre, scale = circle.mean(samples, periods), np.sqrt(circle.variance(samples, periods) + blur**2)
         width = 2 * BOUND
+        scale = np.maximum(scale, np.abs(samples - centre).max(axis=0) / BOUND)
         scale = np.where(axes == "circle", periods / width, scale)
         with np.errstate(invalid="ignore"):
             centre = np.where(axes == "box", bounds.mean(axis=1), centre)

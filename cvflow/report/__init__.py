@@ -10,6 +10,7 @@ from cvflow.estimate.free_energy import profile
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.surface import surface
 from cvflow.flow.export import exported
+from cvflow.report.beside import Shown, beside_table, shown
 from cvflow.report.figures import (
     acceptance_figure,
     free_energy_figure,
@@ -24,28 +25,30 @@ from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text, surface
 from cvflow.report.tables import final_table
 from cvflow.store import Record
 
-__all__ = ["final_table", "write_fes", "write_report"]
+__all__ = ["Shown", "beside_table", "final_table", "shown", "write_fes", "write_report"]
 
 _BINS = 60
 
 
-def write_report(record: Record, folder: Path) -> dict[str, Any]:
+def write_report(record: Record, folder: Path, others: Sequence[Shown] = ()) -> dict[str, Any]:
     """Write everything that a finished or interrupted run has to show, and return its summary.
 
-    Each file appears whole or not at all, and none appears if the summary cannot be made.
+    Each file appears whole or not at all, and none appears if the summary cannot be made. The page lists the other runs
+    beside this one.
 
     Raises:
         ValueError: a walker has no production turn yet.
     """
     summary = summarise(record)
     illustrations = _illustrations(record, summary)
+    runs = [Shown(folder, record.header, summary), *others]
     files = {illustration.file: illustration.image for illustration in illustrations} | {
         "COLVAR": colvar_text(record).encode(),
         "jumps.dat": jumps_text(record).encode(),
         "fes.dat": _fes(record, _main_cvs(record), _BINS),
         "flow.safetensors": record.flows[-1].data,
         **exported(record.flows[-1].data, record.header.cvs, record.header.units),
-        "report.html": html_report(record, summary, illustrations).encode(),
+        "report.html": html_report(record, summary, illustrations, runs).encode(),
         "summary.json": (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode(),
     }
     _write(folder, files)

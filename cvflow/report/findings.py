@@ -36,6 +36,12 @@ class Estimate(NamedTuple):
         return plus_minus(self.value * factor, self.stderr * factor, unit)
 
 
+def apart(one: Estimate, other: Estimate) -> float:
+    """Distance of two estimates in combined standard errors; NaN if it cannot be had."""
+    combined = math.hypot(one.stderr, other.stderr)
+    return abs(one.value - other.value) / combined if combined else math.nan
+
+
 class Comparison(NamedTuple):
     """F(end) - F(start), from the chain's averages and from the works (BAR)."""
 
@@ -52,8 +58,7 @@ class Comparison(NamedTuple):
     @property
     def distance(self) -> float:
         """Distance of the two estimates in combined standard errors; NaN if it cannot be had."""
-        combined = math.hypot(self.chain.stderr, self.bar.stderr)
-        return abs(self.chain.value - self.bar.value) / combined if combined else math.nan
+        return apart(self.chain, self.bar)
 
     @property
     def verdict(self) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cvflow.report.beside import NOTE, Shown, lines, names
 from cvflow.report.findings import Summary, cautions, comparisons, discovery
 from cvflow.report.stylesheet import CSS
 from cvflow.report.tables import duration, summary_rows
@@ -27,8 +28,10 @@ class Illustration(NamedTuple):
     image: bytes
 
 
-def html_report(record: Record, summary: Summary, illustrations: Sequence[Illustration]) -> str:
-    """The whole page."""
+def html_report(
+    record: Record, summary: Summary, illustrations: Sequence[Illustration], runs: Sequence[Shown] = ()
+) -> str:
+    """The whole page; `runs` are this one and those beside it, if there are any."""
     header = record.header
     title = f"cvflow: {header.system}"
     run = (
@@ -39,6 +42,7 @@ def html_report(record: Record, summary: Summary, illustrations: Sequence[Illust
         f'<header><h1>{escape(title)}</h1><p class="about">{escape(run)}</p></header>',
         _result(summary),
         _cautions(summary),
+        *([_beside(runs)] if len(runs) > 1 else []),
         *(_figure(illustration) for illustration in illustrations),
         _section("The run in numbers", _table(summary_rows(summary, header))),
         _section("The states", _states(record, summary)),
@@ -79,6 +83,11 @@ def _cautions(summary: Summary) -> str:
     found = cautions(summary)
     note = f"<p class='note'>Walkers {escape(discovery(summary))} {START_EVERYWHERE}</p>"
     return _section("Warnings", f"{_list(found) or '<p>None.</p>'}{note}", "warning" if found else "")
+
+
+def _beside(runs: Sequence[Shown]) -> str:
+    table = _table(lines(runs), ("", *names(runs)))
+    return _section("Beside other runs", f"{table}<p class='note'>{escape(NOTE)}</p>", "beside")
 
 
 def _states(record: Record, summary: Summary) -> str:

@@ -45,12 +45,17 @@ def duration(seconds: float) -> str:
 
 def acceptance(counts: Mapping[str, int]) -> str:
     """Accepted of proposed jumps, with the binomial error of their ratio."""
+    beside = f"  ({counts['accepted']:,} of {counts['proposed']:,})" if counts["proposed"] else ""
+    return acceptance_rate(counts) + beside
+
+
+def acceptance_rate(counts: Mapping[str, int]) -> str:
+    """The same without the counts."""
     proposed, accepted = counts["proposed"], counts["accepted"]
     if not proposed:
         return "none proposed"
     rate = accepted / proposed
-    ratio = plus_minus(rate, math.sqrt(rate * (1 - rate) / proposed)) if 0 < accepted < proposed else f"{rate:.0f}"
-    return f"{ratio}  ({accepted:,} of {proposed:,})"
+    return plus_minus(rate, math.sqrt(rate * (1 - rate) / proposed)) if 0 < accepted < proposed else f"{rate:.0f}"
 
 
 def _free_energies(summary: Summary) -> Rows:

@@ -8,6 +8,7 @@ import openmm
 from openmm import app
 
 from cvflow.cv import CollectiveVariable
+from cvflow.engine.lammps import LammpsModel
 from cvflow.state import Frame
 from cvflow.torch_system import TorchSystem
 
@@ -37,7 +38,7 @@ class ReferenceSystem(ABC):
 
 
 class MolecularReference(ReferenceSystem):
-    """A built-in system for OpenMM."""
+    """A built-in system for OpenMM, and for LAMMPS where it has a model of it."""
 
     engine: ClassVar[str] = "openmm"
     timestep: ClassVar[float] = 0.01
@@ -48,6 +49,10 @@ class MolecularReference(ReferenceSystem):
     @abstractmethod
     def system(self) -> openmm.System:
         """The potential and the masses."""
+
+    def lammps(self) -> LammpsModel | None:
+        """The same potential and masses in LAMMPS; None for a system that only OpenMM runs."""
+        return None
 
     @abstractmethod
     def topology(self) -> app.Topology:

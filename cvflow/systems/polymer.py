@@ -14,6 +14,7 @@ from openmm import app
 from scipy.optimize import brentq
 
 from cvflow.cv import CollectiveVariable, Distance, distance
+from cvflow.engine.lammps import LammpsModel, LongBond
 from cvflow.state import Frame, Positions
 from cvflow.systems.base import MolecularReference
 
@@ -113,6 +114,33 @@ class Polymer(MolecularReference):
         force.addGlobalParameter("well_alpha", self.end_to_end_alpha)
         force.addBond(0, self.n_beads - 1, [])
         return force
+
+    def lammps(self) -> LammpsModel:
+        """The same in LAMMPS, whose lj/mdf has OpenMM's switch written (1-x)^3 (1+3x+6x²)."""
+        side, beads = self.box_side, self.n_beads
+        bonds = [(kind, i, i + kind) for kind in (1, 2) for i in range(1, beads + 1 - kind)]
+        commands = [
+            "units lj",
+            "atom_style bond",
+            "atom_modify map array",
+            f"region box block 0 {side!r} 0 {side!r} 0 {side!r}",
+            "create_box 1 box bond/types 2 extra/bond/per/atom 4 extra/special/per/atom 4",
+            f"create_atoms 1 random {beads + self.n_solvent} 1 box",
+            f"mass 1 {self.mass!r}",
+            f"pair_style lj/mdf {2.0 * self.sigma!r} {self.cutoff!r}",
+            f"pair_coeff 1 1 {self.epsilon!r} {self.sigma!r}",
+            "special_bonds lj 0 1 1",
+            "bond_style harmonic",
+            f"bond_coeff 1 {self.bond_12_k / 2!r} {self.bond_12_r0!r}",
+            f"bond_coeff 2 {self.bond_13_k / 2!r} {self.bond_13_r0!r}",
+            *(f"create_bonds single/bond {kind} {i} {j} special no" for kind, i, j in bonds[:-1]),
+            "create_bonds single/bond {} {} {} special yes".format(*bonds[-1]),
+            f"neighbor {0.3 * self.sigma!r} bin",
+            "neigh_modify every 1 delay 0 check yes",
+        ]
+        k, alpha = self.end_to_end_k, self.end_to_end_alpha
+        well = LongBond((0, beads - 1), self.end_to_end_d0, (0.0, 0.0, -k / alpha**2, 0.0, k / (4 * alpha**4)))
+        return LammpsModel(tuple(commands), (well,))
 
     def topology(self) -> app.Topology:
         topology = app.Topology()

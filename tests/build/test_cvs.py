@@ -12,8 +12,9 @@ import cvflow
 from cvflow import project
 from cvflow.build import cv_section, from_config
 from cvflow.build.cvs import cvs_from, force_cvs
-from cvflow.config import ConfigError, CvSection, load, parse
+from cvflow.config import ConfigError, load, parse
 from cvflow.cv import combination, from_force, from_torch, resolve
+from cvflow.cv_section import CvSection
 from cvflow.state import Frame
 from cvflow.store import read_record
 from cvflow.units import temperature

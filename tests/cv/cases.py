@@ -17,11 +17,13 @@ from cvflow.cv import (
     coordination,
     distance,
     from_force,
+    from_plumed,
     from_torch,
     functions,
     gyration,
     torsion,
 )
+from tests.cv.with_plumed import MISSING
 
 ATOMS = 10
 
@@ -81,6 +83,20 @@ CASES = {
         from_torch("t", turned, [7, 1, 3, 5], period=3.0), lambda x: turned(x[:, [7, 1, 3, 5]])
     ),
 }
+
+if not MISSING:  # tests/cv/test_plumed.py says so
+    CASES |= {
+        "PLUMED": CvCase(
+            from_plumed("r", "r: DISTANCE NOPBC ATOMS=8,3", unit="nm"), lambda x: functions.distance(x[:, [7, 2]])
+        ),
+        "PLUMED on a circle": CvCase(
+            from_plumed("phi", "phi: TORSION NOPBC ATOMS=7,3,1,6"), lambda x: functions.torsion(x[:, [6, 2, 0, 5]])
+        ),
+        "PLUMED in a combination": CvCase(
+            combination("s", {from_plumed("q", "q: GYRATION NOPBC ATOMS=2,3,5"): -2.0, _BOND: 1.5}),
+            lambda x: 1.5 * functions.distance(x[:, [4, 7]]) - 2 * functions.gyration(x[:, [1, 2, 4]]),
+        ),
+    }
 
 
 def draws(count: int, seed: int = 0) -> np.ndarray:

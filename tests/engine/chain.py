@@ -94,6 +94,16 @@ def bad_proposal() -> ShapeProposal:
     )
 
 
+def handed_proposal() -> ShapeProposal:
+    """Distances as the target has them, so that many jumps are accepted; torsions of the hand it avoids."""
+    points = SHAPES.points(exact_draws(4000, np.random.default_rng(6))[:, :4])[:, 1:6]
+    lengths = BroadNormal(points.mean(axis=0), 1.08 * np.linalg.cholesky(np.cov(points.T)), 0.1)
+    torsions = 2 * np.pi * (np.arange(BINS) + 0.5) / BINS - np.pi
+    masses = np.exp(1.5 * np.sin(torsions) + 0.9 * np.cos(2 * torsions))[None]
+    flat = PairFunctions(0.5, 2.5 / 43, np.zeros((1, 44)))
+    return ShapeProposal(SHAPES, Untilted(lengths, TorsionDensity(masses / masses.sum())), flat, 0.5, 0.0, 0)
+
+
 def _drawn(table: tuple[np.ndarray, np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
     grid, cumulative = table
     return np.interp(rng.random(count), cumulative, grid)

@@ -1,5 +1,6 @@
 """The one-jump test of positions: exact draws of the chain, one jump each through the OpenMM engine."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import openmm
 from cvflow.cv import distance
 from cvflow.cv.way import Straight, Way
 from cvflow.engine.openmm import OpenMMSpec, PositionsEngine, PositionsSpec
+from cvflow.flow.shapes import ShapeProposal
 from cvflow.jump import JumpState, realise
 from cvflow.shape_jump import ShapeJump
 from cvflow.state import Frame
@@ -21,7 +23,12 @@ CHUNKS = 4
 
 @dataclass(frozen=True)
 class Case:
-    """One setting of the kernel; `placing` is where a drawn shape goes, "aligned" or a mutant's name."""
+    """One setting of the kernel.
+
+    Attributes:
+        proposal: makes what shapes are drawn from.
+        placing: where a drawn shape goes, "aligned" or a mutant's name.
+    """
 
     kernel: str
     steps: int
@@ -29,6 +36,7 @@ class Case:
     draws: int
     kappa: float = 0.0
     way: Way = field(default_factory=Straight)
+    proposal: Callable[[], ShapeProposal] = chain.bad_proposal
     placing: str = "aligned"
 
     def build(self, platform: str = "Reference") -> PositionsEngine:
@@ -79,7 +87,7 @@ def _chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     from tests.engine import misplaced
 
     rng = np.random.default_rng([17, chunk])
-    engine, jump, proposal = case.build(), case.jump, chain.bad_proposal()
+    engine, jump, proposal = case.build(), case.jump, case.proposal()
     before = chain.exact_draws(case.draws // CHUNKS, rng)
     rows = []
     with misplaced.placing(case.placing):

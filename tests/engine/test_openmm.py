@@ -6,7 +6,7 @@ import pytest
 from openmm import app
 
 from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec, prepare
-from cvflow.engine.openmm.engine import palindromic_segments
+from cvflow.engine.segments import palindromic_segments
 from cvflow.schedule import Cosine, Linear
 from cvflow.state import Frame, Outcome, Steering
 from cvflow.systems import Polymer
@@ -175,15 +175,6 @@ def test_a_blow_up_is_a_failed_path(platform, timestep):
     np.testing.assert_array_equal(result.frame.positions, start.positions)
     calm = engine.potential_energy(start)
     assert np.isfinite(calm), "the engine works on after a failure"
-
-
-@pytest.mark.parametrize("steps", [1, 2, 24, 25, 49, 50, 51, 99, 100, 101, 149, 150, 700, 1001])
-def test_segments_are_a_palindrome(steps):
-    segments = palindromic_segments(steps, 25)
-    assert segments == segments[::-1]
-    assert sum(segments) == steps
-    assert min(segments) > 0
-    assert len(segments) % 2 == 1
 
 
 def test_masses_of_zero_stay_where_they_are():

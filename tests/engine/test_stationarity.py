@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cvflow.cv import from_plumed
 from cvflow.flow import GaussianMixture
 from cvflow.schedule import Cosine
+from tests.cv.with_plumed import needs_plumed
 from tests.engine import dumbbell, molecule
 from tests.engine.mutants import FarEnd, OneWayRound, Quadratic, SwitchFirst, UnwrappedRestraint
 from tests.engine.stationarity import ACCEPTANCE_MUTANTS, MOLECULE, THRESHOLD, Case, jumps, local_moves, log_ratios
@@ -128,3 +130,19 @@ def test_turning_always_the_same_way_is_caught():
 @pytest.mark.slow
 def test_a_centre_kept_where_the_arc_has_taken_it_is_caught():
     assert jumps(replace(CIRCLE, kernel=FarEnd, jumps=2, draws=100_000)).largest_z() > THRESHOLD
+
+
+WITH_PLUMED = {
+    "on a line": ("r", "r: DISTANCE ATOMS=1,2", {}),
+    "on a circle": ("phi", "phi: TORSION ATOMS=1,2,3,4", {"target": MOLECULE, "kappa": 6.0, "timestep": 0.06}),
+}
+
+
+@needs_plumed
+@pytest.mark.parametrize("where", WITH_PLUMED)
+def test_one_jump_steered_by_plumed_leaves_the_distribution_invariant(where):
+    name, text, settings = WITH_PLUMED[where]
+    case = replace(COARSE, cv=from_plumed(name, text), draws=8_000, **settings)
+    passes(case)
+    wrong = ACCEPTANCE_MUTANTS["sign of W"]
+    assert jumps(case).decided(wrong(jumps(case))).largest_z() > THRESHOLD

@@ -1,11 +1,11 @@
-"""What a flow learns from: thinning, blocks held out, effective sizes."""
+"""What a flow learns from: samples by their time, blocks held out, effective sizes."""
 
 from math import inf, pi
 
 import numpy as np
 import pytest
 
-from cvflow.flow.replay import effective_size, split, thinned
+from cvflow.flow.replay import FADING, LASTING, effective_size, replayed, split
 
 LINE = np.array([inf])
 
@@ -14,13 +14,42 @@ def history(length, walker=0):
     return np.column_stack([np.arange(length), np.full(length, walker)]).astype(float)
 
 
-def test_every_walker_has_the_same_say_from_beginning_to_end():
-    kept = thinned([history(5000, 0), history(40, 1), history(900, 2)], 300)
-    assert [len(chain) for chain in kept] == [100, 40, 100]
-    assert kept[0][0, 0] == 0
-    assert kept[0][-1, 0] == 4999
-    assert np.ptp(np.diff(kept[0][:, 0])) <= 1, "evenly spaced"
-    np.testing.assert_array_equal(kept[1], history(40, 1))
+def test_every_walker_has_the_same_say():
+    kept = replayed([history(5000, 0), history(40, 1), history(900, 2)], 300)
+    assert [len(chain) for chain in kept] == [100, 31, 100]
+    assert [set(chain[:, 1]) for chain in kept] == [{0}, {1}, {2}]
+    assert all((np.diff(chain[:, 0]) > 0).all() for chain in kept), "in the order of time, none twice"
+
+
+def weight(part):
+    """Of the first part of a history: it rises linearly from a tenth to one at the half."""
+    risen = min(part, FADING)
+    return LASTING * risen + (1 - LASTING) * risen**2 / (2 * FADING) + (part - risen)
+
+
+@pytest.mark.parametrize(("length", "most"), [(400, 400), (400, 4000), (20_000, 5000), (900, 300)])
+def test_the_older_half_fades(length, most):
+    (kept,) = replayed([history(length)], most)
+    assert len(kept) == min(most, round(weight(1) * length))
+    for part in (0.1, 0.25, 0.5, 0.75, 1.0):
+        assert (kept[:, 0] < part * length).mean() == pytest.approx(weight(part) / weight(1), abs=1.5 / len(kept))
+    if most >= length:
+        assert set(range(length // 2 + 1, length)) <= set(kept[:, 0]), "all of the younger half"
+
+
+@pytest.mark.parametrize("length", [100, 400, 3000, 100_000])
+def test_a_mode_seen_only_early_stays(length):
+    """All walkers spent their first twentieth there: more than a tenth of its share stays, and less than half."""
+    kept = np.concatenate(replayed([history(length, walker) for walker in range(4)], 5000))
+    early = (kept[:, 0] < 0.05 * length).mean()
+    assert 0.05 * LASTING < early < 0.5 * 0.05
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3])
+def test_short_histories(length):
+    (kept,) = replayed([history(length)], 10)
+    assert (length > 0) <= len(kept) <= length
+    assert len(np.concatenate(replayed([history(length), history(5)], 1))) <= 2
 
 
 @pytest.mark.parametrize(("length", "walkers"), [(1000, 4), (40, 8), (7, 3), (1, 10), (10, 1), (3, 4)])
@@ -32,6 +61,15 @@ def test_a_fifth_is_held_out_and_nothing_is_lost(length, walkers):
     assert 0 < len(held_out) <= 0.4 * len(together)
     if length >= 40:
         assert len(held_out) == pytest.approx(0.2 * len(together), rel=0.2)
+
+
+def test_a_fifth_of_what_is_replayed_is_held_out():
+    kept = replayed([history(1000, walker) for walker in range(4)], 4000)
+    seen, held_out = split(kept, 5, np.random.default_rng(3))
+    assert len(held_out) == pytest.approx(0.2 * 3100, rel=0.1)
+    assert len(np.unique(np.concatenate([seen, held_out]), axis=0)) == 3100
+    for part in (seen, held_out):
+        assert (part[:, 0] < 500).mean() == pytest.approx(0.275 / 0.775, abs=0.05), "both parts fade alike"
 
 
 def test_what_is_held_out_is_blocks_of_each_walker():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cvflow.flow.topology import Axis, Space, Standard, line
+from cvflow.flow.topology import BOUND, Axis, Space, Standard, line
 from tests.flow.cases import BOX, CIRCLE, LINE, space
 
 ALL = space(LINE, CIRCLE, BOX)
@@ -17,6 +17,17 @@ def test_what_each_cv_lives_on():
     assert ALL.axes == (Axis.LINE, Axis.CIRCLE, Axis.BOX)
     assert line(2).axes == (Axis.LINE, Axis.LINE)
     assert space(HALF_OPEN).axes == (Axis.LINE,), "a box has two edges"
+
+
+def test_no_sample_on_a_line_is_beyond_the_splines():
+    """A mode of 1 % lies at ten standard deviations, a normal sample's own tail at four."""
+    samples = np.concatenate([np.zeros((99, 2)), np.ones((1, 2))]) + np.random.default_rng(0).normal(0, 1e-3, (100, 2))
+    samples[:, 1] = np.random.default_rng(1).normal(3.0, 2.0, 100)
+    standard = line(2).standard(samples, np.zeros(2))
+    reach = np.abs(standard.inward(samples)).max(axis=0)
+    assert reach[0] == pytest.approx(BOUND)
+    assert reach[1] < BOUND
+    assert standard.scale[1] == pytest.approx(samples[:, 1].std())
 
 
 def test_standard_coordinates_of_each_kind():

@@ -1,50 +1,16 @@
-"""The evaluator and the action, compiled once a session; what is missing is one loud line of the session."""
+"""The evaluator, compiled once a session."""
 
-import shutil
 import subprocess
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cvflow.plumed_action import SOURCES, built, found_plumed
+from cvflow.plumed_action import SOURCES
 
 HERE = Path(__file__).parent
 PLAIN = ("-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror")
 SANITISED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-
-
-@cache
-def no_plumed():
-    try:
-        found_plumed()
-    except ValueError as missing:
-        return f"NO PLUMED: the action CVFLOW is not tested ({missing})"
-    return None
-
-
-def no_wrapper():
-    missing = find_spec("plumed") is None
-    mend = "`conda install -c conda-forge py-plumed`"
-    return f"NO PYTHON WRAPPER OF PLUMED: paths are not tested ({mend})" if missing else None
-
-
-def no_compiler():
-    missing = shutil.which("g++") is None
-    return "NO C++ COMPILER: the evaluator of plumed_plugin/ is not tested (install g++)" if missing else None
-
-
-NEEDS = {"plumed": no_plumed, "wrapper": no_wrapper, "harness": no_compiler, "sanitised": no_compiler}
-"""What a test needs, by its fixtures."""
-
-
-def pytest_runtest_setup(item):
-    """Skipped here and not in the fixtures: pytest folds skips of one place into one line."""
-    for name, missing in NEEDS.items():
-        if name in item.fixturenames and (reason := missing()):
-            pytest.skip(reason)
 
 
 def compiled(folder, *flags):
@@ -92,23 +58,3 @@ def sanitised(tmp_path_factory):
     """With AddressSanitizer and UndefinedBehaviorSanitizer: any complaint ends the program with an error."""
     folder = tmp_path_factory.mktemp("sanitised")
     return Harness(compiled(folder, *SANITISED), folder)
-
-
-@pytest.fixture(scope="session")
-def plumed():
-    """PLUMED on the path."""
-    return found_plumed()
-
-
-@pytest.fixture(scope="session")
-def wrapper():
-    """PLUMED as a Python module."""
-    import plumed
-
-    return plumed
-
-
-@pytest.fixture(scope="session")
-def library(plumed, tmp_path_factory):
-    """The action, compiled against that PLUMED."""
-    return built(plumed, tmp_path_factory.mktemp("action") / "CVFlow.so")

@@ -30,12 +30,12 @@ def case(kernel: str, words: str) -> Case:
     return Case(kernel, f"N = 8, given up early{words}", CIRCLE, EnsembleJump(paths, 8, CIRCLE.span, barriers=barriers))
 
 
-def from_its_own_start(axes, points, a, b):
+def from_its_own_start(axes, start, end, a, b):
     """The mutant: beyond half a period of one mean it is another place than seen from the other."""
     way = wrapped(axes.means[b] - axes.means[a], axes.periods)
-    gone = wrapped(points - axes.means[a], axes.periods)
+    gone = (wrapped(points - axes.means[a], axes.periods) for points in (start, end))
     with np.errstate(invalid="ignore"):
-        return (gone * way).sum(axis=1) / (way * way).sum(axis=1)
+        return tuple((offset * way).sum(axis=1) / (way * way).sum(axis=1) for offset in gone)
 
 
 @pytest.mark.parametrize("kernel", ["K4", "K5"])

@@ -112,7 +112,7 @@ def test_parameters_out_of_range_are_refused():
 
 def test_the_reference_has_its_error():
     for solvent in ("vacuum", "obc"):
-        assert 0 < reference(solvent).stderr < 0.13
+        assert 0 < reference(solvent).stderr < 0.1
         assert 0 < reference(solvent).delta_f < 10
 
 

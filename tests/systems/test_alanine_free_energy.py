@@ -1,5 +1,8 @@
 """Alanine dipeptide with a flow on the torus, against umbrella sampling by other code. Minutes long.
 
+The seed is that of the example, so that on one machine the run is always the same; with another, one comparison in
+twenty lies beyond two errors by chance.
+
 python -m pytest -m slow -s tests/systems/test_alanine_free_energy.py
 """
 
@@ -28,12 +31,13 @@ def test_the_chain_agrees_with_umbrella_sampling(system, solvent, tmp_path):
     assert execute(["run", str(CONFIG), "--out", str(out), *settings]) == 0
     summary, known = json.loads((out / "summary.json").read_text()), reference(solvent)
     (chain,), (bar,) = summary["delta_f"], summary["delta_f_bar"]
+    print(f"chain {chain}\nBAR {bar}\n{summary['jumps']}\naccepted each way {jumps_each_way(out)}")
     print(f"reference {known.delta_f:.3f} ± {known.stderr:.3f} kT, wall time {summary['wall_s']['total']:.0f} s")
     assert (chain["from"], chain["to"]) == ("C7eq", "C7ax")
     assert chain["stderr_kT"] <= 0.2
     for estimate in (chain, bar):
         apart = abs(estimate["value_kT"] - known.delta_f)
-        assert apart < 3 * np.hypot(estimate["stderr_kT"], known.stderr)
+        assert apart < 2 * np.hypot(estimate["stderr_kT"], known.stderr)
     assert summary["jumps"]["between_states"]["acceptance"] >= 0.15
     assert summary["mode_changes"] >= 20
     assert min(jumps_each_way(out)) >= 10

@@ -9,24 +9,19 @@ from jaxtyping import Float
 from cvflow.accept import accepts, log_acceptance
 from cvflow.circle import wrapped
 from cvflow.cv import CollectiveVariable
-from cvflow.engine.base import Engine, EngineSpec
+from cvflow.engine.base import EmbeddedEngine, EngineSpec
 from cvflow.engine.openmm.integrator import SteeredVerlet
-from cvflow.engine.openmm.preparation import prepare
+from cvflow.engine.openmm.preparation import particles_of, prepare
 from cvflow.engine.openmm.restraint import centre_name, kappa_name, restraint_force
 from cvflow.engine.openmm.volume import default_box, piston, scaled, volume
+from cvflow.engine.segments import ENERGY_CAP, REFRESH_STEPS, between_stops, palindromic_segments
 from cvflow.schedule import Linear, Schedule
 from cvflow.stakes import Stakes, Watch
 from cvflow.state import Exactness, Frame, Outcome, PathResult, Point, Positions, Steering
 from cvflow.units import temperature
 
-REFRESH_STEPS = 25
-"""Time steps between two velocity refreshments of a path with friction, and at least between two looks at a path."""
-
 _ALONE = np.array([0])
 """Row of the one path that runs here."""
-
-ENERGY_CAP = 1e9
-"""|H| [kJ/mol] from which an end of a path counts as blown up. Absolute, hence the same for a path and its reverse."""
 
 _PROVEN_PLATFORMS = ("CPU", "Reference")
 """Where tests/engine/test_stationarity.py runs."""
@@ -54,7 +49,7 @@ class OpenMMSpec(EngineSpec):
         return OpenMMEngine(self)
 
 
-class OpenMMEngine(Engine):
+class OpenMMEngine(EmbeddedEngine):
     """Velocity Verlet paths with rare velocity refreshments, exact at any time step.
 
     Friction acts as Ornstein-Uhlenbeck refreshments of the velocities every 25 steps, in the middle of a kick; their
@@ -76,12 +71,15 @@ class OpenMMEngine(Engine):
         self._spec = spec
         self._periods = spec.periods
         system = prepare(openmm.XmlSerializer.deserialize(spec.system_xml)).system
-        for index, cv in enumerate(spec.cvs):
+        for cv in spec.cvs:
             if cv.highest_atom >= system.getNumParticles():
                 raise ValueError(
                     f"CV {cv.name}: atom {cv.highest_atom} is out of range, the system has "
                     f"{system.getNumParticles()} atoms, counted from 0"
                 )
+        # Of the system without restraints, which take no part in whether it is periodic.
+        self._cvs = tuple(cv.among(particles_of(system)) for cv in spec.cvs)
+        for index, cv in enumerate(self._cvs):
             system.addForce(restraint_force(cv, index))
         self._masses = np.array([system.getParticleMass(i)._value for i in range(system.getNumParticles())])[:, None]
         with np.errstate(divide="ignore"):
@@ -106,10 +104,9 @@ class OpenMMEngine(Engine):
         return Exactness(True, f"one-jump stationarity test passed on OpenMM's {self._spec.platform} platform")
 
     def cv_values(self, frame: Frame) -> Point:
-        return np.array([cv.evaluate(frame) for cv in self._spec.cvs])
+        return np.array([cv.evaluate(frame) for cv in self._cvs])
 
     def potential_energy(self, frame: Frame) -> float:
-        """Potential energy without the restraint [kJ/mol]."""
         zero = np.zeros(len(self._spec.cvs))
         self._forget(frame)
         self._place(frame, zero, zero)
@@ -205,7 +202,7 @@ class OpenMMEngine(Engine):
         protocol_work = 0.5 * first * self._pull(start, way)
         watch = Watch(np.array([steering.steps]), stakes)
         heat, done = 0.0, 0
-        *inner, last = palindromic_segments(steering.steps, _between_stops(steering.steps, friction, stakes))
+        *inner, last = palindromic_segments(steering.steps, between_stops(steering.steps, friction, stakes is not None))
         decay = np.exp(-friction * self._spec.timestep * REFRESH_STEPS)
         for steps in inner:
             self._integrator.step(steps)
@@ -301,29 +298,6 @@ class OpenMMEngine(Engine):
 
     def _frame(self, state: openmm.State, box: Float[np.ndarray, "3 3"] | None) -> Frame:
         return Frame(np.array(state.getPositions(asNumpy=True)._value), box)
-
-
-def _between_stops(steps: int, friction: float, stakes: Stakes | None) -> int:
-    """Time steps after which a path is interrupted, to refresh its velocities or to look at it; about 20 looks."""
-    if friction:
-        return REFRESH_STEPS
-    return max(REFRESH_STEPS, steps // 20) if stakes else steps
-
-
-def palindromic_segments(steps: int, longest: int) -> list[int]:
-    """Split a path into an odd number of segments that read the same backwards, each about `longest` steps or fewer.
-
-    The count is odd so that any number of steps can be split evenly: what is left over goes to the middle and to pairs.
-    """
-    count = 2 * (steps // (2 * longest)) + 1
-    length, left_over = divmod(steps, count)
-    segments = [length] * count
-    middle = count // 2
-    segments[middle] += left_over % 2
-    for i in range(left_over // 2):
-        segments[i] += 1
-        segments[-1 - i] += 1
-    return segments
 
 
 def _platform(name: str) -> openmm.Platform:

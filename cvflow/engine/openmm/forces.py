@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatch
 from itertools import product
+from typing import Any
 
 import numpy as np
 import openmm
@@ -17,12 +18,13 @@ from cvflow.cv import (
     Distance,
     ForceCV,
     Gyration,
+    PlumedCV,
     PythonCV,
     Torsion,
 )
 from cvflow.cv.groups import shares
 from cvflow.cv.selection import indices
-from cvflow.state import Positions
+from cvflow.state import Frame, Positions
 
 Expression = Callable[[str], str]
 """From the name that a force has for its variable to the energy."""
@@ -105,11 +107,23 @@ def _force(cv: ForceCV, energy: Expression) -> openmm.Force:
 @force_of.register
 def _python(cv: PythonCV, energy: Expression) -> openmm.Force:
     """Within an algebra, so that the derivative with respect to λ is OpenMM's own."""
-    if not hasattr(openmm, "PythonForce"):
-        raise ValueError(f"CV {cv.name}: a CV computed in Python needs OpenMM 8.4 or newer")
-    force = openmm.PythonForce(_Computation(cv))
+    force = _python_force(cv, _Computation(cv))
     force.setParticles(indices(cv.name, cv.atoms))
     return _algebra(energy("cvflow_value"), {"cvflow_value": force})
+
+
+@force_of.register
+def _plumed(cv: PlumedCV, energy: Expression) -> openmm.Force:
+    """Of all particles: PLUMED alone knows which ones it reads."""
+    force = _python_force(cv, _PlumedComputation(cv))
+    force.setUsesPeriodicBoundaryConditions(bool(cv.particles and cv.particles.periodic))
+    return _algebra(energy("cvflow_value"), {"cvflow_value": force})
+
+
+def _python_force(cv: CollectiveVariable, computation: Callable[[openmm.State], Any]) -> openmm.Force:
+    if not hasattr(openmm, "PythonForce"):
+        raise ValueError(f"CV {cv.name}: a CV computed in Python needs OpenMM 8.4 or newer")
+    return openmm.PythonForce(computation)
 
 
 @dataclass(frozen=True)
@@ -120,6 +134,20 @@ class _Computation:
 
     def __call__(self, state: openmm.State) -> tuple[float, Positions]:
         value, gradient = self.cv.value_and_gradient(np.array(state.getPositions(asNumpy=True)._value))
+        return value, -gradient
+
+
+@dataclass(frozen=True)
+class _PlumedComputation:
+    """The same for all particles and, in a periodic system, their box."""
+
+    cv: PlumedCV
+
+    def __call__(self, state: openmm.State) -> tuple[float, Positions]:
+        periodic = self.cv.particles and self.cv.particles.periodic
+        box = state.getPeriodicBoxVectors(asNumpy=True)._value if periodic else None
+        frame = Frame(np.array(state.getPositions(asNumpy=True)._value), box)
+        value, gradient = self.cv.value_and_gradient(frame)
         return value, -gradient
 
 

@@ -9,10 +9,11 @@ from jaxtyping import Float
 
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.way import Straight, Way
-from cvflow.engine.base import Engine, EngineSpec
-from cvflow.engine.openmm.engine import ENERGY_CAP, OpenMMEngine, OpenMMSpec
+from cvflow.engine.base import EmbeddedEngine, EngineSpec
+from cvflow.engine.openmm.engine import OpenMMEngine, OpenMMSpec
 from cvflow.engine.openmm.led import LedVerlet, holding, pulling
-from cvflow.engine.openmm.preparation import prepare
+from cvflow.engine.openmm.preparation import particles_of, prepare
+from cvflow.engine.segments import ENERGY_CAP
 from cvflow.stakes import Stakes
 from cvflow.state import Exactness, Frame, Outcome, PathResult, Point, Positions, Steering
 
@@ -44,7 +45,7 @@ class PositionsSpec(EngineSpec):
         return PositionsEngine(self)
 
 
-class PositionsEngine(Engine):
+class PositionsEngine(EmbeddedEngine):
     """Hamiltonian paths beside atoms that are held on, or pulled along, their way; exact at any time step.
 
     In a `Steering`, `start` and `end` are the led positions, flattened, and `kappa` the spring constant, the same for
@@ -63,6 +64,7 @@ class PositionsEngine(Engine):
         self._around = OpenMMEngine(spec.around)
         system = prepare(openmm.XmlSerializer.deserialize(spec.around.system_xml)).system
         count = system.getNumParticles()
+        self._cvs = tuple(cv.among(particles_of(system)) for cv in spec.cvs)
         if max(spec.atoms) >= count:
             raise ValueError(f"positions: atom {max(spec.atoms)} is out of range, the system has {count} atoms")
         self._led = np.zeros(count)
@@ -89,7 +91,7 @@ class PositionsEngine(Engine):
         return self._around.change_volume(frame, rng)
 
     def cv_values(self, frame: Frame) -> Point:
-        return np.array([cv.evaluate(frame) for cv in self._spec.cvs])
+        return np.array([cv.evaluate(frame) for cv in self._cvs])
 
     def potential_energy(self, frame: Frame) -> float:
         """Potential energy without a restraint [kJ/mol]."""

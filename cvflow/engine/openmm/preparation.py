@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import openmm
 
+from cvflow.cv import Particles
 from cvflow.engine.openmm.volume import piston
 
 _TAKEN_OUT = {
@@ -38,6 +39,17 @@ def prepare(system: openmm.System) -> Prepared:
     if piston(system):
         notes.append("MonteCarloBarostat: paths run at fixed box, the volume is moved between jumps")
     return Prepared(system, tuple(notes))
+
+
+def particles_of(system: openmm.System) -> Particles:
+    """What the System knows of its particles; charges are those of its NonbondedForce, if it has one."""
+    count = system.getNumParticles()
+    masses = tuple(float(system.getParticleMass(i)._value) for i in range(count))
+    charges: tuple[float, ...] = ()
+    for force in system.getForces():
+        if isinstance(force, openmm.NonbondedForce):
+            charges = tuple(float(force.getParticleParameters(i)[0]._value) for i in range(count))
+    return Particles(masses, charges, system.usesPeriodicBoundaryConditions())
 
 
 def _refuse(system: openmm.System) -> None:

@@ -1,0 +1,190 @@
+"""What acts on the atoms beside LAMMPS's own styles: the moving restraint, and bonds of the model.
+
+LAMMPS calls `Pull` in every evaluation of the forces (`fix external`). Numbers are read and written one by one where
+LAMMPS has them: for a distance that is a few µs, where numpy's arrays would take as long as LAMMPS's own step.
+"""
+
+import ctypes
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from math import sqrt
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from cvflow.circle import wrapped
+from cvflow.cv import CollectiveVariable, Distance
+from cvflow.cv.selection import indices
+from cvflow.engine.lammps.machine import IMAGE_BITS, IMAGE_PERIOD, Machine
+from cvflow.engine.lammps.model import LongBond
+from cvflow.state import Frame, Positions
+
+_LAST, _HALF = IMAGE_PERIOD - 1, IMAGE_PERIOD // 2
+
+Slope = Callable[[float, int], float]
+"""Derivative of an energy [kJ/mol] with respect to a distance [nm], at a step of the path."""
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """A CV that knows its own gradient."""
+
+    def value_and_gradient(self, frame: Frame) -> tuple[float, Positions]:
+        """ξ and ∂ξ/∂x of all atoms."""
+
+
+class Track:
+    """Where the restraint's centre on one CV goes, and the values that the CV takes on the way.
+
+    Attributes:
+        centres: λ_0 … λ_N; none where nothing pulls.
+        kappa: spring constant.
+        values: of the CV, one a centre; NaN until the path is there.
+    """
+
+    def __init__(self) -> None:
+        self.centres: list[float] = []
+        self.kappa = 0.0
+        self.values: list[float] = []
+
+    def begin(self, centres: Sequence[float], kappa: float) -> None:
+        """Forget the last path."""
+        self.centres, self.kappa, self.values = list(centres), kappa, [float("nan")] * len(centres)
+
+    def slope(self, value: float, step: int) -> float:
+        """∂u/∂ξ; remembers the value."""
+        self.values[step] = value
+        return self.kappa * (value - self.centres[step])
+
+    def protocol_work(self, period: float) -> float:
+        """Work done at fixed configurations [kJ/mol]: λ moves half of its step before the drift and half after it."""
+        if not self.centres:
+            return 0.0
+        centres = np.array(self.centres)
+        padded = np.concatenate([centres[:1], centres, centres[-1:]])
+        apart = wrapped((np.array(self.values) - centres)[:, None], np.array([period]))[:, 0]
+        return float(-0.5 * self.kappa * np.sum(apart * (padded[2:] - padded[:-2])))
+
+
+class Force(ABC):
+    """Adds a force to atoms."""
+
+    @abstractmethod
+    def act(self, x: Any, image: Any, f: Any, step: int) -> None:
+        """Add to `f` what acts at positions `x` in periodic images `image`, all in LAMMPS's own memory."""
+
+
+class Along(Force):
+    """A force along the distance of two atoms, as their coordinates are."""
+
+    def __init__(self, atoms: Sequence[int], sides: Float[np.ndarray, "3"], slope: Slope) -> None:
+        self._atoms = tuple(atoms)
+        self._sides = tuple(float(side) for side in sides)
+        self._slope = slope
+
+    def act(self, x: Any, image: Any, f: Any, step: int) -> None:
+        i, j = self._atoms
+        a, b = x[i], x[j]
+        dx, dy, dz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+        p, q = image[i], image[j]
+        if p != q:
+            width, height, depth = self._sides
+            dx += width * _boxes(p, q)
+            dy += height * _boxes(p >> IMAGE_BITS, q >> IMAGE_BITS)
+            dz += depth * _boxes(p >> 2 * IMAGE_BITS, q >> 2 * IMAGE_BITS)
+        r = sqrt(dx * dx + dy * dy + dz * dz)
+        slope = self._slope(r, step)
+        pull = slope / r if r > 0 else 0.0
+        fa, fb = f[i], f[j]
+        fa[0] += pull * dx
+        fa[1] += pull * dy
+        fa[2] += pull * dz
+        fb[0] -= pull * dx
+        fb[1] -= pull * dy
+        fb[2] -= pull * dz
+
+
+class Gradient(Force):
+    """The restraint on a CV that knows its own gradient."""
+
+    def __init__(self, cv: Differentiable, period: float, track: Track, machine: Machine) -> None:
+        self._cv, self._period, self._track, self._machine = cv, period, track, machine
+
+    def act(self, x: Any, image: Any, f: Any, step: int) -> None:
+        frame = Frame(self._machine.positions, self._machine.box)
+        value, gradient = self._cv.value_and_gradient(frame)
+        self._track.values[step] = value
+        apart = wrapped(np.array([value - self._track.centres[step]]), np.array([self._period]))[0]
+        numbers = (ctypes.c_double * gradient.size).from_address(ctypes.addressof(f[0].contents))
+        np.ctypeslib.as_array(numbers).reshape(-1, 3)[:] -= self._track.kappa * apart * gradient
+
+
+class Pull:
+    """LAMMPS's callback: all that acts beside its own styles.
+
+    Attributes:
+        tracks: of the restraint's centres, one a CV.
+        error: what went wrong in the callback, from where nothing can be raised.
+
+    Raises:
+        ValueError: LAMMPS cannot pull on a CV.
+    """
+
+    def __init__(self, cvs: Sequence[CollectiveVariable], bonds: Sequence[LongBond], machine: Machine) -> None:
+        self.tracks = [Track() for _ in cvs]
+        self.error: Exception | None = None
+        self._bonds = [Along(bond.atoms, machine.sides, _slope(bond)) for bond in bonds]
+        self._restraint = [_restraint(cv, track, machine) for cv, track in zip(cvs, self.tracks, strict=True)]
+        self._images = machine.image_address
+        self._bytes = machine.atoms * 3 * ctypes.sizeof(ctypes.c_double)
+        self._forces: list[Force] = []
+        self.begin(np.zeros((0, len(self.tracks))), np.zeros(len(self.tracks)))
+
+    def begin(self, centres: Float[np.ndarray, "centres cvs"], kappa: Float[np.ndarray, "cvs"]) -> None:
+        """Make ready for a path whose centres are these; none for one without a restraint."""
+        for track, column, spring in zip(self.tracks, centres.T, kappa, strict=True):
+            track.begin(column.tolist(), float(spring))
+        self._forces = [*self._bonds, *(self._restraint if len(centres) else ())]
+
+    def __call__(self, _caller: None, step: int, _count: int, _identifiers: Any, x: Any, f: Any) -> None:
+        """What LAMMPS calls: writes the forces into `f`."""
+        try:
+            ctypes.memset(f[0], 0, self._bytes)
+            image = ctypes.cast(self._images(), _IMAGES)
+            for force in self._forces:
+                force.act(x, image, f, step)
+        except Exception as error:  # ctypes prints what a callback raises, and goes on
+            self.error = error
+
+
+_IMAGES = ctypes.POINTER(ctypes.c_int32)
+
+
+def _restraint(cv: CollectiveVariable, track: Track, machine: Machine) -> Force:
+    if isinstance(cv, Distance):
+        return Along(indices(cv.name, cv.atoms), machine.sides, track.slope)
+    if isinstance(cv, Differentiable):
+        return Gradient(cv, cv.period, track, machine)
+    raise ValueError(
+        f"CV {cv.name}: LAMMPS pulls on a distance of two atoms, or on a CV written in PLUMED's words "
+        f'(plumed = "…"), not on a {type(cv).__name__.lower()}; or take [engine] name = "openmm"'
+    )
+
+
+def _slope(bond: LongBond) -> Slope:
+    """By Horner's rule."""
+    r0, coefficients = bond.r0, bond.slopes
+
+    def slope(r: float, step: int) -> float:
+        x, total = r - r0, 0.0
+        for coefficient in coefficients:
+            total = total * x + coefficient
+        return total
+
+    return slope
+
+
+def _boxes(p: int, q: int) -> int:
+    """Difference of two images along one side."""
+    return ((q & _LAST) - (p & _LAST) + _HALF & _LAST) - _HALF

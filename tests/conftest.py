@@ -1,0 +1,77 @@
+"""What tests need that pip does not bring; what is missing is one loud line of the session."""
+
+import shutil
+from functools import cache
+from importlib.util import find_spec
+
+import pytest
+
+from cvflow.plumed_action import built, found_plumed
+
+
+@cache
+def no_plumed():
+    try:
+        found_plumed()
+    except ValueError as missing:
+        return f"NO PLUMED: the action CVFLOW is not tested ({missing})"
+    return None
+
+
+def no_wrapper():
+    missing = find_spec("plumed") is None
+    mend = "`conda install -c conda-forge py-plumed`"
+    return f"NO PYTHON WRAPPER OF PLUMED: paths are not tested ({mend})" if missing else None
+
+
+def no_compiler():
+    missing = shutil.which("g++") is None
+    return "NO C++ COMPILER: the evaluator of plumed_plugin/ is not tested (install g++)" if missing else None
+
+
+def no_gromacs():
+    missing = shutil.which("gmx") is None or find_spec("pyedr") is None
+    return "NO GROMACS: paths through gmx are not tested (install gmx, and cvflow[gromacs])" if missing else None
+
+
+NEEDS = {
+    "plumed": no_plumed,
+    "wrapper": no_wrapper,
+    "gromacs": no_gromacs,
+    "harness": no_compiler,
+    "sanitised": no_compiler,
+}
+"""What a test needs, by its fixtures."""
+
+
+def pytest_runtest_setup(item):
+    """Skipped here and not in the fixtures: pytest folds skips of one place into one line."""
+    for name, missing in NEEDS.items():
+        if name in item.fixturenames and (reason := missing()):
+            pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def plumed():
+    """PLUMED on the path."""
+    return found_plumed()
+
+
+@pytest.fixture(scope="session")
+def wrapper():
+    """PLUMED as a Python module."""
+    import plumed
+
+    return plumed
+
+
+@pytest.fixture(scope="session")
+def library(plumed, tmp_path_factory):
+    """The action, compiled against that PLUMED."""
+    return built(plumed, tmp_path_factory.mktemp("action") / "CVFlow.so")
+
+
+@pytest.fixture(scope="session")
+def gromacs(plumed):
+    """GROMACS on the path, with its PLUMED interface."""
+    return shutil.which("gmx")

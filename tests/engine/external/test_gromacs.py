@@ -1,0 +1,96 @@
+"""GROMACS through the driver's engine: its files, energies, and one-jump stationarity with mutants."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from cvflow.engine.external.gromacs import overridden, with_settings
+from cvflow.state import Frame, Outcome, Steering
+from tests.engine.external import butane
+from tests.engine.external.one_jump import MUTANTS, Case, jumps
+
+THRESHOLD = 5.0
+COARSE = 0.014
+"""Time step [ps]: nine tenths of the longest that is stable for bonds of this stiffness."""
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("butane")
+    butane.write_files(folder)
+    return folder
+
+
+def test_exact_draws_have_the_energy_s_averages():
+    """The virial of each bond's stretch: ⟨r ∂U/∂r⟩ = 3 kT with the weight r²; and the torsion as from its grid."""
+    x = butane.exact_draws(200_000, np.random.default_rng(1))
+    r, t, phi = butane.internal(x)
+    virial = butane.BOND * (r - butane.LENGTH) * r
+    assert np.abs(virial.mean(axis=0) - 3 * butane.KT).max() < 5 * virial.std() / np.sqrt(len(x))
+    grid = np.linspace(-np.pi, np.pi, 20001)
+    weight = np.exp(-butane.twist(grid) / butane.KT)
+    for f in (np.cos, np.sin):
+        exact = (f(grid) * weight).sum() / weight.sum()
+        assert abs(f(phi).mean() - exact) < 5 * f(phi).std() / np.sqrt(len(x))
+    assert abs(t.mean() - np.radians(butane.ANGLE)) < 0.1
+
+
+def test_settings_are_replaced_however_they_are_spelled():
+    mdp = "Gen_Vel = yes ; as before\nTCOUPL=v-rescale\nrvdw = 1.0\n; dt = 3\n"
+    assert with_settings(mdp, {"gen-vel": "no", "tcoupl": "no"}) == (
+        "rvdw = 1.0\n; dt = 3\ngen-vel = no\ntcoupl = no\n"
+    )
+    assert overridden(mdp) == ("gen-vel = yes", "tcoupl = v-rescale")
+
+
+def test_the_work_is_the_engine_s_and_the_path_reads_backwards_in_time_step(gromacs, library, files):
+    """Shadow work goes down with the square of the time step; GROMACS's energy is the one drawn from."""
+    x = butane.exact_draws(4, np.random.default_rng(3))
+    shadow = []
+    for refined in (1, 3):
+        engine = butane.spec(str(files), str(library), 0.004 / refined).build()
+        order = Steering(np.array([3.0]), np.array([-2.2]), np.array([120.0]), 30 * refined)
+        paths = [engine.steer(Frame(row, butane.box()), order, np.random.default_rng(9)) for row in x]
+        assert {path.outcome for path in paths} == {Outcome.COMPLETED}
+        for path in paths:  # across ±π, and PLUMED's torsion is ours
+            assert butane.value(path.frame.positions[None])[0] == pytest.approx(float(path.cv[0]), abs=1e-5)
+        shadow.append(np.std([path.shadow_work for path in paths]))
+    assert shadow[0] / shadow[1] == pytest.approx(9, rel=0.5)
+
+
+def test_energies_are_those_of_the_potential(gromacs, library, files):
+    """Total energies of a path of one tiny step, less the kinetic energy that the velocities have."""
+    engine = butane.spec(str(files), str(library), 1e-6).build()
+    x = butane.exact_draws(3, np.random.default_rng(5))
+    spread = np.sqrt(butane.KT / np.array(butane.MASSES))[:, None]
+    for row in x:
+        done = engine._run(Frame(row, butane.box()), 1, None, np.random.default_rng(2))
+        v = (spread * np.random.default_rng(2).standard_normal((4, 3))).astype(np.float32)
+        kinetic = 0.5 * float((np.array(butane.MASSES)[:, None] * v**2).sum())
+        assert done.ends.before - kinetic == pytest.approx(butane.energy(row[None])[0], abs=2e-3)
+
+
+def case(library, files, steps):
+    return Case(
+        partial(butane.spec, str(files), str(library), COARSE), butane.exact_draws, butane.box, butane.value,
+        butane.observables, butane.BAD_FLOW, 60.0, steps, np.pi, 2 * np.pi, 4000,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_one_jump_leaves_the_target_alone(gromacs, library, files):
+    sample = jumps(case(library, files, 4))
+    moved = (sample.after != sample.before).any(axis=(1, 2)).mean()
+    print(f"acceptance {moved:.3f}, largest |z| {sample.largest_z():.2f}")
+    assert moved > 0.05
+    assert sample.largest_z() < THRESHOLD
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_wrong_decisions_show(gromacs, library, files, mutant):
+    sample = jumps(case(library, files, 4))
+    found = sample.decided(MUTANTS[mutant](sample)).largest_z()
+    print(f"{mutant}: {found:.1f}")
+    assert found > THRESHOLD

@@ -1,0 +1,155 @@
+"""`cvflow drive` from its config to its report, with a small program in the place of an MD engine."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cvflow.cli import execute
+from cvflow.store import read_record
+from tests.engine.external import program
+
+CONFIG = """
+[run]
+seed = 3
+walkers = 2
+adapt_jumps = 12
+jumps = 20
+local_steps = 6
+[system]
+starts = {{left = "left.dat", right = "right.dat"}}
+[engine]
+name = "custom"
+[drive]
+action = "CVFlow.so"
+commands = ["{python} -I -S program.py {{steps}} {{seed}} {{timestep}} {{kT}} {mood}"]
+inputs = ["program.py"]
+kT = 0.8
+[[cv]]
+name = "x"
+plumed = "x: POSITION ATOM=1"
+[path]
+steps = 30
+timestep = 0.05
+kappa = 20.0
+[flow]
+retrain_every = 12
+[states]
+left = "x < 0"
+right = "x >= 0"
+"""
+
+
+def prepared(folder, mood="", change=("", "")):
+    """A folder with all that a run needs."""
+    folder.mkdir(exist_ok=True)
+    shutil.copy(program.__file__, folder / "program.py")
+    (folder / "CVFlow.so").write_bytes(b"the action")
+    (folder / "left.dat").write_text("-1 -1\n")
+    (folder / "right.dat").write_text("1 1\n")
+    text = CONFIG.format(python=sys.executable, mood=mood)
+    assert change[0] in text
+    (folder / "run.toml").write_text(text.replace(*change))
+    return folder / "run.toml"
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drive")
+    config = prepared(folder / "user")
+    assert execute(["drive", str(config), "--out", str(folder / "out"), "--quiet"]) == 0
+    return folder
+
+
+def test_a_driven_run_leaves_what_any_run_leaves(done):
+    out = done / "out"
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["engine"] == "custom"
+    assert summary["jumps"]["proposed"] == 40
+    assert summary["jumps"]["failed"] == {}
+    assert 0 < summary["jumps"]["accepted"] < 40
+    assert summary["exact"]["value"] is False
+    assert "one-jump test has not been run through this program" in summary["exact"]["reason"]
+    for name in ("COLVAR", "jumps.dat", "fes.dat", "report.html", "flow.safetensors", "flow.cvf"):
+        assert (out / name).is_file(), name
+    assert sorted(path.name for path in (out / "inputs").iterdir()) == ["CVFlow.so", "program.py"]
+
+
+def test_a_driven_run_goes_on_from_its_own_folder(done, tmp_path):
+    """The user's files may be gone by then."""
+    shutil.copytree(done / "out", tmp_path / "out")
+    (done / "user").rename(done / "elsewhere")
+    try:
+        assert execute(["resume", str(tmp_path / "out"), "--jumps", "23", "--quiet"]) == 0
+    finally:
+        (done / "elsewhere").rename(done / "user")
+    before, after = (read_record(folder / "run.h5").turns for folder in (done / "out", tmp_path / "out"))
+    assert len(after) == len(before) + 6
+    kept = after[after["jump"] < 31]
+    assert len(kept) == 62
+    np.testing.assert_array_equal(kept["work"], before[before["jump"] < 31]["work"])
+
+
+def test_a_program_that_fails_now_and_then_costs_rejections(tmp_path, capsys):
+    """Two thirds of its paths get to their end; when two in a row do not, its own last lines are shown."""
+    config = prepared(tmp_path / "user", mood="crash")
+    assert execute(["drive", str(config), "--out", str(tmp_path / "out"), "--quiet"]) == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert "last words: the forces are wrong" in said
+    assert "paths in a row failed: `sh commands.sh` ended with exit code 3" in said[-1]
+
+
+MISUSE = {
+    "no [drive]": ("[drive]", "[drove]", "unknown key drove; did you mean drive"),
+    "an engine inside": ('name = "custom"', 'name = "openmm"', "[drive] goes with engine.name"),
+    "a system of cvflow's": ("[system]", '[system]\nname = "polymer"', "system.name is refused: custom has its own"),
+    "no commands": ("commands = ", "commands = []\n#", "drive.commands is missing: custom needs commands"),
+    "GROMACS's word": ("kT = 0.8", 'kT = 0.8\nmdp = "a.mdp"', "drive.mdp is not for custom"),
+    "no action": ('action = "CVFlow.so"', 'action = "Other.so"', "is not a file; `cvflow plumed build` makes it"),
+    "no input": ('inputs = ["program.py"]', 'inputs = ["md.py"]', "drive.inputs: "),
+    "no temperature": ("kT = 0.8", "", "give engine.temperature [K], or drive.kT"),
+    "both temperatures": ('name = "custom"', 'name = "custom"\ntemperature = 300.0', "give engine.temperature [K], or"),
+    "no time step": ("timestep = 0.05", "", "path.timestep is missing"),
+    "friction": ("kappa = 20.0", "friction = 0.1", "path.friction = 0 alone"),
+    "another kernel": ("kappa = 20.0", 'kernel = "langevin"', "path.kernel = 'restraint'"),
+    "early rejection": ("kappa = 20.0", "early_rejection = true", "path.early_rejection = true is refused"),
+    "local moves": ("local_steps = 6", 'local = "langevin"', "run.local = 'hmc' alone"),
+    "a CV of OpenMM's": ('plumed = "x: POSITION ATOM=1"', 'type = "distance"\natoms = [0, 1]', "takes CVs of PLUMED"),
+    "no CV": ('[[cv]]\nname = "x"\nplumed = "x: POSITION ATOM=1"\n', "", "at least one [[cv]] is needed"),
+    "metadynamics": ("ATOM=1", "ATOM=1\\nm: METAD ARG=x", "METAD is refused: both ends of a path need the same bias"),
+    "units": ("x: POSITION", "UNITS LENGTH=A\\nx: POSITION", "UNITS is refused"),
+    "no starts": ('starts = {left = "left.dat", right = "right.dat"}', "", "system.starts is missing"),
+    "an unknown state": ('left = "left.dat"', 'lift = "left.dat"', "unknown state 'lift'"),
+    "a start that is not there": ('"left.dat"', '"gone.dat"', "cannot be read as a table"),
+    "starts in one state": ('"left.dat"', '"right.dat"', "fewer than two of the named states"),
+    "a start of other atoms": ('"left.dat"', '"two.dat"', "left has 2 atoms, right has 1 atoms"),
+    "a program that is not there": (
+        "program.py {steps}",
+        "gone.py {steps}",
+        "the program does not run: `sh commands.sh`",
+    ),
+    "parameters": ("[engine]", "[system.parameters]\na = 1\n[engine]", "system.parameters is refused"),
+}
+
+
+@pytest.mark.parametrize("what", MISUSE)
+def test_misuse_is_one_line_and_writes_nothing(what, tmp_path, capsys):
+    old, new, said = MISUSE[what]
+    config = prepared(tmp_path / "user", change=(old, new))
+    (tmp_path / "user" / "two.dat").write_text("1 1\n2 2\n")
+    assert execute(["drive", str(config), "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert said in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_each_command_has_its_own_configs(tmp_path, capsys):
+    config = prepared(tmp_path / "user")
+    assert execute(["run", str(config)]) == 2
+    assert "is run by `cvflow drive`" in capsys.readouterr().err
+    tunnel = Path(__file__).parents[1] / "examples" / "tunnel.toml"
+    assert execute(["drive", str(tunnel)]) == 2
+    assert "no [drive] section" in capsys.readouterr().err
