@@ -10,13 +10,15 @@ from dataclasses import replace
 from typing import Any
 
 from cvflow.doctor.finding import CONDA, Finding, Verdict, first_line, run
+from cvflow.engine.lammps.library import MEND as LAMMPS_MEND
 from cvflow.plumed_action import last_line
 from cvflow.walker import available_cores
 
 _PLATFORM = re.compile(r"[\\/]libOpenMM(CUDA|HIP|OpenCL)\.\w+: (.*)")
 """What OpenMM says of a platform's own library that was not loaded."""
 
-_LAMMPS = "from lammps import lammps; print(lammps(cmdargs=['-screen', 'none', '-log', 'none']).version())"
+_GROMACS_ENERGIES = "pip install 'cvflow[gromacs]'"
+_LAMMPS = "from cvflow.engine.lammps.library import open_lammps; print(open_lammps().version())"
 
 
 def openmm() -> Finding:
@@ -47,18 +49,17 @@ def torch() -> Finding:
 
 def lammps() -> Finding:
     """LAMMPS as a Python module, started in a process of its own: without its MPI library it takes Python with it."""
-    mend = "pip install lammps mpich"
     if importlib.util.find_spec("lammps") is None:
-        return Finding("LAMMPS", Verdict.MISSING, "no Python module lammps", mend)
+        return Finding("LAMMPS", Verdict.MISSING, "no Python module lammps", LAMMPS_MEND)
     done = run([sys.executable, "-c", _LAMMPS])
     if done.returncode:
-        return Finding("LAMMPS", Verdict.WRONG, f"it does not start: {last_line(done)}", mend)
+        return Finding("LAMMPS", Verdict.WRONG, f"it does not start: {last_line(done)}", LAMMPS_MEND)
     return Finding("LAMMPS", Verdict.OK, last_line(done))
 
 
 def ase() -> Finding:
     """ASE, whose calculators give energies and forces."""
-    found = _imported("ASE", "ase", "pip install ase")
+    found = _imported("ASE", "ase", "pip install 'cvflow[ase]'")
     return found if isinstance(found, Finding) else Finding("ASE", Verdict.OK, found.__version__)
 
 
@@ -74,6 +75,8 @@ def gromacs() -> Finding:
         return Finding("GROMACS", Verdict.WRONG, f"{gmx} does not run: {last_line(done)}", mend)
     if "-plumed" not in run([gmx, "mdrun", "-h"]).stdout:
         return Finding("GROMACS", Verdict.WRONG, f"{version}: {gmx} mdrun has no option -plumed", mend)
+    if importlib.util.find_spec("pyedr") is None:
+        return Finding("GROMACS", Verdict.WRONG, f"{version}: {gmx}; nothing reads its energies", _GROMACS_ENERGIES)
     return Finding("GROMACS", Verdict.OK, f"{version}: {gmx}, mdrun -plumed")
 
 

