@@ -56,15 +56,12 @@ class Ag6(AseReference):
 
     @property
     def states(self) -> dict[str, str]:
-        return {"octahedron": "a < 0.05", "capped": "a >= 0.05"}
+        return {"octahedron": "a < 0.22", "capped": "a >= 0.22"}
 
     def atoms(self) -> Any:
-        """Raises ValueError if ASE is missing."""
-        try:
-            from ase import Atoms
-            from ase.calculators.emt import EMT
-        except ImportError as error:
-            raise ValueError("system ag6 needs ASE: pip install ase (or the extra cvflow[ase])") from error
+        from ase import Atoms
+        from ase.calculators.emt import EMT
+
         atoms = Atoms("Ag6", positions=10 * _octahedron())
         atoms.calc = EMT()
         return atoms

@@ -83,7 +83,7 @@ class AseReference(AtomsReference):
         """An ase.Atoms with its calculator.
 
         Raises:
-            ValueError: ASE is missing.
+            ImportError: ASE is missing; the engine says so first.
         """
 
 

@@ -53,7 +53,7 @@ def _anisotropy(x: Tensor) -> Tensor:
     """From the eigenvalues of the gyration tensor, as PLUMED writes it."""
     apart = x - x.mean(dim=1, keepdim=True)
     a, b, c = torch.linalg.eigvalsh(apart.transpose(1, 2) @ apart).unbind(dim=1)
-    return 1 - 3 * (a * b + b * c + c * a) / (a + b + c) ** 2
+    return (1 - 3 * (a * b + b * c + c * a) / (a + b + c) ** 2).sqrt()
 
 
 def _dihedral() -> openmm.Force:

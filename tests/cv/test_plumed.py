@@ -48,7 +48,7 @@ PAIRS = {
         lambda x: functions.gyration(x[:, [8, 1, 2, 4]]),
     ),
     "anisotropy": (
-        "c: GYRATION TYPE=KAPPA2 ATOMS=9,2,3,5",
+        "k: GYRATION TYPE=KAPPA2 ATOMS=9,2,3,5\nc: CUSTOM ARG=k FUNC=sqrt(x) PERIODIC=NO",
         anisotropy("c", [8, 1, 2, 4]),
         CASES["anisotropy"].function,
     ),

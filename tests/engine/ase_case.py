@@ -50,7 +50,7 @@ def atoms():
 @dataclass(frozen=True)
 class AseCase(Case):
     engine: type[AseEngine] = AseEngine
-    draws: int = 16_000
+    draws: int = 12_000
 
     def build(self) -> AseEngine | OpenMMEngine:
         return self.engine(AseSpec(atoms, (self.cv,), dumbbell.KT, self.timestep, self.friction, self.schedule))

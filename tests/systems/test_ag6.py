@@ -1,0 +1,87 @@
+"""ag6: its isomers, its potential against a second writing of it, and what its free energy is."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cvflow.cv import anisotropy
+from cvflow.cv.gradient import value_and_gradient
+from cvflow.state import Frame
+from cvflow.states import States
+from cvflow.systems import BUILT_IN, Ag6
+
+HERE = Path(__file__).parent
+REFERENCE = json.loads((HERE / "ag6_reference.json").read_text())
+"""ΔF at 300 K, and the commands that it came from."""
+
+pytest.importorskip("ase", reason="NO ASE: ag6 is not tested (pip install ase)")
+
+
+def structure(state, noise=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = Ag6().start(state, rng)
+    return frame._replace(positions=frame.positions + noise * rng.standard_normal((6, 3)))
+
+
+def energy(frame):
+    """eV, of ASE itself."""
+    atoms = Ag6().atoms()
+    atoms.positions = 10 * frame.positions
+    return atoms.get_potential_energy()
+
+
+def test_it_is_listed():
+    assert BUILT_IN["ag6"] is Ag6
+    with pytest.raises(ValueError, match="ag6 has no state 'prism', only octahedron, capped"):
+        Ag6().start("prism", np.random.default_rng(0))
+    with pytest.raises(ValueError, match="temperature"):
+        Ag6(temperature=0.0)
+
+
+def test_the_starts_are_the_two_isomers():
+    """12 bonds each, none alike, 0.12 eV apart when relaxed."""
+    from ase.optimize import FIRE
+
+    relaxed = []
+    for state in Ag6().states:
+        atoms = Ag6().atoms()
+        atoms.positions = 10 * structure(state).positions
+        apart = atoms.get_all_distances()[np.triu_indices(6, 1)]
+        assert (apart < 3.0).sum() == 12
+        FIRE(atoms, logfile=None).run(fmax=0.005, steps=300)
+        frame = Frame(atoms.positions / 10, None)
+        point = np.array([[cv.evaluate(frame) for cv in Ag6().cvs()]])
+        assert list(Ag6().states)[States(Ag6().states, ["a"]).assign(point)[0]] == state
+        relaxed.append(atoms.get_potential_energy())
+    assert relaxed == pytest.approx([4.2195, 4.3418], abs=1e-3)
+
+
+def test_no_slope_is_nan_at_the_octahedron():
+    value, gradient = value_and_gradient(anisotropy("a", range(6)), structure("octahedron"))
+    assert value == pytest.approx(0.0, abs=1e-7)
+    assert np.isfinite(gradient).all()
+
+
+def test_the_reference_s_potential_is_ase_s(tmp_path):
+    """The Monte Carlo that the reference comes from computes the same energies and the same CV."""
+    if shutil.which("g++") is None:
+        pytest.skip("NO C++ COMPILER: ag6's reference is not compared with ASE (install g++)")
+    program, source = tmp_path / "ag6", HERE / "ag6_monte_carlo.cpp"
+    subprocess.run(["g++", "-O1", str(source), "-o", str(program)], check=True, timeout=300)
+    frames = [structure(state, noise=0.015, seed=seed) for seed in range(3) for state in Ag6().states]
+    lines = "\n".join(" ".join(f"{10 * number!r}" for number in frame.positions.ravel().tolist()) for frame in frames)
+    said = subprocess.run([program], input=lines, capture_output=True, text=True, check=True, timeout=60).stdout
+    found = np.array([line.split() for line in said.splitlines()], dtype=float)
+    (cv,) = Ag6().cvs()
+    np.testing.assert_allclose(found[:, 0], [energy(frame) for frame in frames], atol=1e-9)
+    np.testing.assert_allclose(found[:, 1], [cv.evaluate(frame) for frame in frames], atol=1e-9)
+
+
+def test_the_reference_is_of_this_system():
+    assert REFERENCE["temperature"] == Ag6().temperature
+    assert Ag6().states["octahedron"] == f"a < {REFERENCE['cut']}"
+    assert 0 < REFERENCE["stderr_kT"] < 0.03
