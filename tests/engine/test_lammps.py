@@ -14,10 +14,10 @@ from cvflow.systems import Polymer
 from tests.cv.with_plumed import needs_plumed
 from tests.engine import triangle
 from tests.engine.lammps_case import SwitchFirst
-from tests.engine.lammps_missing import needs_lammps
+from tests.engine.lammps_missing import skip_module_without_lammps
 from tests.engine.test_openmm import Scripted
 
-pytestmark = needs_lammps
+skip_module_without_lammps()
 
 MODELS = {"LAMMPS's bonds": triangle.native(), "long bonds": triangle.of_long_bonds()}
 A, B, KAPPA = np.array([2.8]), np.array([1.6]), np.array([30.0])

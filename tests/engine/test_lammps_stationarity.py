@@ -9,10 +9,10 @@ from cvflow.schedule import Cosine
 from tests.cv.with_plumed import needs_plumed
 from tests.engine import triangle
 from tests.engine.lammps_case import HalfStepVelocities, LammpsCase, SwitchFirst
-from tests.engine.lammps_missing import needs_lammps
+from tests.engine.lammps_missing import skip_module_without_lammps
 from tests.engine.stationarity import ACCEPTANCE_MUTANTS, DRAWS, THRESHOLD, jumps, local_moves, log_ratios
 
-pytestmark = needs_lammps
+skip_module_without_lammps()
 
 COARSE = LammpsCase(steps=1, timestep=0.28, kappa=20.0, draws=24_000)
 
