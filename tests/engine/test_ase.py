@@ -16,12 +16,13 @@ from ase.units import kJ, mol, nm
 
 from cvflow.cv import anisotropy, distance, from_force, from_torch, functions
 from cvflow.engine.ase import AseSpec
+from cvflow.jump import JumpState, RestraintJump, step
 from cvflow.schedule import Cosine
 from cvflow.state import Frame, Outcome, Steering
 from cvflow.systems import Ag6
 from tests.engine import dumbbell
 from tests.engine.ase_case import AseCase, DumbbellCalculator, atoms
-from tests.engine.stationarity import Case
+from tests.engine.stationarity import BAD_FLOW, Case
 
 SETTINGS = {
     "Hamiltonian": {"steps": 5, "timestep": 0.2, "kappa": 15.0},
@@ -42,6 +43,22 @@ def test_a_path_is_openmm_s_of_the_same_potential(name):
         for key in ("work", "protocol_work", "heat", "potential_energy"):
             assert getattr(a, key) == pytest.approx(getattr(b, key), rel=1e-6, abs=1e-6)
         np.testing.assert_allclose(a.frame.positions, b.frame.positions, atol=1e-6)
+
+
+def test_a_path_is_given_up_where_openmm_gives_it_up():
+    settings = {"steps": 60, "timestep": 0.15, "kappa": 15.0, "friction": 0.4}
+    engines = [case(**settings).build() for case in (AseCase, Case)]
+    kernel = RestraintJump(
+        dumbbell.KT, np.array([15.0]), 60, 1.4 * np.sqrt(15.0), np.array([np.inf]), dumbbell.barriers()
+    )
+    outcomes = []
+    for draw, x in enumerate(dumbbell.exact_draws(12, np.random.default_rng(0))):
+        state = JumpState(Frame(x, None), np.array([dumbbell.native_cv().evaluate(Frame(x, None))]))
+        (_, a), (_, b) = (step(state, kernel, BAD_FLOW, engine, np.random.default_rng(draw)) for engine in engines)
+        assert (a.accepted, a.path.outcome, a.path.steps) == (b.accepted, b.path.outcome, b.path.steps)
+        assert a.path.log_survival == pytest.approx(b.path.log_survival, abs=1e-6)
+        outcomes.append(a.path.outcome)
+    assert {Outcome.GIVEN_UP, Outcome.COMPLETED} <= set(outcomes)
 
 
 def test_energies_are_in_our_units():
