@@ -150,6 +150,8 @@ class Config(Section):
             self.drive.check(self.engine.name)
         if driven and self.system.sources:
             raise ValueError(f"system.{self.system.sources[0]} is refused: {self.engine.name} has its own files")
+        if not driven and any(section.plumed is not None and section.period is not None for section in self.cv):
+            raise ValueError("cv: period is for CVs given by python; a PLUMED text has its own")
         if not driven and not self.system.sources:
             raise ValueError(f"system: {ONE_SOURCE}")
         return self

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from cvflow.cv import from_plumed
 from cvflow.plumed_action import built, found_plumed
 
 
@@ -24,6 +25,15 @@ def no_wrapper():
     return f"NO PYTHON WRAPPER OF PLUMED: paths are not tested ({mend})" if missing else None
 
 
+@cache
+def no_library():
+    try:
+        from_plumed("d", "d: DISTANCE ATOMS=1,2")
+    except ValueError as missing:
+        return f"NO PLUMED: CVs given as PLUMED's text are not tested ({missing})"
+    return None
+
+
 def no_compiler():
     missing = shutil.which("g++") is None
     return "NO C++ COMPILER: the evaluator of plumed_plugin/ is not tested (install g++)" if missing else None
@@ -37,6 +47,7 @@ def no_gromacs():
 NEEDS = {
     "plumed": no_plumed,
     "wrapper": no_wrapper,
+    "plumed_library": no_library,
     "gromacs": no_gromacs,
     "harness": no_compiler,
     "sanitised": no_compiler,
@@ -63,6 +74,11 @@ def wrapper():
     import plumed
 
     return plumed
+
+
+@pytest.fixture(scope="session")
+def plumed_library():
+    """PLUMED as a library, wrapper and kernel."""
 
 
 @pytest.fixture(scope="session")
