@@ -6,8 +6,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from cvflow.cv import from_plumed
 from cvflow.plumed_action import built, found_plumed
+from tests.cv import with_plumed
 
 
 @cache
@@ -25,15 +25,6 @@ def no_wrapper():
     return f"NO PYTHON WRAPPER OF PLUMED: paths are not tested ({mend})" if missing else None
 
 
-@cache
-def no_library():
-    try:
-        from_plumed("d", "d: DISTANCE ATOMS=1,2")
-    except ValueError as missing:
-        return f"NO PLUMED: CVs given as PLUMED's text are not tested ({missing})"
-    return None
-
-
 def no_compiler():
     missing = shutil.which("g++") is None
     return "NO C++ COMPILER: the evaluator of plumed_plugin/ is not tested (install g++)" if missing else None
@@ -47,7 +38,7 @@ def no_gromacs():
 NEEDS = {
     "plumed": no_plumed,
     "wrapper": no_wrapper,
-    "plumed_library": no_library,
+    "plumed_library": with_plumed.missing,
     "gromacs": no_gromacs,
     "harness": no_compiler,
     "sanitised": no_compiler,

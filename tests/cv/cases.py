@@ -24,7 +24,7 @@ from cvflow.cv import (
     gyration,
     torsion,
 )
-from tests.cv.with_plumed import MISSING
+from tests.cv.with_plumed import missing
 
 ATOMS = 10
 
@@ -93,7 +93,7 @@ CASES = {
     ),
 }
 
-if not MISSING:  # tests/cv/test_plumed.py says so
+if missing() is None:  # tests/cv/test_plumed.py says so
     CASES |= {
         "PLUMED": CvCase(
             from_plumed("r", "r: DISTANCE NOPBC ATOMS=8,3", unit="nm"), lambda x: functions.distance(x[:, [7, 2]])
