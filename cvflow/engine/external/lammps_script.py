@@ -33,6 +33,9 @@ _THE_PATH_S = {
 _HARMLESS = ("cmap", "property/atom")
 """Fixes whose forces, if any, are in LAMMPS's potential energy without being told, and that move nothing."""
 
+_FRICTION = re.compile(r"\w*dpd\w*|gran|granular|brownian|lubricate\w*")
+"""First words of pair styles with friction or noise."""
+
 _FIX = re.compile(r"^Fix\[ *\d+\]: *(\S+), *style *= *(\S+?),", re.M)
 
 
@@ -51,6 +54,8 @@ def check_script(script: str, name: str) -> None:
     for words in commands(script):
         if words[0] in _THE_PATH_S:
             raise ValueError(f"drive.script: `{' '.join(words)}` of {name} is refused: {_THE_PATH_S[words[0]]}")
+        if words[0] == "pair_style" and any(_FRICTION.fullmatch(word.split("/")[0]) for word in words[1:]):
+            raise ValueError(f"drive.script: `{' '.join(words)}` of {name} is refused: it has friction or noise")
 
 
 def check_information(printed: str, name: str) -> str:
