@@ -1,6 +1,6 @@
 """LAMMPS through the driver's engine: its files, energies, and one-jump stationarity with mutants."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -189,6 +189,7 @@ def test_ends_that_are_not_the_path_s(lammps, files, tmp_path, file, words, othe
         program.ends(tmp_path, order)
 
 
+@cache  # two partials are never equal: with one case for all tests the paths are run once
 def case(library, files):
     return Case(
         partial(lammps_chain.spec, str(files), str(library), COARSE), butane.exact_draws, butane.box, butane.value,
