@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.types import PositiveInt
 
 from cvflow.cv_section import CvSection
-from cvflow.drive_section import PROGRAMS, DriveSection
+from cvflow.drive_section import ALSO_EMBEDDED, PROGRAMS, DriveSection
 from cvflow.section import NonNegative, Positive, Section
 
 
@@ -143,8 +143,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _one_system(self) -> "Config":
-        driven = self.engine.name in PROGRAMS
-        if driven != (self.drive is not None):
+        driven, name = self.drive is not None, self.engine.name
+        if name not in ALSO_EMBEDDED and driven != (name in PROGRAMS):
             raise ValueError(f"[drive] goes with engine.name = {' or '.join(map(repr, PROGRAMS))}, and they with it")
         if self.drive is not None:
             self.drive.check(self.engine.name)

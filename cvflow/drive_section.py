@@ -5,8 +5,11 @@ from pydantic.types import PositiveInt
 
 from cvflow.section import Positive, Section
 
-PROGRAMS = ("gromacs", "pesmd", "custom")
+PROGRAMS = ("gromacs", "lammps", "pesmd", "custom")
 """Values of `engine.name` that go with [drive]."""
+
+ALSO_EMBEDDED = ("lammps",)
+"""Those that go without as well: the same program, inside cvflow."""
 
 _WORDS = {
     "gromacs": {
@@ -14,10 +17,16 @@ _WORDS = {
         "top": "topol.top",
         "structure": "a .gro file",
     },
+    "lammps": {"script": "a LAMMPS input that makes the system"},
     "pesmd": {"coordinates": '["d.x", "d.y"]', "kT": "thermal energy, in the landscape's unit"},
     "custom": {"commands": '["my-md --steps {steps} --seed {seed}"]'},
 }
-_MAY = {"gromacs": {"program", "maxwarn"}, "pesmd": {"program"}, "custom": {"energies", "kT"}}
+_MAY = {
+    "gromacs": {"program", "maxwarn"},
+    "lammps": {"program", "kT"},
+    "pesmd": {"program"},
+    "custom": {"energies", "kT"},
+}
 _ALL = {"action", "time_limit", "plumed", "inputs"}
 
 
@@ -32,6 +41,7 @@ class DriveSection(Section):
     mdp: str | None = None
     top: str | None = None
     structure: str | None = None
+    script: str | None = None
     maxwarn: PositiveInt = 1
     coordinates: list[str] = Field(default_factory=list)
     kT: Positive | None = None

@@ -1,8 +1,11 @@
 """What tests need that pip does not bring; what is missing is one loud line of the session."""
 
 import shutil
+import subprocess
+import tempfile
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -35,11 +38,27 @@ def no_gromacs():
     return "NO GROMACS: paths through gmx are not tested (install gmx, and cvflow[gromacs])" if missing else None
 
 
+@cache
+def no_lammps():
+    """By asking it for `fix plumed`, which `lmp -h` does not list where it is a plugin."""
+    mend = "paths through lmp are not tested (`conda install -c conda-forge lammps`)"
+    if shutil.which("lmp") is None or no_plumed():
+        return f"NO LAMMPS: {mend}"
+    asked = "region all block 0 1 0 1 0 1\ncreate_box 1 all\nfix 1 all plumed plumedfile nowhere\n"
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "in.ask").write_text(asked)
+        command = ["lmp", "-in", "in.ask", "-log", "none"]
+        said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    missing = "fix style 'plumed'" in said.stdout + said.stderr
+    return f"NO LAMMPS WITH FIX PLUMED: {mend}" if missing else None
+
+
 NEEDS = {
     "plumed": no_plumed,
     "wrapper": no_wrapper,
     "plumed_library": with_plumed.missing,
     "gromacs": no_gromacs,
+    "lammps": no_lammps,
     "harness": no_compiler,
     "sanitised": no_compiler,
 }
@@ -82,3 +101,9 @@ def library(plumed, tmp_path_factory):
 def gromacs(plumed):
     """GROMACS on the path, with its PLUMED interface."""
     return shutil.which("gmx")
+
+
+@pytest.fixture(scope="session")
+def lammps(plumed):
+    """LAMMPS on the path, with `fix plumed`."""
+    return shutil.which("lmp")

@@ -16,8 +16,9 @@ from cvflow.build.walkers import WalkerSetup
 from cvflow.config import Config, ConfigError, parse
 from cvflow.cv.base import checked_name
 from cvflow.drive_section import DriveSection
-from cvflow.engine.external import Custom, ExternalSpec, Gromacs, PesMD, Program, ProgramFailedError
+from cvflow.engine.external import Custom, ExternalSpec, Gromacs, Lammps, PesMD, Program, ProgramFailedError
 from cvflow.engine.external.gromacs import overridden, prepared
+from cvflow.engine.external.lammps import prepared as prepared_lammps
 from cvflow.local import FreshVelocities, LocalMove
 from cvflow.state import Frame
 from cvflow.trajectory import Trajectories
@@ -190,6 +191,16 @@ def _gromacs(drive: DriveSection, files: _Files) -> Program:
     )
 
 
+def _lammps(drive: DriveSection, files: _Files) -> Program:
+    script = str(files.needed(str(drive.script), "drive.script"))
+    program = prepared_lammps(Lammps(script, files.all_needed(drive.inputs), drive.program or "lmp"))
+    if (program.units == "lj") != (drive.kT is not None):
+        raise ConfigError(
+            f"drive.script has units {program.units}: drive.kT goes with lj, engine.temperature [K] with real and metal"
+        )
+    return program
+
+
 def _pesmd(drive: DriveSection, files: _Files) -> Program:
     return PesMD(tuple(drive.coordinates), files.all_needed(drive.inputs), drive.program or "plumed")
 
@@ -200,6 +211,7 @@ def _custom(drive: DriveSection, files: _Files) -> Program:
 
 _PROGRAMS: dict[str, Callable[[DriveSection, _Files], Program]] = {
     "gromacs": _gromacs,
+    "lammps": _lammps,
     "pesmd": _pesmd,
     "custom": _custom,
 }
@@ -269,7 +281,7 @@ def _resumable(config: Config, periods: tuple[float, ...], files: _Files) -> Con
     here = {path: f"{INPUTS}/{path.name}" for path in files.found.values()}
     words = {
         word: here[(files.folder / name).resolve()]
-        for word in ("action", "plumed", "mdp", "top", "structure")
+        for word in ("action", "plumed", "mdp", "top", "structure", "script")
         if (name := getattr(drive, word)) is not None
     }
     inputs = [here[(files.folder / name).resolve()] for name in drive.inputs]
