@@ -19,7 +19,7 @@ ANGLE, BEND = 112.0, 150.0  # degrees, kJ/mol/rad²
 TORSION = ((60.0, 3.0, 1), (150.0, 4.0, 2), (20.0, 2.0, 3))  # degrees, kJ/mol, multiplicity
 BOX = 3.0
 PLUMED = ("phi: TORSION ATOMS=1,2,3,4",)
-BAD_FLOW = WrappedMixture(((2.6,), (-0.6,)), ((0.7,), (0.5,)), (0.25, 0.75), (2 * np.pi,))
+BAD_FLOW = WrappedMixture(((2.9,), (-0.7,)), ((0.4,), (0.35,)), (0.1, 0.9), (2 * np.pi,))
 """Wrong weights, widths and places."""
 
 TOP = f"""[ defaults ]

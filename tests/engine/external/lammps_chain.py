@@ -10,7 +10,6 @@ from cvflow.engine.external import ExternalSpec, Lammps
 from cvflow.engine.external.lammps import prepared
 from cvflow.engine.external.lammps_dump import dump_text
 from cvflow.engine.external.lammps_script import UNITS
-from cvflow.flow.wrapped import WrappedMixture
 from tests.engine.external import butane
 
 SCRIPT = """units {units}
@@ -85,10 +84,6 @@ def spec(folder: str, action: str, timestep: float, units: str = "real") -> Exte
     files = Path(folder)
     program = prepared(Lammps(str(files / f"{units}.in"), (str(files / f"{units}.data"),)))
     return ExternalSpec(program, butane.PLUMED, ("phi",), action, butane.KT, timestep)
-
-
-FLOW = WrappedMixture(((2.9,), (-0.7,)), ((0.4,), (0.35,)), (0.1, 0.9), (2 * np.pi,))
-"""About where the modes are, with their weights the wrong way round."""
 
 
 def path(x: np.ndarray, v: np.ndarray, centres: np.ndarray, kappa: float, timestep: float) -> tuple[np.ndarray, float]:

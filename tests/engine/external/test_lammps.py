@@ -193,7 +193,7 @@ def test_ends_that_are_not_the_path_s(lammps, files, tmp_path, file, words, othe
 def case(library, files):
     return Case(
         partial(lammps_chain.spec, str(files), str(library), COARSE), butane.exact_draws, butane.box, butane.value,
-        butane.observables, lammps_chain.FLOW, 30.0, 30, np.pi, 2 * np.pi, 6000,
+        butane.observables, butane.BAD_FLOW, 30.0, 30, np.pi, 2 * np.pi, 6000,
     )  # fmt: skip
 
 

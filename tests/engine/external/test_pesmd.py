@@ -1,6 +1,6 @@
 """`plumed pesmd` through the driver's engine: energies, one-jump stationarity and its mutants."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -51,6 +51,7 @@ def test_a_landscape_of_other_coordinates_is_noticed(library):
     )
 
 
+@cache  # two partials are never equal: with one case for all tests the paths are run once
 def case(library, steps, timestep):
     return Case(
         partial(landscape.spec, str(library), timestep), landscape.exact_draws, landscape.nowhere, landscape.value,
