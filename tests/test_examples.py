@@ -89,11 +89,11 @@ def test_torch_potential_from_a_config(torch_potential, tmp_path, monkeypatch):
 
 
 def test_tunnel(tmp_path):
-    """A shorter run of the config, against the closed form that its comment gives."""
+    """The config with a shorter adaptation, against the closed form that its comment gives."""
     exact = math.log(0.3 / 0.7)
     text = (EXAMPLES / "tunnel.toml").read_text()
     assert f"ln(0.3/0.7) = {exact:.3f} kT" in text
-    shorter = ("run.adapt_jumps=15", "run.jumps=60", "flow.retrain_every=320")
+    shorter = ("run.adapt_jumps=15", "flow.retrain_every=320")
     settings = [word for setting in shorter for word in ("--set", setting)]
     command = [sys.executable, "-W", "error", "-c", "from cvflow.cli import main; main()", "run"]
     done = subprocess.run(

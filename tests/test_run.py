@@ -53,7 +53,7 @@ def finished(tmp_path_factory):
 
 
 def test_the_free_energy_is_that_of_quadrature(tmp_path):
-    result = sample(tmp_path, jumps=1000)
+    result = sample(tmp_path, jumps=1400)
     p, r = dumbbell.density(dumbbell.GRID), dumbbell.GRID
     far = np.trapezoid(p * (r >= 2.3), r)
     exact = -np.log(far / (1 - far))
