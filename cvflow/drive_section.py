@@ -19,7 +19,10 @@ _WORDS = {
     },
     "lammps": {"script": "a LAMMPS input that makes the system"},
     "pesmd": {"coordinates": '["d.x", "d.y"]', "kT": "thermal energy, in the landscape's unit"},
-    "custom": {"commands": '["my-md --steps {steps} --seed {seed}"]'},
+    "custom": {
+        "commands": '["my-md --steps {steps} --seed {seed}"]',
+        "state_files": '["restart.xml"]',
+    },
 }
 _MAY = {
     "gromacs": {"program", "maxwarn"},
@@ -46,6 +49,7 @@ class DriveSection(Section):
     coordinates: list[str] = Field(default_factory=list)
     kT: Positive | None = None
     commands: list[str] = Field(default_factory=list)
+    state_files: list[str] = Field(default_factory=list)
     energies: bool = True
 
     def check(self, engine: str) -> None:

@@ -4,7 +4,7 @@ from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 Positions = Float[np.ndarray, "atoms 3"]
 Box = Float[np.ndarray, "3 3"]
@@ -14,10 +14,11 @@ Point = Float[np.ndarray, "cvs"]
 class Frame(NamedTuple):
     """A configuration: positions [nm] and, for a periodic system, the box vectors as rows [nm].
 
-    Positions are (atoms, 3), or of whatever shape a configuration of the batch engine has.
+    Positions are (atoms, 3), or of whatever shape a configuration of the batch engine has, or, where only an external
+    program can read its states, the bytes of their files.
     """
 
-    positions: Float[np.ndarray, "*shape"]
+    positions: Float[np.ndarray, "*shape"] | UInt8[np.ndarray, "bytes"]
     box: Box | None
 
 

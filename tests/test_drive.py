@@ -20,13 +20,14 @@ adapt_jumps = 12
 jumps = 20
 local_steps = 6
 [system]
-starts = {{left = "left.dat", right = "right.dat"}}
+starts = {{left = "left", right = "right"}}
 [engine]
 name = "custom"
 [drive]
 action = "CVFlow.so"
 commands = ["{python} -I -S program.py {{steps}} {{seed}} {{timestep}} {{kT}} {mood}"]
 inputs = ["program.py"]
+state_files = ["x.bin", "y.txt"]
 kT = 0.8
 [[cv]]
 name = "x"
@@ -48,8 +49,9 @@ def prepared(folder, mood="", change=("", "")):
     folder.mkdir(exist_ok=True)
     shutil.copy(program.__file__, folder / "program.py")
     (folder / "CVFlow.so").write_bytes(b"the action")
-    (folder / "left.dat").write_text("-1 -1\n")
-    (folder / "right.dat").write_text("1 1\n")
+    for name, place in (("left", -1.0), ("right", 1.0)):
+        (folder / name).mkdir()
+        program.write_state(folder / name, place, place)
     text = CONFIG.format(python=sys.executable, mood=mood)
     assert change[0] in text
     (folder / "run.toml").write_text(text.replace(*change))
@@ -121,11 +123,24 @@ MISUSE = {
     "no CV": ('[[cv]]\nname = "x"\nplumed = "x: POSITION ATOM=1"\n', "", "at least one [[cv]] is needed"),
     "metadynamics": ("ATOM=1", "ATOM=1\\nm: METAD ARG=x", "METAD is refused: both ends of a path need the same bias"),
     "units": ("x: POSITION", "UNITS LENGTH=A\\nx: POSITION", "UNITS is refused"),
-    "no starts": ('starts = {left = "left.dat", right = "right.dat"}', "", "system.starts is missing"),
-    "an unknown state": ('left = "left.dat"', 'lift = "left.dat"', "unknown state 'lift'"),
-    "a start that is not there": ('"left.dat"', '"gone.dat"', "cannot be read as a table"),
-    "starts in one state": ('"left.dat"', '"right.dat"', "fewer than two of the named states"),
-    "a start of other atoms": ('"left.dat"', '"two.dat"', "left has 2 atoms, right has 1 atoms"),
+    "no starts": ('starts = {left = "left", right = "right"}', "", "system.starts is missing"),
+    "an unknown state": ('left = "left"', 'lift = "left"', "unknown state 'lift'"),
+    "a start that is not there": ('"left"', '"gone"', "gone is not a folder: a start is one, with x.bin and y.txt"),
+    "a start that lacks a file": ('"left"', '"half"', "half/y.txt is not a file"),
+    "a start of an empty file": ('"left"', '"empty"', "empty/y.txt is empty"),
+    "starts in one state": ('"left"', '"right"', "fewer than two of the named states"),
+    "no state files": (
+        "state_files = ",
+        "state_files = []\n#",
+        "drive.state_files is missing: custom needs state_files",
+    ),
+    "a state file in a folder": ('"y.txt"', '"sub/y.txt"', "state file 'sub/y.txt': give the name alone"),
+    "a state file of PLUMED's": (
+        '"y.txt"',
+        '"COLVAR"',
+        "state file 'COLVAR': another file of a path's folder has this",
+    ),
+    "a state file twice": ('"y.txt"', '"x.bin"', "state files x.bin, x.bin: one stands there twice"),
     "a program that is not there": (
         "program.py {steps}",
         "gone.py {steps}",
@@ -139,7 +154,10 @@ MISUSE = {
 def test_misuse_is_one_line_and_writes_nothing(what, tmp_path, capsys):
     old, new, said = MISUSE[what]
     config = prepared(tmp_path / "user", change=(old, new))
-    (tmp_path / "user" / "two.dat").write_text("1 1\n2 2\n")
+    for name in ("half", "empty"):
+        (tmp_path / "user" / name).mkdir()
+        shutil.copy(tmp_path / "user" / "left" / "x.bin", tmp_path / "user" / name)
+    (tmp_path / "user" / "empty" / "y.txt").touch()
     assert execute(["drive", str(config), "--out", str(tmp_path / "out"), "--quiet"]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert said in line
@@ -153,6 +171,31 @@ def test_each_command_has_its_own_configs(tmp_path, capsys):
     tunnel = Path(__file__).parents[1] / "examples" / "tunnel.toml"
     assert execute(["drive", str(tunnel)]) == 2
     assert "no [drive] section" in capsys.readouterr().err
+
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "custom_program"
+
+
+def test_the_example_of_a_program_of_one_s_own(wrapper, library, tmp_path):
+    """PLUMED itself, through py-plumed, and the action: the work is the protocol's but for the time step's."""
+    shutil.copytree(EXAMPLE, tmp_path / "user", ignore=shutil.ignore_patterns("*.so"))
+    shutil.copy(library, tmp_path / "user" / "CVFlow.so")
+    config, text = tmp_path / "user" / "run.toml", (EXAMPLE / "run.toml").read_text()
+    for old, new in (
+        ("python md.py", f"{sys.executable} md.py"),
+        ("adapt_jumps = 60", "adapt_jumps = 10"),
+        ("jumps = 300", "jumps = 15"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    config.write_text(text)
+    assert execute(["drive", str(config), "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["jumps"]["failed"] == {}
+    assert summary["jumps"]["accepted"] > 0
+    turns = read_record(tmp_path / "out" / "run.h5").turns
+    assert np.std(turns["protocol_work"]) > 0.5
+    assert np.std(turns["work"] - turns["protocol_work"]) < 0.2 * np.std(turns["protocol_work"])
 
 
 PESMD = """

@@ -206,7 +206,7 @@ def _pesmd(drive: DriveSection, files: _Files) -> Program:
 
 
 def _custom(drive: DriveSection, files: _Files) -> Program:
-    return Custom(tuple(drive.commands), files.all_needed(drive.inputs), drive.energies)
+    return Custom(tuple(drive.commands), tuple(drive.state_files), files.all_needed(drive.inputs), drive.energies)
 
 
 _PROGRAMS: dict[str, Callable[[DriveSection, _Files], Program]] = {
@@ -225,11 +225,6 @@ def _starts(config: Config, folder: Path, program: Program) -> Starts:
         if state not in config.states:
             raise ConfigError(f"system.starts: unknown state {state!r}; [states] has {', '.join(config.states)}")
     frames = [program.read_start(folder / name) for name in given.values()]
-    shapes = {state: frame.positions.shape for state, frame in zip(given, frames, strict=True)}
-    if len(set(shapes.values())) > 1:
-        raise ConfigError(
-            f"system.starts: {', '.join(f'{state} has {shape[0]} atoms' for state, shape in shapes.items())}"
-        )
     return in_turn(frames, list(given), config.run.walkers)
 
 

@@ -76,7 +76,7 @@ class HDF5Store(Store):
             ("commits", _commit_type(walkers), 64),
         ):
             self._file.create_dataset(name, shape=(0,), maxshape=(None,), dtype=dtype, chunks=(chunk,))
-        self._file.create_dataset("positions", shape=(2, walkers, *frame.positions.shape), dtype=np.float64)
+        self._create_positions(walkers, frame)
         self._file.create_dataset(
             "boxes", shape=(2, walkers, 3, 3) if frame.box is not None else (0,), dtype=np.float64
         )
@@ -109,7 +109,7 @@ class HDF5Store(Store):
 
     def commit(self, commit: Commit) -> None:
         slot = 1 - int(self._file["commits"][-1]["slot"]) if len(self._file["commits"]) else 0
-        self._file["positions"][slot] = np.stack([frame.positions for frame in commit.frames])
+        self._write_positions(slot, commit.frames)
         boxes = [frame.box for frame in commit.frames if frame.box is not None]
         if boxes:
             self._file["boxes"][slot] = np.stack(boxes)
@@ -129,6 +129,27 @@ class HDF5Store(Store):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _create_positions(self, walkers: int, frame: Frame) -> None:
+        """Numbers, or a program's files, whose lengths vary: as many bytes as the longest, and all lengths."""
+        shape = (2, walkers, *frame.positions.shape)
+        if frame.positions.dtype != np.uint8:
+            self._file.create_dataset("positions", shape=shape, dtype=np.float64)
+            return
+        longest = (2, walkers, None)
+        self._file.create_dataset("positions", shape=shape, maxshape=longest, dtype=np.uint8, chunks=(1, 1, 1 << 16))
+        self._file.create_dataset("lengths", shape=(2, walkers), dtype=np.int64)
+
+    def _write_positions(self, slot: int, frames: list[Frame]) -> None:
+        positions = self._file["positions"]
+        if "lengths" not in self._file:
+            positions[slot] = np.stack([frame.positions for frame in frames])
+            return
+        lengths = [len(frame.positions) for frame in frames]
+        positions.resize(max(positions.shape[2], *lengths), axis=2)
+        for walker, frame in enumerate(frames):
+            positions[slot, walker, : lengths[walker]] = frame.positions
+        self._file["lengths"][slot] = lengths
 
     def _extend(self, name: str, rows: np.ndarray) -> None:
         table = self._file[name]
@@ -154,6 +175,14 @@ def read_record(path: Path) -> Record:
         raise ValueError(f"{path}: not a cvflow store, or damaged ({error})") from error
 
 
+def _positions(file: h5py.File, slot: int) -> list[np.ndarray]:
+    """Of each walker, as they were committed."""
+    stored = file["positions"]
+    if "lengths" not in file:
+        return list(stored[slot])
+    return [stored[slot, walker, : int(length)] for walker, length in enumerate(file["lengths"][slot])]
+
+
 def _read(file: h5py.File) -> Record:
     header = Header.from_json(file.attrs["header"])
     if not len(file["commits"]):
@@ -161,7 +190,7 @@ def _read(file: h5py.File) -> Record:
     marker = file["commits"][-1]
     slot = int(marker["slot"])
     boxes = file["boxes"][slot] if len(file["boxes"]) else [None] * header.walkers
-    frames = [Frame(positions, box) for positions, box in zip(file["positions"][slot], boxes, strict=True)]
+    frames = [Frame(positions, box) for positions, box in zip(_positions(file, slot), boxes, strict=True)]
     data = file["flow_bytes"][: int(marker["flow_bytes"])].tobytes()
     flows, offset = [], 0
     for row in file["flows"][: int(marker["flows"])]:

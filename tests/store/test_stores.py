@@ -102,6 +102,28 @@ def test_a_store_without_a_box(tmp_path):
     store.close()
 
 
+def _files(tag):
+    """States of which only their program knows what is in them; their lengths vary."""
+    lengths = (3 * tag, 200_000 // tag)
+    frames = [Frame(np.arange(length).astype(np.uint8), None) for length in lengths]
+    return Commit(frames, 0.0, [0, 0])
+
+
+def test_states_of_any_length_come_back_byte_by_byte(tmp_path):
+    path = tmp_path / "run.h5"
+    store = HDF5Store(path, header(), PILOT, _files(1).frames[0])
+    for tag in (1, 2, 50, 7):
+        store.commit(_files(tag))
+        for mine, theirs in zip(read_record(path).commit.frames, _files(tag).frames, strict=True):
+            assert mine.positions.dtype == np.uint8
+            np.testing.assert_array_equal(mine.positions, theirs.positions)
+    store.close()
+    again = HDF5Store.reopen(path)
+    again.commit(_files(3))
+    again.close()
+    np.testing.assert_array_equal(read_record(path).commit.frames[1].positions, _files(3).frames[1].positions)
+
+
 def test_an_existing_file_is_never_overwritten(tmp_path):
     (tmp_path / "run.h5").write_text("precious")
     with pytest.raises(FileExistsError):

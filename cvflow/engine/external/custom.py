@@ -1,4 +1,4 @@
-"""Any program that PLUMED is built into, told how to run it: commands, and tables of numbers."""
+"""Any program that PLUMED is built into, told how to run it: commands, and the files that hold its state."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,29 +6,50 @@ from pathlib import Path
 import numpy as np
 
 from cvflow.engine.external.process import PathFailedError
-from cvflow.engine.external.program import Ends, Order, Program
+from cvflow.engine.external.program import COLVAR, INPUT, ROW, Ends, Order, Program
+from cvflow.engine.external.state_files import packed, packed_file, unpack
 from cvflow.state import Exactness, Frame, Outcome
 
-BEFORE, AFTER, ENERGIES = "before.dat", "after.dat", "energies.dat"
+AFTER, ENERGIES = "after", "energies.dat"
+"""Where the commands leave the state at the path's end, and the total energies at both ends."""
+
+_SCRIPT = "commands.sh"
 
 
 @dataclass(frozen=True)
 class Custom(Program):
-    """Configurations are tables of text: one atom a line, its coordinates [nm] with 17 digits; a box is not handled.
+    """A configuration is what the state files hold; their bytes are kept and given back, and never looked into.
 
-    In the folder of a path lie plumed.dat, before.dat and the user's own files, and the words {steps}, {seed},
-    {timestep} and {kT} of a command are replaced. When the last command is done there must be after.dat, and, if
-    energies are written, energies.dat: total energy without PLUMED's biases at the first and the last step [kJ/mol].
+    In the folder of a path lie plumed.dat, the state files and the user's own, and the words {steps}, {seed},
+    {timestep} and {kT} of a command are replaced. When the last command is done there must be files of the same names
+    in the folder after/, which is there and empty, and, if energies are written, energies.dat: total energy without
+    PLUMED's biases at the first and the last step [kJ/mol].
 
     Attributes:
         templates: the commands, one after the other.
+        state_files: names of the files that hold the program's configuration, its box if it has one, nothing of it
+            elsewhere. Velocities in them are the commands' to replace: each path draws its own.
         inputs: files that every path's folder gets a copy of, absolute paths.
         energies: whether the commands write energies.dat.
+
+    Raises:
+        ValueError: a state file has no plain name of its own.
     """
 
     templates: tuple[str, ...]
+    state_files: tuple[str, ...]
     inputs: tuple[str, ...] = ()
     energies: bool = True
+
+    def __post_init__(self) -> None:
+        taken = {INPUT, COLVAR, ROW, AFTER, ENERGIES, _SCRIPT, *(Path(name).name for name in self.inputs)}
+        for name in self.state_files:
+            if name != Path(name).name or name in (".", ".."):
+                raise ValueError(f"state file {name!r}: give the name alone, without folders")
+            if name in taken:
+                raise ValueError(f"state file {name!r}: another file of a path's folder has this name")
+        if len(set(self.state_files)) < len(self.state_files):
+            raise ValueError(f"state files {', '.join(self.state_files)}: one stands there twice")
 
     @property
     def exactness(self) -> Exactness:
@@ -39,13 +60,16 @@ class Custom(Program):
         return self.energies
 
     def read_start(self, path: Path) -> Frame:
-        try:
-            return Frame(np.loadtxt(path, dtype=float, ndmin=2), None)
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{path}: cannot be read as a table, one atom a line ({error})") from error
+        """A folder with the state files, or the one state file, whatever it is called."""
+        if path.is_dir():
+            return packed(path, self.state_files)
+        if len(self.state_files) > 1:
+            raise ValueError(f"{path} is not a folder: a start is one, with {' and '.join(self.state_files)}")
+        return packed_file(path, self.state_files[0])
 
     def write(self, folder: Path, order: Order, rng: np.random.Generator) -> None:
-        np.savetxt(folder / BEFORE, order.frame.positions, fmt="%.17g")
+        unpack(order.frame, folder)
+        (folder / AFTER).mkdir()
         script = "\n".join(["set -e", *self.templates, ""])
         words = {"steps": order.steps, "timestep": order.timestep, "kT": order.kT, "seed": int(rng.integers(1, 2**31))}
         for word, number in words.items():
@@ -57,14 +81,13 @@ class Custom(Program):
 
     def ends(self, folder: Path, order: Order) -> Ends:
         try:
-            positions = np.loadtxt(folder / AFTER, dtype=float, ndmin=2)
+            frame = packed(folder / AFTER, self.state_files)
+        except ValueError as error:
+            reason = str(error).replace(f"{folder}/", "")
+            raise PathFailedError(Outcome.PROGRAM_FAILED, f"the commands left no state behind: {reason}") from error
+        try:
             before, after = np.loadtxt(folder / ENERGIES) if self.energies else (np.nan, np.nan)
         except (OSError, ValueError) as error:
-            reason = f"{AFTER if not self.energies else f'{AFTER} or {ENERGIES}'} is missing or no table of numbers"
+            reason = f"{ENERGIES} is missing, or not two numbers"
             raise PathFailedError(Outcome.PROGRAM_FAILED, reason) from error
-        if positions.shape != order.frame.positions.shape:
-            raise PathFailedError(Outcome.PROGRAM_FAILED, f"{AFTER} has another number of atoms than {BEFORE}")
-        return Ends(float(before), float(after), Frame(positions, order.frame.box))
-
-
-_SCRIPT = "commands.sh"
+        return Ends(float(before), float(after), frame)

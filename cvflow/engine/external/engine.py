@@ -108,17 +108,18 @@ class ExternalEngine(Engine):
             energies = np.array([done.ends.before, done.ends.after]) + biases(done.colvar)[[0, -1]]
             protocol = 0.0 if done.row is None else float(done.row.values["protocol_work"][-1]) / self.kT
             work = (energies[1] - energies[0]) / self.kT if self._spec.program.knows_energies else protocol
-            sound = np.isfinite([work, *done.ends.frame.positions.flat]).all()
+            cv = self._values(done.colvar, -1)
+            sound = all(np.isfinite(numbers).all() for numbers in (work, cv, done.ends.frame.positions))
             if not sound or (self._spec.program.knows_energies and not (np.abs(energies) < ENERGY_CAP).all()):
                 raise PathFailedError(
-                    Outcome.DIVERGED, "energies or positions are no numbers: is path.timestep too long?"
+                    Outcome.DIVERGED, "energies, CVs or positions are no numbers: is path.timestep too long?"
                 )
         except PathFailedError as failure:
             return self._failed(failure, frame, steps, steering is not None)
         self._last_failures.pop(steering is not None, None)
         return PathResult(
             frame=done.ends.frame,
-            cv=self._values(done.colvar, -1),
+            cv=cv,
             potential_energy=float("nan"),
             work=float(work),
             protocol_work=protocol,

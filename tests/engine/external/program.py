@@ -1,7 +1,8 @@
 """A small MD program, as a user's own would be: `python program.py STEPS SEED TIMESTEP KT [MOOD]`.
 
-One particle of unit mass in the plane. It reads before.dat and plumed.dat, of which it understands the CV x and CVFLOW,
-and writes what PLUMED would (COLVAR, jumps.dat), after.dat and energies.dat. In a MOOD it fails: see `main`.
+One particle of unit mass in the plane. It reads its state, x.bin and y.txt, and plumed.dat, of which it understands the
+CV x and CVFLOW, and writes what PLUMED would (COLVAR, jumps.dat), its state into after/, and energies.dat. A state file
+is padded with as many spaces as the last path had steps, so that its length varies. In a MOOD it fails: see `main`.
 """
 
 import math
@@ -9,6 +10,7 @@ import os
 import random
 import re
 import signal
+import struct
 import sys
 import time
 from pathlib import Path
@@ -54,6 +56,16 @@ def path(x, y, steps, dt, kT, rng):
     return x, y, before, energy(x, y) + 0.5 * (vx * vx + vy * vy), biases, values, protocol
 
 
+def read_state(folder):
+    """The particle's coordinates, one file each."""
+    return struct.unpack("<d", (folder / "x.bin").read_bytes())[0], float((folder / "y.txt").read_text())
+
+
+def write_state(folder, x, y, padding=0):
+    (folder / "x.bin").write_bytes(struct.pack("<d", x))
+    (folder / "y.txt").write_text(f"{y!r}{' ' * padding}\n")
+
+
 def main(steps, seed, timestep, kT, mood=""):
     if not mood or seed % 3:
         mood = ""
@@ -64,15 +76,16 @@ def main(steps, seed, timestep, kT, mood=""):
         time.sleep(600)
     if mood == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
-    x, y = map(float, Path("before.dat").read_text().split())
+    x, y = read_state(Path())
     x, y, before, after, biases, values, protocol = path(x, y, steps, timestep, kT, random.Random(seed))
     after = math.nan if mood == "nan" else after
+    values[1] = math.nan if mood == "lost" else values[1]
     ends = zip((0.0, steps * timestep), values, biases, strict=True)
     rows = [f"{when} {value!r} {bias!r}" for when, value, bias in ends]
     Path("COLVAR").write_text("\n".join(["#! FIELDS time x jump.bias", *rows[: 1 if mood == "short" else 2], ""]))
     Path("jumps.dat").write_text(f"#! FIELDS protocol_work decision\n{protocol!r} NA\n")
     if mood != "nothing":
-        Path("after.dat").write_text(f"{x!r} {y!r}\n")
+        write_state(Path("after"), x, y, steps)
     Path("energies.dat").write_text(f"{before!r} {after!r}\n")
 
 

@@ -2,6 +2,7 @@
 
 import random
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +10,34 @@ import pytest
 
 from cvflow.engine.external import Custom, ExternalSpec, ProgramFailedError
 from cvflow.engine.external.plumed_files import period, read_columns
-from cvflow.state import Frame, Outcome, Steering
+from cvflow.engine.external.state_files import packed, unpack
+from cvflow.state import Outcome, Steering
 from tests.engine.external import program
 
 PROGRAM = Path(program.__file__)
 KT, TIMESTEP = 1.3, 0.05
-START = Frame(np.array([[-0.9, -1.1]]), None)
+STATE_FILES = ("x.bin", "y.txt")
 STEERING = Steering(np.array([-0.8]), np.array([0.9]), np.array([15.0]), 12)
+
+
+def state(x, y):
+    with tempfile.TemporaryDirectory() as folder:
+        program.write_state(Path(folder), x, y)
+        return packed(Path(folder), STATE_FILES)
+
+
+def coordinates(frame):
+    with tempfile.TemporaryDirectory() as folder:
+        unpack(frame, Path(folder))
+        return program.read_state(Path(folder))
+
+
+START = state(-0.9, -1.1)
 
 
 def spec(mood="", energies=True, time_limit=20.0):
     command = f"{sys.executable} -I -S {PROGRAM.name} {{steps}} {{seed}} {{timestep}} {{kT}} {mood}"
-    custom = Custom((command,), (str(PROGRAM),), energies)
+    custom = Custom((command,), STATE_FILES, (str(PROGRAM),), energies)
     return ExternalSpec(custom, ("x: nothing",), ("x",), "CVFlow.so", KT, TIMESTEP, time_limit=time_limit)
 
 
@@ -37,7 +54,7 @@ def test_the_work_is_of_the_engine_s_energies_and_both_biases(monkeypatch, tmp_p
     monkeypatch.setattr(program, "restraint", lambda: (15.0, -0.8, 0.9))
     x, y, before, after, biases, _, protocol = program.path(-0.9, -1.1, 12, TIMESTEP, KT, random.Random(seed))
     assert path.outcome is Outcome.COMPLETED
-    np.testing.assert_allclose(path.frame.positions, [[x, y]], rtol=1e-14)
+    assert coordinates(path.frame) == (x, y)
     assert path.cv == pytest.approx(np.array([x]))
     assert path.work == pytest.approx((after - before + biases[1] - biases[0]) / KT, abs=1e-12)
     assert path.protocol_work == pytest.approx(protocol / KT, abs=1e-12)
@@ -72,7 +89,7 @@ def test_without_energies_the_work_is_the_protocol_s_and_the_chain_not_exact():
         ("killed", Outcome.PROGRAM_FAILED, "killed|exit code 137"),
         ("hang", Outcome.TIME_LIMIT, "time limit of 10 s"),
         ("nan", Outcome.DIVERGED, "no numbers"),
-        ("nothing", Outcome.PROGRAM_FAILED, "after.dat or energies.dat is missing"),
+        ("nothing", Outcome.PROGRAM_FAILED, "the commands left no state behind: after/x.bin is not a file"),
         ("short", Outcome.PROGRAM_FAILED, "PLUMED was not called over the path's 0.6 ps"),
     ],
 )
@@ -106,8 +123,20 @@ def test_what_hangs_is_killed_with_its_children(tmp_path):
     assert f"{PROGRAM.name} 12" not in running
 
 
+def test_a_start_of_one_file_may_be_called_anything(tmp_path):
+    (tmp_path / "equilibrated.rst").write_bytes(b"any\0bytes")
+    custom = Custom(("my-md",), ("md.rst",))
+    unpack(custom.read_start(tmp_path / "equilibrated.rst"), tmp_path)
+    assert (tmp_path / "md.rst").read_bytes() == b"any\0bytes"
+
+
+def test_cvs_that_are_no_numbers_are_a_failure_without_energies_too():
+    failed = spec("lost", energies=False).build().steer(START, STEERING, seeded(True))
+    assert failed.outcome is Outcome.DIVERGED
+
+
 def test_a_program_that_is_not_there():
-    custom = Custom(("no-such-program {steps}",))
+    custom = Custom(("no-such-program {steps}",), STATE_FILES)
     engine = ExternalSpec(custom, (), ("x",), "CVFlow.so", KT, TIMESTEP).build()
     with pytest.raises(ProgramFailedError, match=r"does not run: .* exit code 127") as stopped:
         engine.cv_values(START)
