@@ -4,32 +4,20 @@ from dataclasses import dataclass, field
 
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.lammps import LammpsEngine, LammpsModel, LammpsSpec
-from cvflow.jump import RestraintJump
-from cvflow.schedule import Linear, Schedule
 from tests.engine import triangle, wrong_motion
-from tests.engine.stationarity import BAD_FLOW, Target
+from tests.engine.stationarity import BAD_FLOW, Case, Target
 
 TRIANGLE = Target(None, triangle.exact_draws, triangle.observables, BAD_FLOW, triangle.KT, span=1.4)
 """The flow is bad here as there: p(r) has its modes near 1.6 and 3.0."""
 
 
 @dataclass(frozen=True)
-class LammpsCase:
-    """One setting of the kernel, as `stationarity.Case`."""
-
-    steps: int
-    timestep: float
-    kappa: float
-    friction: float = 0.0
-    schedule: Schedule = field(default_factory=Linear)
+class LammpsCase(Case):
     model: LammpsModel = field(default_factory=triangle.of_long_bonds)
     cv: CollectiveVariable = field(default_factory=triangle.cv)
     engine: type[LammpsEngine] = LammpsEngine
-    jumps: int = 1
     draws: int = 20_000
     target: Target = TRIANGLE
-    kernel: type[RestraintJump] = RestraintJump
-    gives_up: bool = False
 
     def build(self) -> LammpsEngine:
         spec = LammpsSpec(self.model, (self.cv,), triangle.KT, self.timestep, self.friction, self.schedule)

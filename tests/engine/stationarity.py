@@ -113,6 +113,14 @@ def local_moves(case: Case) -> Sample:
     return _spread(_local_chunk, case)
 
 
+def passes(case: Case) -> None:
+    """The kernel leaves the distribution as it is, and does something."""
+    sample = jumps(case)
+    moved = (sample.after != sample.before).any(axis=(1, 2)).mean()
+    assert 0.05 < moved < 0.95, "a kernel that never or always moves proves nothing"
+    assert sample.largest_z() < THRESHOLD
+
+
 def _spread(chunk, case: Case) -> Sample:
     with pinned_pool(len(available_cores())) as pool:
         parts = list(pool.map(chunk, [case] * CHUNKS, range(CHUNKS)))

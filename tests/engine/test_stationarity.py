@@ -11,7 +11,16 @@ from cvflow.schedule import Cosine
 from tests.cv.with_plumed import needs_plumed
 from tests.engine import dumbbell, molecule
 from tests.engine.mutants import FarEnd, OneWayRound, Quadratic, SwitchFirst, UnwrappedRestraint
-from tests.engine.stationarity import ACCEPTANCE_MUTANTS, MOLECULE, THRESHOLD, Case, jumps, local_moves, log_ratios
+from tests.engine.stationarity import (
+    ACCEPTANCE_MUTANTS,
+    MOLECULE,
+    THRESHOLD,
+    Case,
+    jumps,
+    local_moves,
+    log_ratios,
+    passes,
+)
 
 COARSE = Case(steps=1, timestep=0.28, kappa=20.0)
 
@@ -29,10 +38,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_one_jump_leaves_the_distribution_invariant(name):
-    sample = jumps(CASES[name])
-    moved = (sample.after != sample.before).any(axis=(1, 2)).mean()
-    assert 0.05 < moved < 0.95, "a kernel that never or always moves proves nothing"
-    assert sample.largest_z() < THRESHOLD
+    passes(CASES[name])
 
 
 @pytest.mark.parametrize("mutant", ACCEPTANCE_MUTANTS)
@@ -76,13 +82,6 @@ def test_platforms_of_these_cases_may_report_exact(platform):
 
 CIRCLE = Case(steps=12, timestep=0.06, kappa=10.0, cv=molecule.cv(), target=MOLECULE, draws=40_000)
 """A torsion with a mode across ±π."""
-
-
-def passes(case: Case) -> None:
-    sample = jumps(case)
-    moved = (sample.after != sample.before).any(axis=(1, 2)).mean()
-    assert 0.05 < moved < 0.95
-    assert sample.largest_z() < THRESHOLD
 
 
 def test_one_jump_on_a_circle_leaves_the_distribution_invariant():

