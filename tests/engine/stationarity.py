@@ -16,7 +16,7 @@ from cvflow.accept import log_acceptance
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
 from cvflow.flow import GaussianMixture, Proposal
-from cvflow.jump import JumpState, RestraintJump, step
+from cvflow.jump import JumpInfo, JumpState, RestraintJump, step
 from cvflow.local import HybridMonteCarlo
 from cvflow.schedule import Linear, Schedule
 from cvflow.state import Frame
@@ -141,10 +141,15 @@ def _jump_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
         state = JumpState(frame, engine.cv_values(frame))
         for _ in range(case.jumps):
             state, info = step(state, kernel, target.flow, engine, rng)
-        path, order = info.path, info.order
-        works = (order.log_q_old, order.log_q_new, path.work, path.protocol_work, path.heat)
-        rows.append((state.frame.positions, path.frame.positions, *works, order.steering.start, order.steering.end))
+        rows.append(row(state, info))
     return before, *(np.array(column) for column in zip(*rows, strict=True))
+
+
+def row(state: JumpState, info: JumpInfo) -> tuple:
+    """What a sample holds of a jump, after the draw that it began from."""
+    path, order = info.path, info.order
+    works = (order.log_q_old, order.log_q_new, path.work, path.protocol_work, path.heat)
+    return state.frame.positions, path.frame.positions, *works, order.steering.start, order.steering.end
 
 
 def _local_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
