@@ -10,7 +10,7 @@ from cvflow.flow import GaussianMixture
 from cvflow.schedule import Cosine
 from tests.cv.with_plumed import needs_plumed
 from tests.engine import dumbbell, molecule
-from tests.engine.mutants import FarEnd, OneWayRound, Quadratic, SwitchFirst, UnwrappedRestraint
+from tests.engine.mutants import FarEnd, HalfStepVelocities, OneWayRound, Quadratic, SwitchFirst, UnwrappedRestraint
 from tests.engine.stationarity import (
     ACCEPTANCE_MUTANTS,
     MOLECULE,
@@ -55,6 +55,10 @@ def test_the_decisions_on_stored_paths_are_those_of_the_kernel():
 
 def test_switching_before_the_step_is_caught():
     assert jumps(Case(steps=1, timestep=0.28, kappa=20.0, engine=SwitchFirst)).largest_z() > THRESHOLD
+
+
+def test_velocities_of_half_a_step_are_caught():
+    assert jumps(replace(COARSE, engine=HalfStepVelocities, draws=16_000)).largest_z() > THRESHOLD
 
 
 def test_a_schedule_that_differs_backwards_is_caught():
