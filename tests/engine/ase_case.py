@@ -9,8 +9,7 @@ from ase.units import kJ, mol, nm
 
 from cvflow.engine.ase import AseEngine, AseSpec
 from cvflow.engine.openmm import OpenMMEngine
-from cvflow.state import Outcome, PathResult
-from tests.engine import dumbbell
+from tests.engine import dumbbell, wrong_motion
 from tests.engine.stationarity import Case
 
 
@@ -56,23 +55,9 @@ class AseCase(Case):
         return self.engine(AseSpec(atoms, (self.cv,), dumbbell.KT, self.timestep, self.friction, self.schedule))
 
 
-class SwitchFirst(AseEngine):
-    """Moves λ, then takes a whole Verlet step there: an order that has no reverse."""
-
-    def _run(self, frame, velocities, steering, friction, rng, stakes):
-        half = 0.5 * self._spec.timestep / self._masses
-        before = self._energy(self._here(frame, steering, steering.start), velocities)
-        for centre in self._spec.schedule.centres(steering.start, steering.end, steering.steps)[1:]:
-            velocities = velocities + half * self._here(frame, steering, centre).forces
-            frame = frame._replace(positions=frame.positions + self._spec.timestep * velocities)
-            here = self._here(frame, steering, centre)
-            velocities = velocities + half * here.forces
-        work = (self._energy(here, velocities) - before) / self.kT
-        return PathResult(frame, self.cv_values(frame), 0.0, work, work, 0.0, steering.steps, Outcome.COMPLETED)
+class SwitchFirst(wrong_motion.SwitchFirst, AseEngine):
+    pass
 
 
-class HalfStepVelocities(AseEngine):
-    """Takes the velocities half a step on for those of the end."""
-
-    def _energy(self, here, velocities):
-        return super()._energy(here, velocities + 0.5 * self._spec.timestep / self._masses * here.forces)
+class HalfStepVelocities(wrong_motion.HalfStepVelocities, AseEngine):
+    pass

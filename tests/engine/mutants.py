@@ -1,4 +1,4 @@
-"""Wrong paths that the one-jump test must catch. They live here and nowhere else."""
+"""Wrong paths of OpenMM that the one-jump test must catch. They live here and in wrong_motion.py, and nowhere else."""
 
 from dataclasses import dataclass, replace
 
@@ -9,28 +9,16 @@ from cvflow.cv import ForceCV, from_force
 from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
 from cvflow.jump import RestraintJump
 from cvflow.schedule import Schedule
-from cvflow.state import Outcome, PathResult, Point, Steering
+from cvflow.state import Point
+from tests.engine import wrong_motion
 
 
-class SwitchFirst(OpenMMEngine):
-    """Moves λ, then takes a whole Verlet step there: reversible steps in an order that has no reverse."""
+class SwitchFirst(wrong_motion.SwitchFirst, OpenMMEngine):
+    pass
 
-    def _run(self, frame, velocities, steering, friction, rng, stakes):
-        half = 0.5 * self._spec.timestep * self._inverse_masses
-        self._place(frame, steering.start, steering.kappa)
-        state = self._context.getState(getEnergy=True)
-        energy_before = state.getPotentialEnergy()._value + self._kinetic_energy(velocities)
-        for centre in self._spec.schedule.centres(steering.start, steering.end, steering.steps)[1:]:
-            self._place(frame, centre, steering.kappa)
-            forces = self._context.getState(getForces=True).getForces(asNumpy=True)._value
-            velocities = velocities + half * forces
-            frame = frame._replace(positions=frame.positions + self._spec.timestep * velocities)
-            self._place(frame, centre, steering.kappa)
-            state = self._context.getState(getForces=True, getEnergy=True)
-            velocities = velocities + half * state.getForces(asNumpy=True)._value
-        energy_after = state.getPotentialEnergy()._value + self._kinetic_energy(velocities)
-        work = (energy_after - energy_before) / self.kT
-        return PathResult(frame, self.cv_values(frame), 0.0, work, work, 0.0, steering.steps, Outcome.COMPLETED)
+
+class HalfStepVelocities(wrong_motion.HalfStepVelocities, OpenMMEngine):
+    pass
 
 
 @dataclass(frozen=True)
@@ -59,11 +47,8 @@ def dihedral_on_a_line() -> ForceCV:
     return from_force("phi", force)
 
 
-class OneWayRound(OpenMMEngine):
-    """Always turns the same way, so the way back is another one."""
-
-    def _way(self, steering: Steering) -> Point:
-        return (steering.end - steering.start) % self._periods
+class OneWayRound(wrong_motion.OneWayRound, OpenMMEngine):
+    pass
 
 
 class FarEnd(RestraintJump):

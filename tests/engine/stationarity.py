@@ -16,7 +16,7 @@ from cvflow.accept import log_acceptance
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
 from cvflow.flow import GaussianMixture, Proposal
-from cvflow.jump import JumpState, RestraintJump, step
+from cvflow.jump import JumpInfo, JumpState, RestraintJump, step
 from cvflow.local import HybridMonteCarlo
 from cvflow.schedule import Linear, Schedule
 from cvflow.state import Frame
@@ -113,6 +113,14 @@ def local_moves(case: Case) -> Sample:
     return _spread(_local_chunk, case)
 
 
+def passes(case: Case) -> None:
+    """The kernel leaves the distribution as it is, and does something."""
+    sample = jumps(case)
+    moved = (sample.after != sample.before).any(axis=(1, 2)).mean()
+    assert 0.05 < moved < 0.95, "a kernel that never or always moves proves nothing"
+    assert sample.largest_z() < THRESHOLD
+
+
 def _spread(chunk, case: Case) -> Sample:
     with pinned_pool(len(available_cores())) as pool:
         parts = list(pool.map(chunk, [case] * CHUNKS, range(CHUNKS)))
@@ -133,10 +141,15 @@ def _jump_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
         state = JumpState(frame, engine.cv_values(frame))
         for _ in range(case.jumps):
             state, info = step(state, kernel, target.flow, engine, rng)
-        path, order = info.path, info.order
-        works = (order.log_q_old, order.log_q_new, path.work, path.protocol_work, path.heat)
-        rows.append((state.frame.positions, path.frame.positions, *works, order.steering.start, order.steering.end))
+        rows.append(row(state, info))
     return before, *(np.array(column) for column in zip(*rows, strict=True))
+
+
+def row(state: JumpState, info: JumpInfo) -> tuple:
+    """What a sample holds of a jump, after the draw that it began from."""
+    path, order = info.path, info.order
+    works = (order.log_q_old, order.log_q_new, path.work, path.protocol_work, path.heat)
+    return state.frame.positions, path.frame.positions, *works, order.steering.start, order.steering.end
 
 
 def _local_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:

@@ -6,79 +6,17 @@ import pytest
 from openmm import app
 
 from cvflow.cv import distance
-from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec, prepare
-from cvflow.engine.segments import palindromic_segments
-from cvflow.schedule import Cosine, Linear
+from cvflow.engine.openmm import prepare
 from cvflow.state import Frame, Outcome, Steering
 from cvflow.systems import Polymer
 from tests.engine import dumbbell
-from tests.engine.mutants import SwitchFirst
-from tests.engine.stationarity import Case
+from tests.engine.verlet_case import of_openmm as spec
 
-XML = openmm.XmlSerializer.serialize(dumbbell.system())
 ONE = np.array([1.0])
-
-
-def spec(**changes):
-    settings = {"system_xml": XML, "cvs": (dumbbell.native_cv(),), "kT": 1.0, "timestep": 0.05, "platform": "Reference"}
-    return OpenMMSpec(**(settings | changes))
 
 
 def frame(seed=0):
     return Frame(dumbbell.exact_draws(1, np.random.default_rng(seed))[0], None)
-
-
-class Scripted(np.random.Generator):
-    """A generator whose normal numbers are given: to run a path backwards with the noise of the forward path."""
-
-    def __init__(self, *arrays):
-        super().__init__(np.random.PCG64())
-        self._arrays = list(arrays)
-
-    def standard_normal(self, shape):
-        return self._arrays.pop(0).reshape(shape)
-
-
-class Recording(OpenMMEngine):
-    """Notes the synchronous velocities around every refreshment and at the end."""
-
-    def _kinetic_energy(self, velocities):
-        self.__dict__.setdefault("seen", []).append(velocities)
-        return super()._kinetic_energy(velocities)
-
-
-@pytest.mark.parametrize("schedule", [Linear(), Cosine()])
-@pytest.mark.parametrize("cv", [dumbbell.native_cv(), dumbbell.force_cv()], ids=["native", "custom"])
-def test_a_path_backwards_has_minus_the_work(schedule, cv):
-    engine = Recording(spec(schedule=schedule, cvs=(cv,)))
-    a, b, kappa = np.array([1.4]), np.array([3.2]), np.array([30.0])
-    start = frame()
-    there = engine.steer(start, Steering(a, b, kappa, 100), np.random.default_rng(1))
-    final_velocities = engine.seen[-1]
-    noise = -final_velocities * np.sqrt(np.array(dumbbell.MASSES))[:, None]
-    back = engine.steer(there.frame, Steering(b, a, kappa, 100), Scripted(noise))
-    np.testing.assert_allclose(back.frame.positions, start.positions, atol=1e-10)
-    assert back.work == pytest.approx(-there.work, abs=1e-10)
-    assert back.protocol_work == pytest.approx(-there.protocol_work, abs=1e-10)
-
-
-def test_a_path_with_friction_backwards_has_minus_the_work():
-    """The noise of the way back is reconstructed from the velocities around each refreshment."""
-    engine = Recording(spec(friction=0.5))
-    a, b, kappa, steps = np.array([1.4]), np.array([3.2]), np.array([30.0]), 90
-    start = frame()
-    there = engine.steer(start, Steering(a, b, kappa, steps), np.random.default_rng(1))
-    _, *refreshed, last = engine.seen  # start, then (after, before) of each refreshment, then end
-    pairs = [(refreshed[i + 1], refreshed[i]) for i in range(0, len(refreshed), 2)]
-    assert len(pairs) == len(palindromic_segments(steps, 25)) - 1
-    thermal = np.sqrt(1.0 / np.array(dumbbell.MASSES))[:, None]
-    decay = np.exp(-0.5 * 0.05 * 25)
-    noises = [(-before + decay * after) / np.sqrt(1 - decay**2) / thermal for before, after in reversed(pairs)]
-    back = engine.steer(there.frame, Steering(b, a, kappa, steps), Scripted(-last / thermal, *noises))
-    np.testing.assert_allclose(back.frame.positions, start.positions, atol=1e-9)
-    assert back.work == pytest.approx(-there.work, abs=1e-9)
-    assert back.heat == pytest.approx(-there.heat, abs=1e-9)
-    assert abs(there.heat) > 0.01
 
 
 def test_the_protocol_work_of_several_cvs_is_their_sum():
@@ -91,17 +29,6 @@ def test_the_protocol_work_of_several_cvs_is_their_sum():
         both = spec(cvs=cvs).build().steer(start, order, rng(1))
         assert both.work == pytest.approx(alone.work, abs=1e-9)
         assert both.protocol_work == pytest.approx(alone.protocol_work, abs=1e-9)
-
-
-def test_a_wrong_order_has_no_reverse():
-    engine = Case(steps=10, timestep=0.05, kappa=30.0, engine=SwitchFirst).build()
-    start, a, b, kappa = frame(), np.array([1.4]), np.array([3.2]), np.array([30.0])
-    seen = []
-    engine._kinetic_energy = lambda v: seen.append(v) or OpenMMEngine._kinetic_energy(engine, v)
-    there = engine.steer(start, Steering(a, b, kappa, 10), np.random.default_rng(1))
-    noise = -seen[-1] * np.sqrt(np.array(dumbbell.MASSES))[:, None]
-    back = engine.steer(there.frame, Steering(b, a, kappa, 10), Scripted(noise))
-    assert abs(back.work + there.work) > 1e-3
 
 
 def test_jarzynski_and_crooks_on_a_dragged_spring():
@@ -146,8 +73,8 @@ def test_the_restraint_is_a_spring_on_the_cv(cv):
     engine = spec(cvs=(cv,)).build()
     place = frame()
     free, value = engine.potential_energy(place), engine.cv_values(place)
-    engine._place(place, np.array([2.2]), np.array([17.0]))
-    held = engine._context.getState(getEnergy=True).getPotentialEnergy()._value
+    engine._machine.place(place, np.array([2.2]), np.array([17.0]))
+    held = engine._machine.context.getState(getEnergy=True).getPotentialEnergy()._value
     assert held - free == pytest.approx(0.5 * 17.0 * (value[0] - 2.2) ** 2, rel=1e-10)
 
 
@@ -238,20 +165,9 @@ def test_removers_of_momentum_are_taken_out_and_said():
     assert [note.split()[0] for note in prepared.notes] == ["AndersenThermostat", "CMMotionRemover"]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"platform": "TPU"}, "no platform 'TPU'"),
-        ({"timestep": 0.0}, "timestep must be positive"),
-        ({"kT": -1.0}, "kT must be positive"),
-        ({"friction": -1.0}, "friction must not be negative"),
-        ({"cvs": ()}, "at least one CV"),
-        ({"cvs": (dumbbell.distance("r", 0, 3),)}, "atom 3 is out of range"),
-    ],
-)
-def test_settings_out_of_range_raise(wrong, message):
-    with pytest.raises(ValueError, match=message):
-        spec(**wrong).build()
+def test_a_platform_that_is_not_here_is_refused():
+    with pytest.raises(ValueError, match="no platform 'TPU'"):
+        spec(platform="TPU").build()
 
 
 def test_platforms_that_were_not_tested_do_not_report_exact():

@@ -92,7 +92,9 @@ def test_paths_run_at_fixed_box():
         frame, Steering(np.array([0.2]), np.array([0.4]), np.array([100.0]), 200), np.random.default_rng(5)
     )
     np.testing.assert_array_equal(end.frame.box, frame.box)
-    np.testing.assert_allclose(gas_engine._context.getState().getPeriodicBoxVectors(asNumpy=True)._value, frame.box)
+    np.testing.assert_allclose(
+        gas_engine._machine.context.getState().getPeriodicBoxVectors(asNumpy=True)._value, frame.box
+    )
 
 
 def test_a_barostat_at_another_temperature_is_refused():

@@ -46,6 +46,8 @@ Rows named after a local move are local moves; the other rows are jumps.
 """
 
 ENGINE = """| K5 in OpenMM | | | | | | see docs/theory.md, section 6: `pytest tests/engine/test_stationarity.py` |
+| K5 in LAMMPS | | | | | | `pytest tests/engine/test_verlet_stationarity.py -k LAMMPS`, most of it with `-m slow` |
+| K5 in ASE | | | | | | `pytest tests/engine/test_verlet_stationarity.py -k ASE`, most of it with `-m slow` |
 """
 
 ERRORS = """

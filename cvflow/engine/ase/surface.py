@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cvflow.cv import Particles
+from cvflow.engine.motion import BlownUpError
 from cvflow.state import Frame, Positions
 
 ANGSTROM = 0.1
@@ -25,10 +26,6 @@ class Evaluation(NamedTuple):
 
     energy: float
     forces: Positions
-
-
-class CalculatorError(ArithmeticError):
-    """The calculator gave no energy of a configuration; a path that meets it has failed."""
 
 
 class Surface:
@@ -60,11 +57,11 @@ class Surface:
         """Energy and forces, of one calculation.
 
         Raises:
-            CalculatorError: the calculator says that it failed, or what it gives is not finite.
+            BlownUpError: the calculator says that it failed, or what it gives is not finite.
         """
         spread = np.abs(frame.positions - frame.positions.mean(axis=0))
         if not (spread < FAR).all():
-            raise CalculatorError(f"atoms are more than {FAR} nm apart")
+            raise BlownUpError(f"atoms are more than {FAR} nm apart")
         if frame.box is not None:
             self._atoms.set_cell(frame.box / ANGSTROM)
         self._atoms.set_positions(frame.positions / ANGSTROM)
@@ -72,9 +69,9 @@ class Surface:
             forces = np.asarray(self._atoms.get_forces(), dtype=float)
             energy = float(self._atoms.get_potential_energy())
         except self._errors as error:
-            raise CalculatorError(f"the calculator failed: {error}") from error
+            raise BlownUpError(f"the calculator failed: {error}") from error
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
-            raise CalculatorError("the calculator's energy or forces are not finite")
+            raise BlownUpError("the calculator's energy or forces are not finite")
         return Evaluation(energy * ELECTRONVOLT, forces * (ELECTRONVOLT / ANGSTROM))
 
     def relaxed(self, frame: Frame) -> Frame:

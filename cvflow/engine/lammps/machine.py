@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from cvflow.cv import Particles
 from cvflow.engine.lammps.library import open_lammps
 from cvflow.engine.lammps.model import LammpsModel
+from cvflow.engine.motion import BlownUpError
 from cvflow.state import Box, Frame, Positions
 
 IMAGE_BITS = 10
@@ -19,20 +20,20 @@ IMAGE_PERIOD = 1 << IMAGE_BITS
 _SHIFTS = np.array([0, IMAGE_BITS, 2 * IMAGE_BITS])
 
 
-class CrashError(Exception):
-    """LAMMPS has stopped in the middle of a run: atoms are lost, or not numbers any more."""
-
-
 class Machine:
     """Velocity Verlet of the model's atoms.
 
     The order of the atoms never changes, no thermostat or barostat acts, and the box is periodic and fixed.
+
+    Attributes:
+        crashed: LAMMPS has stopped in the middle of a run; this machine is closed, and of no use any more.
 
     Raises:
         ValueError: LAMMPS is missing or refuses a command, or the model is none that can be run here.
     """
 
     def __init__(self, model: LammpsModel, timestep: float) -> None:
+        self.crashed = False
         self._lammps = open_lammps()
         for command in model.commands:
             self.order(command)
@@ -80,7 +81,7 @@ class Machine:
         """Go on from where the atoms are.
 
         Raises:
-            CrashError: LAMMPS cannot; this machine is of no use any more.
+            BlownUpError: LAMMPS cannot: atoms are lost, or not numbers any more; the machine has crashed.
         """
         self._run(f"run {steps} pre no post no")
 
@@ -88,7 +89,7 @@ class Machine:
         """Go downhill in energy, by FIRE.
 
         Raises:
-            CrashError: LAMMPS cannot; this machine is of no use any more.
+            BlownUpError: LAMMPS cannot: atoms are lost, or not numbers any more; the machine has crashed.
         """
         self._lammps.command("min_style fire")
         self._run("minimize 0 10 2000 4000")
@@ -140,15 +141,13 @@ class Machine:
         prototype = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)
         return partial(prototype(("lammps_extract_atom", self._lammps.lib)), self._lammps.lmp, b"image")
 
-    def close(self) -> None:
-        """Free the memory."""
-        self._lammps.close()
-
     def _run(self, command: str) -> None:
         try:
             self._lammps.command(command)
         except Exception as error:  # LAMMPS raises nothing more special
-            raise CrashError(_one_line(error)) from error
+            self.crashed = True
+            self._lammps.close()
+            raise BlownUpError(_one_line(error)) from error
 
     def order(self, command: str) -> None:
         """A command of LAMMPS.

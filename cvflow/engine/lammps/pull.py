@@ -139,6 +139,7 @@ class Pull:
     def __init__(self, cvs: Sequence[CollectiveVariable], bonds: Sequence[LongBond], machine: Machine) -> None:
         self.tracks = [Track() for _ in cvs]
         self.error: Exception | None = None
+        self._long_bonds = tuple(bonds)
         self._bonds = [Along(bond.atoms, machine.sides, _slope(bond)) for bond in bonds]
         self._restraint = [_restraint(cv, track, machine) for cv, track in zip(cvs, self.tracks, strict=True)]
         self._images = machine.image_address
@@ -151,6 +152,10 @@ class Pull:
         for track, column, spring in zip(self.tracks, centres.T, kappa, strict=True):
             track.begin(column.tolist(), float(spring))
         self._forces = [*self._bonds, *(self._restraint if len(centres) else ())]
+
+    def bond_energy(self, frame: Frame) -> float:
+        """Of the model's bonds [kJ/mol]."""
+        return sum(bond.energy(frame) for bond in self._long_bonds)
 
     def __call__(self, _caller: None, step: int, _count: int, _identifiers: Any, x: Any, f: Any) -> None:
         """What LAMMPS calls: writes the forces into `f`."""

@@ -18,9 +18,6 @@ class SteeredVerlet(openmm.CustomIntegrator):
     """
 
     def __init__(self, timestep: float, schedule: Schedule, cvs: int) -> None:
-        """Raises ValueError for a time step [ps] that is not positive."""
-        if not timestep > 0:
-            raise ValueError(f"timestep must be positive, got {timestep} ps")
         super().__init__(timestep)
         for name in ("step", "steps", "before", "fraction", "after", "work"):
             self.addGlobalVariable(f"cvflow_{name}", 0.0)

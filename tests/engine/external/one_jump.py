@@ -10,15 +10,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cvflow.accept import log_acceptance
 from cvflow.engine.external import ExternalSpec
 from cvflow.flow.proposal import Proposal
 from cvflow.jump import JumpState, RestraintJump, step
 from cvflow.state import Frame, Outcome
 from cvflow.walker import available_cores, pinned_pool
-from tests.engine.stationarity import Sample, Target
+from tests.engine.stationarity import ACCEPTANCE_MUTANTS, THRESHOLD, Sample, Target, log_ratios, row
 
 CHUNKS = 8
+
+MUTANTS = ACCEPTANCE_MUTANTS | {"work left out": lambda sample: log_ratios(sample, work=0 * sample.work)}
+"""Of the decision; a path that failed stays rejected."""
 
 
 class Case(NamedTuple):
@@ -66,17 +68,23 @@ def _chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     for positions, value in zip(before, case.value(before), strict=True):
         engine = spec.build()  # for each path: of two in a row that blow up, the second would stop a run
         state, info = step(JumpState(Frame(positions, case.box()), np.array([value])), kernel, case.flow, engine, rng)
-        path, order = info.path, info.order
-        assert path.outcome in (Outcome.COMPLETED, Outcome.DIVERGED)
-        works = (order.log_q_old, order.log_q_new, path.work, path.protocol_work, path.heat)
-        rows.append((state.frame.positions, path.frame.positions, *works, order.steering.start, order.steering.end))
+        assert info.path.outcome in (Outcome.COMPLETED, Outcome.DIVERGED)
+        rows.append(row(state, info))
     return before, *(np.array(column) for column in zip(*rows, strict=True))
 
 
-MUTANTS: dict[str, Callable[[Sample], np.ndarray]] = {
-    "no flow's density": lambda sample: -sample.work,
-    "no reverse density": lambda sample: -sample.log_q_new - sample.work,
-    "work of the protocol": lambda sample: log_acceptance(sample.log_q_old, sample.log_q_new, sample.protocol_work),
-    "no work": lambda sample: log_acceptance(sample.log_q_old, sample.log_q_new, 0 * sample.work),
-    "work of the other sign": lambda sample: log_acceptance(sample.log_q_old, sample.log_q_new, -sample.work),
-}
+def passes(case: Case) -> None:
+    """The jump leaves the target alone, and does something."""
+    sample = jumps(case)
+    moved = (sample.after != sample.before).any(axis=(1, 2)).mean()
+    print(f"{case.steps} steps: acceptance {moved:.3f}, largest |z| {sample.largest_z():.2f}")
+    assert moved > 0.05
+    assert sample.largest_z() < THRESHOLD
+
+
+def shows(case: Case, mutant: str) -> None:
+    """Another decision on the same paths is found to be wrong."""
+    sample = jumps(case)
+    found = sample.decided(MUTANTS[mutant](sample)).largest_z()
+    print(f"{mutant}: {found:.1f}")
+    assert found > THRESHOLD
