@@ -8,7 +8,18 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["MolecularSystem", "Potential", "Result", "TorchSystem", "__version__", "cv", "openmm_system", "sample"]
+__all__ = [
+    "AseSystem",
+    "MolecularSystem",
+    "Potential",
+    "Result",
+    "TorchSystem",
+    "__version__",
+    "ase_system",
+    "cv",
+    "openmm_system",
+    "sample",
+]
 _HOMES = {"Potential": "cvflow.potential", "TorchSystem": "cvflow.torch_system"}
 
 

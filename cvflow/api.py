@@ -1,47 +1,28 @@
-"""The Python way in: one's own OpenMM system, one's own CVs."""
+"""The Python way in: one's own system, of OpenMM, ASE or torch, and one's own CVs."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import openmm
 from matplotlib.figure import Figure
 from openmm import app
 
 from cvflow import project
-from cvflow.build import (
-    IN_MEMORY,
-    Setup,
-    assemble,
-    batch_setup,
-    cv_section,
-    in_turn,
-    parametrised,
-    start_frame,
-)
-from cvflow.config import parse
-from cvflow.cv import CollectiveVariable, resolve
+from cvflow.build import AseSystem, MolecularSystem, ase_system_from, from_objects, parametrised
+from cvflow.build.loading import absolute
+from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import with_hydrogen_mass
 from cvflow.estimate.free_energy import chain_difference
+from cvflow.loading import reference_to
 from cvflow.progress import watching
 from cvflow.report.figures import free_energy_figure, surface_figure
 from cvflow.report.findings import cautions
-from cvflow.state import Frame, Positions
 from cvflow.store import Record
 from cvflow.torch_system import TorchSystem
 from cvflow.units import thermal_energy
-
-
-@dataclass(frozen=True)
-class MolecularSystem:
-    """A topology with its potential, at a temperature [K]."""
-
-    topology: app.Topology
-    system: openmm.System
-    temperature: float
 
 
 class FreeEnergy(NamedTuple):
@@ -116,11 +97,39 @@ def openmm_system(
     return MolecularSystem(topology, system, temperature)
 
 
+def ase_system(
+    source: Callable[..., Any] | str, temperature: float, parameters: Mapping[str, float | int] | None = None
+) -> AseSystem:
+    """Bring atoms with any ASE calculator, as a function that makes them.
+
+    Each worker process calls the function once and has a calculator of its own; a later `cvflow resume` finds it by the
+    name of its file.
+
+    Args:
+        source: a function at the top level of a file, or "file.py:function", that gives an ase.Atoms whose calculator
+            is set and that has no constraints.
+        temperature: K.
+        parameters: numbers that go to the function by name.
+
+    Raises:
+        ValueError: ASE is missing, the function is not where workers find it, fails or makes something else, or the
+            temperature is not positive.
+    """
+    if not isinstance(source, str) and not callable(source):
+        raise ValueError(
+            f"ase_system: {type(source).__name__} objects are neither stored nor sent to worker processes: give a "
+            'function at the top level of a file that makes the ase.Atoms with its calculator, or "file.py:function"'
+        )
+    what = "ase_system"
+    reference = absolute(source, Path(), what) if isinstance(source, str) else reference_to(source, what)
+    return ase_system_from(reference, parameters or {}, temperature, what)
+
+
 def sample(
-    system: MolecularSystem | TorchSystem,
+    system: MolecularSystem | AseSystem | TorchSystem,
     cvs: Sequence[CollectiveVariable] = (),
     states: Mapping[str, str] | None = None,
-    starts: Mapping[str, str | Path | Positions] | None = None,
+    starts: Mapping[str, Any] | None = None,
     out: str | Path = "cvflow-run",
     *,
     quiet: bool = False,
@@ -137,17 +146,18 @@ def sample(
     ``if __name__ == "__main__":``.
 
     Args:
-        system: from `openmm_system`, or a `TorchSystem`, which has its own CV, states and starts.
+        system: from `openmm_system` or `ase_system`, or a `TorchSystem`, which has its own CV, states and starts.
         cvs: collective variables that tell the states apart, from `cvflow.cv`: atoms are indices counted from 0 or
             MDAnalysis selection strings; angles and torsions are in rad. Not for a `TorchSystem`.
         states: named regions, e.g. ``{"bound": "d < 0.4", "free": "d >= 0.4"}``.
-        starts: one structure per state: a PDB file or positions [nm]. States without a start are not found. Not for a
+        starts: one structure per state: positions [nm] or a PDB file; with ASE an ase.Atoms, or a file of any format
+            that ase.io reads, in the place of the PDB file. States without a start are not found. Not for a
             `TorchSystem`.
         out: folder for the results.
         quiet: plain progress lines.
         workers: worker processes; one a walker, up to the number of cores, if left out.
         path: settings of `[path]`, e.g. ``{"steps": 2000, "timestep": 0.0005}``; for molecules the time step [ps] is
-            0.0005 here unless given, since bonds to hydrogen are not constrained.
+            0.0005 here unless given, since bonds to hydrogen are not constrained, and 0.001 with ASE.
         engine: settings of `[engine]`, e.g. ``{"platform": "CUDA"}`` or ``{"precision": "float32"}``.
         flow: settings of `[flow]`.
         proposal: settings of `[proposal]`, in place of a flow.
@@ -158,50 +168,10 @@ def sample(
     """
     chosen = {"run": run, "path": path, "engine": engine, "flow": flow, "proposal": proposal, "states": states}
     sections = {name: dict(values) for name, values in chosen.items() if values is not None}
-    setup = (
-        _torch_setup(system, sections, bool(cvs or starts))
-        if isinstance(system, TorchSystem)
-        else _molecular_setup(system, sections, cvs, starts or {})
-    )
+    setup = from_objects(system, sections, cvs, starts or {})
     for note in setup.notes:
         warnings.warn(note, stacklevel=2)
     folder = Path(out)
     with watching(quiet) as watch:
         summary = project.begin(setup, folder, watch, workers)
     return Result(folder, project.open_record(folder), summary)
-
-
-def _torch_setup(system: TorchSystem, sections: dict[str, Any], has_others: bool) -> Setup:
-    if has_others:
-        raise ValueError("cvs and starts are for molecules: a TorchSystem has its own")
-    sections["engine"] = {"name": "batch", **sections.get("engine", {})}
-    sections["system"] = {"python": IN_MEMORY}
-    return batch_setup(parse(sections, "cvflow.sample"), system, Path(), True)
-
-
-def _molecular_setup(
-    system: MolecularSystem,
-    sections: dict[str, Any],
-    cvs: Sequence[CollectiveVariable],
-    starts: Mapping[str, str | Path | Positions],
-) -> Setup:
-    sections["system"] = {"xml": "system.xml", "topology": "topology.pdb"}
-    sections["engine"] = {"temperature": float(system.temperature), **sections.get("engine", {})}
-    cvs = tuple(resolve(cv, system.topology) for cv in cvs)
-    sections["cv"] = [cv_section(cv).model_dump(exclude_none=True) for cv in cvs]
-    sections["path"] = {"timestep": 0.0005, **sections.get("path", {})}
-    config = parse(sections, "cvflow.sample")
-    frames = [_frame(state, starts[state], config.states) for state in starts]
-    if not frames:
-        raise ValueError("starts is empty: give one structure per state")
-    walkers = in_turn(frames, list(starts), config.run.walkers)
-    kT = thermal_energy(system.temperature)
-    return assemble(config, "openmm", system.system, system.topology, cvs, kT, walkers)
-
-
-def _frame(state: str, start: str | Path | Positions, states: Mapping[str, str]) -> Frame:
-    if state not in states:
-        raise ValueError(f"starts: unknown state {state!r}; states has {', '.join(states)}")
-    if isinstance(start, np.ndarray):
-        return Frame(np.array(start, dtype=float), None)
-    return start_frame(Path(start), f"starts[{state!r}]")

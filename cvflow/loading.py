@@ -8,6 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+_PREFIX = "cvflow_user_"
+"""Names of modules made from users' files."""
+
 
 @dataclass(frozen=True)
 class NamedFunction:
@@ -26,6 +29,24 @@ def _loaded(reference: str) -> Callable[..., Any]:
     return load_function(reference, reference)
 
 
+def reference_to(function: Callable[..., Any], what: str) -> str:
+    """The "file.py:function" of a function at the top level of a file; `what` names it in errors.
+
+    Raises:
+        ValueError: it is not there, or its file is being imported for such a function right now.
+    """
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    name, file = getattr(function, "__name__", ""), getattr(module, "__file__", None)
+    if module is None or file is None or getattr(module, name, None) is not function:
+        raise ValueError(
+            f"{what}: {name or function!r} is not at the top level of a file, where worker processes find it: write it "
+            'there, and give it or "file.py:function"'
+        )
+    if module.__name__.startswith(_PREFIX):
+        raise ValueError(f'{what} is called while {file} is imported: put the call under if __name__ == "__main__":')
+    return f"{Path(file).resolve()}:{name}"
+
+
 def load_function(reference: str, what: str) -> Callable[..., Any]:
     """Import the file and give the function; `what` names it in errors.
 
@@ -35,7 +56,7 @@ def load_function(reference: str, what: str) -> Callable[..., Any]:
     file, _, name = reference.rpartition(":")
     if not Path(file).is_file():
         raise ValueError(f"{what}: {file} is not a file")
-    spec = importlib.util.spec_from_file_location(f"cvflow_user_{Path(file).stem}", file)
+    spec = importlib.util.spec_from_file_location(f"{_PREFIX}{Path(file).stem}", file)
     if spec is None or spec.loader is None:
         raise ValueError(f"{what}: {file} is no Python file")
     module = importlib.util.module_from_spec(spec)

@@ -28,6 +28,11 @@ def no_wrapper():
     return f"NO PYTHON WRAPPER OF PLUMED: paths are not tested ({mend})" if missing else None
 
 
+def no_ase():
+    missing = find_spec("ase") is None
+    return "NO ASE: its systems in Python and their example are not tested (pip install ase)" if missing else None
+
+
 def no_compiler():
     missing = shutil.which("g++") is None
     return "NO C++ COMPILER: the evaluator of plumed_plugin/ is not tested (install g++)" if missing else None
@@ -57,6 +62,7 @@ NEEDS = {
     "plumed": no_plumed,
     "wrapper": no_wrapper,
     "plumed_library": with_plumed.missing,
+    "ase": no_ase,
     "gromacs": no_gromacs,
     "lammps": no_lammps,
     "harness": no_compiler,
@@ -89,6 +95,11 @@ def wrapper():
 @pytest.fixture(scope="session")
 def plumed_library():
     """PLUMED as a library, wrapper and kernel."""
+
+
+@pytest.fixture(scope="session")
+def ase():
+    """ASE."""
 
 
 @pytest.fixture(scope="session")

@@ -117,3 +117,26 @@ def test_the_tunnel_s_settings_are_those_of_the_example():
     assert config.run.adapt_jumps > 15
     assert config.run.jumps > 25
     assert config.flow is not None
+
+
+def test_ag6(ase, tmp_path):
+    """Over ASE, end to end from the command line: a flow that is learned, with fewer jumps and shorter local moves."""
+    shorter = ("run.adapt_jumps=8", "run.jumps=3", "run.local_steps=4", "flow.retrain_every=8")
+    settings = [word for setting in shorter for word in ("--set", setting)]
+    command = [sys.executable, "-W", "error", "-c", "from cvflow.cli import main; main()", "run"]
+    done = subprocess.run(
+        [*command, str(EXAMPLES / "ag6.toml"), "--out", "out", "--quiet", *settings], capture_output=True, text=True,
+        timeout=600, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "ΔF octahedron → capped" in done.stdout
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["system"], summary["exact"]["value"]) == ("ag6", True)
+    assert summary["flow"]["trainings"] > 1
+    assert summary["jumps"]["proposed"] == 12
+    assert not summary["jumps"]["failed"]
+    config = load(EXAMPLES / "ag6.toml")
+    assert (config.engine.name, config.engine.temperature, config.run.walkers) == ("ase", 300.0, 4)
+    assert config.flow is not None
+    assert config.run.adapt_jumps > 8
+    assert config.run.jumps > 100

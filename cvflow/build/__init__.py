@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from cvflow.build.ase import AseSystem
 from cvflow.build.ase import from_built_in as from_built_in_ase
 from cvflow.build.ase import from_function as from_function_ase
+from cvflow.build.ase import system_from as ase_system_from
 from cvflow.build.batch import IN_MEMORY, batch_setup, from_function
 from cvflow.build.cvs import cv_section
 from cvflow.build.driven import from_driven
 from cvflow.build.files import from_files, parametrised, start_frame
 from cvflow.build.header import header
 from cvflow.build.lammps import from_built_in as from_built_in_lammps
-from cvflow.build.molecular import assemble, from_built_in
+from cvflow.build.molecular import from_built_in
+from cvflow.build.objects import MolecularSystem, from_objects
 from cvflow.build.setup import Equilibrated, Setup
 from cvflow.build.shapes import around, leads_positions, observed_only
 from cvflow.build.starts import Starts, in_turn
@@ -21,13 +24,16 @@ from cvflow.systems import BUILT_IN, AseReference, BatchReference, MolecularRefe
 
 __all__ = [
     "IN_MEMORY",
+    "AseSystem",
     "Equilibrated",
+    "MolecularSystem",
     "Setup",
     "Starts",
-    "assemble",
+    "ase_system_from",
     "batch_setup",
     "cv_section",
     "from_config",
+    "from_objects",
     "header",
     "in_turn",
     "parametrised",

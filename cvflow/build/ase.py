@@ -1,6 +1,6 @@
 """Systems of ASE's Atoms and calculators: from a config to a checked run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,12 +21,55 @@ from cvflow.engine.ase import AseSpec
 from cvflow.engine.ase.surface import frame_of, made
 from cvflow.loading import NamedFunction, load_function
 from cvflow.schedule import BY_NAME
-from cvflow.state import Frame
+from cvflow.state import Box, Frame
 from cvflow.systems import AseReference
 from cvflow.units import thermal_energy
 
 TIMESTEP = 0.001
 """`path.timestep` [ps] where the config has none."""
+
+
+@dataclass(frozen=True)
+class AseSystem:
+    """What a user's function makes, at a temperature [K].
+
+    Attributes:
+        source: the function; each worker process calls it once.
+        topology: names of the atoms.
+        box: the cell [nm], if any direction is periodic.
+        temperature: K.
+    """
+
+    source: NamedFunction
+    topology: app.Topology
+    box: Box | None
+    temperature: float
+
+    def start(self, given: Any, what: str) -> Frame:
+        """A start from an ase.Atoms, or from a file that ase.io reads; `what` names it in errors.
+
+        Raises:
+            ConfigError: it is neither, or its atoms are others.
+        """
+        atoms = _read(Path(given), what) if isinstance(given, str | Path) else given
+        try:
+            frame, symbols = frame_of(atoms), atoms.get_chemical_symbols()
+        except AttributeError as error:
+            kind = type(given).__name__
+            raise ConfigError(f"{what} is of type {kind}: give an ase.Atoms, a file or positions [nm]") from error
+        for atom, other in zip(self.topology.atoms(), symbols, strict=False):
+            if atom.name != other:
+                raise ConfigError(
+                    f"{what}: atom {atom.index} is {other} there and {atom.name} in the system: give the same atoms in "
+                    "the same order"
+                )
+        return frame
+
+    def placed(self, frame: Frame) -> Frame:
+        """A start in a cell if the system has one: its own, or the system's if it brings none."""
+        if self.box is None or frame.box is None:
+            return frame._replace(box=self.box)
+        return frame
 
 
 @dataclass(frozen=True)
@@ -62,28 +105,58 @@ def from_function(config: Config, folder: Path, with_starts: bool) -> AseSetup:
     Raises:
         ValueError: it makes none, or something in the config is not possible.
     """
-    temperature = config.engine.temperature
-    if temperature is None:
+    if config.engine.temperature is None:
         raise ConfigError("engine.temperature [K] is missing: ASE's systems need one")
     if not config.cv:
         raise ConfigError("at least one [[cv]] is needed: only built-in systems have some of their own")
     reference = absolute(str(config.system.python), folder, "system.python")
-    load_function(reference, "system.python")
-    source = NamedFunction(reference, tuple(config.system.parameters.items()))
-    try:
-        atoms = source()
-    except Exception as error:  # whatever the user's function raises is the user's to read
-        raise ConfigError(f"system.python: {reference} fails: {type(error).__name__}: {error}") from error
-    topology = topology_of(made(lambda: atoms))
-    cvs = cvs_from(config.cv, folder, topology)
-    starts = _starts(config, folder) if with_starts else Starts()
+    system = system_from(reference, config.system.parameters, config.engine.temperature, "system.python")
+    cvs = cvs_from(config.cv, folder, system.topology)
+    starts = _starts(config, folder, system) if with_starts else Starts()
     files = {state: str((folder / name).resolve()) for state, name in config.system.starts.items()}
-    system = config.system.model_copy(update={"python": reference, "starts": files})
-    config = config.model_copy(update={"system": system, "cv": [cv_section(cv) for cv in cvs]})
+    section = config.system.model_copy(update={"python": reference, "starts": files})
+    config = config.model_copy(update={"system": section, "cv": [cv_section(cv) for cv in cvs]})
+    return assemble(config, system, cvs, starts)
+
+
+def system_from(reference: str, parameters: Mapping[str, float | int], temperature: float, what: str) -> AseSystem:
+    """The system that a "file.py:function" makes, looked at once; `what` names it in errors.
+
+    Raises:
+        ValueError: the function is not there, fails, or makes no Atoms that can be steered; the temperature is not
+            positive; or its calculator fails on them.
+    """
+    thermal_energy(temperature)
+    load_function(reference, what)
+    source = NamedFunction(reference, tuple(parameters.items()))
+    atoms = made(lambda: _called(source, f"{what}: {reference}"))
+    _called(atoms.get_potential_energy, f"{what}: the calculator of {reference}")
+    return AseSystem(source, topology_of(atoms), frame_of(atoms).box, temperature)
+
+
+def _called(function: Callable[[], Any], what: str) -> Any:
+    """What a user's function gives.
+
+    Raises:
+        ConfigError: it fails.
+    """
+    try:
+        return function()
+    except Exception as error:  # whatever it raises is the user's to read
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{what} fails: {type(error).__name__}: {reason}") from error
+
+
+def assemble(config: Config, system: AseSystem, cvs: tuple[CollectiveVariable, ...], starts: Starts) -> AseSetup:
+    """Check that the parts fit together; the last stop before anything is computed.
+
+    Raises:
+        ValueError: they do not.
+    """
     if "timestep" not in config.path.model_fields_set:
         config = config.model_copy(update={"path": config.path.model_copy(update={"timestep": TIMESTEP})})
-    kT = thermal_energy(temperature)
-    return _assembled(config, "ase", source, topology, cvs, kT, starts)
+    kT, frames = thermal_energy(system.temperature), tuple(system.placed(frame) for frame in starts.frames)
+    return _assembled(config, "ase", system.source, system.topology, cvs, kT, starts._replace(frames=frames))
 
 
 def topology_of(atoms: Any) -> app.Topology:
@@ -97,7 +170,7 @@ def topology_of(atoms: Any) -> app.Topology:
     return topology
 
 
-def _starts(config: Config, folder: Path) -> Starts:
+def _starts(config: Config, folder: Path, system: AseSystem) -> Starts:
     given = config.system.starts
     if not given:
         raise ConfigError(
@@ -107,17 +180,14 @@ def _starts(config: Config, folder: Path) -> Starts:
     for state in given:
         if state not in config.states:
             raise ConfigError(f"system.starts: unknown state {state!r}; [states] has {', '.join(config.states)}")
-    frames = [_read(folder / name, f"system.starts.{state}") for state, name in given.items()]
+    frames = [system.start(folder / name, f"system.starts.{state}") for state, name in given.items()]
     return in_turn(frames, list(given), config.run.walkers)
 
 
-def _read(path: Path, what: str) -> Frame:
+def _read(path: Path, what: str) -> Any:
     from ase.io import read
 
-    try:
-        return frame_of(read(path))
-    except Exception as error:  # each format has errors of its own
-        raise ConfigError(f"{what}: ase.io does not read {path} ({type(error).__name__}: {error})") from error
+    return _called(lambda: read(path), f"{what}: reading {path} by ase.io")
 
 
 def _assembled(

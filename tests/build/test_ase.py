@@ -120,7 +120,7 @@ MISUSE = {
     ),
     "a start that is none": (
         {"system": {"python": "theirs.py:cluster", "starts": {"low": "theirs.py"}}},
-        "ase.io does not read",
+        "by ase.io fails",
     ),
     "both in one state": (
         {"system": {"python": "theirs.py:cluster", "starts": {"low": "low.xyz", "high": "low.xyz"}}},

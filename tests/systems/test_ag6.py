@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cvflow.cli import execute
 from cvflow.cv import anisotropy
 from cvflow.cv.gradient import value_and_gradient
 from cvflow.state import Frame
@@ -15,6 +16,7 @@ from cvflow.states import States
 from cvflow.systems import BUILT_IN, Ag6
 
 HERE = Path(__file__).parent
+EXAMPLE = HERE.parents[1] / "examples" / "ag6.toml"
 REFERENCE = json.loads((HERE / "ag6_reference.json").read_text())
 """ΔF at 300 K, and the commands that it came from."""
 
@@ -85,3 +87,26 @@ def test_the_reference_is_of_this_system():
     assert REFERENCE["temperature"] == Ag6().temperature
     assert Ag6().states["octahedron"] == f"a < {REFERENCE['cut']}"
     assert 0 < REFERENCE["stderr_kT"] < 0.03
+
+
+@pytest.mark.slow
+def test_the_chain_agrees_with_the_reference(tmp_path):
+    """The example as it stands, with a flow that is learned, against Monte Carlo by other code. Minutes long.
+
+    The seed is that of the example, so that on one machine the run is always the same.
+
+    python -m pytest -m slow -s tests/systems/test_ag6.py
+    """
+    assert execute(["run", str(EXAMPLE), "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    (chain,), (bar,), jumps = summary["delta_f"], summary["delta_f_bar"], summary["jumps"]
+    known, error = REFERENCE["free_energy_octahedron_to_capped_kT"], REFERENCE["stderr_kT"]
+    print(f"chain {chain}\nBAR {bar}\n{jumps}\n{summary['mode_changes']} mode changes by jumps")
+    print(f"reference {known} ± {error} kT; wall time {summary['wall_s']['total']:.0f} s")
+    assert (chain["from"], chain["to"]) == ("octahedron", "capped")
+    for estimate in (chain, bar):
+        assert estimate["stderr_kT"] <= 0.2
+        assert abs(estimate["value_kT"] - known) < 3 * np.hypot(estimate["stderr_kT"], error)
+    assert jumps["between_states"]["acceptance"] >= 0.15
+    assert summary["mode_changes"] >= 100
+    assert summary["exact"]["value"]

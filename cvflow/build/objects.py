@@ -1,0 +1,115 @@
+"""From Python objects to a checked run: what `cvflow.sample` is given."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+from openmm import app
+
+from cvflow.build import ase
+from cvflow.build.ase import AseSystem
+from cvflow.build.batch import IN_MEMORY, batch_setup
+from cvflow.build.cvs import cv_section
+from cvflow.build.files import start_frame
+from cvflow.build.molecular import assemble
+from cvflow.build.setup import Setup
+from cvflow.build.starts import Starts, in_turn
+from cvflow.config import Config, parse
+from cvflow.cv import CollectiveVariable, resolve
+from cvflow.state import Frame
+from cvflow.torch_system import TorchSystem
+from cvflow.units import thermal_energy
+
+Sections = dict[str, Any]
+"""Settings as a config has them, by section."""
+
+
+@dataclass(frozen=True)
+class MolecularSystem:
+    """A topology with its potential, at a temperature [K]."""
+
+    topology: app.Topology
+    system: openmm.System
+    temperature: float
+
+
+def from_objects(
+    system: MolecularSystem | AseSystem | TorchSystem,
+    sections: Sections,
+    cvs: Sequence[CollectiveVariable],
+    starts: Mapping[str, Any],
+) -> Setup:
+    """A run of a system that a Python script has made.
+
+    Args:
+        system: the system.
+        sections: settings, without what the system itself says.
+        cvs: of atoms; none for a TorchSystem, which has its own.
+        starts: one structure per state; none for a TorchSystem.
+
+    Raises:
+        ValueError: misuse; the message says what, where and the mend.
+    """
+    if isinstance(system, TorchSystem):
+        return _of_torch(system, sections, bool(cvs or starts))
+    if isinstance(system, AseSystem):
+        return _of_ase(system, sections, cvs, starts)
+    return _of_openmm(system, sections, cvs, starts)
+
+
+def _of_torch(system: TorchSystem, sections: Sections, has_others: bool) -> Setup:
+    if has_others:
+        raise ValueError("cvs and starts are for molecules: a TorchSystem has its own")
+    sections["engine"] = {"name": "batch", **sections.get("engine", {})}
+    sections["system"] = {"python": IN_MEMORY}
+    return batch_setup(parse(sections, "cvflow.sample"), system, Path(), True)
+
+
+def _of_openmm(
+    system: MolecularSystem, sections: Sections, cvs: Sequence[CollectiveVariable], starts: Mapping[str, Any]
+) -> Setup:
+    sections["system"] = {"xml": "system.xml", "topology": "topology.pdb"}
+    sections["path"] = {"timestep": 0.0005, **sections.get("path", {})}
+    config, cvs = _config(system, "openmm", sections, cvs)
+    frames = _starts(config, starts, lambda start, what: start_frame(Path(start), what))
+    return assemble(config, "openmm", system.system, system.topology, cvs, thermal_energy(system.temperature), frames)
+
+
+def _of_ase(
+    system: AseSystem, sections: Sections, cvs: Sequence[CollectiveVariable], starts: Mapping[str, Any]
+) -> Setup:
+    sections["system"] = {"python": system.source.reference, "parameters": dict(system.source.parameters)}
+    config, cvs = _config(system, "ase", sections, cvs)
+    return ase.assemble(config, system, cvs, _starts(config, starts, system.start))
+
+
+def _config(
+    system: MolecularSystem | AseSystem, engine: str, sections: Sections, cvs: Sequence[CollectiveVariable]
+) -> tuple[Config, tuple[CollectiveVariable, ...]]:
+    """The config of a system of atoms, and its CVs with their atoms by index."""
+    known, given = {"name": engine, "temperature": float(system.temperature)}, sections.get("engine", {})
+    for word, value in known.items():
+        if given.get(word, value) != value:
+            raise ValueError(f"engine.{word} = {given[word]!r} is refused: the system has {value!r}")
+    if not cvs:
+        raise ValueError("cvs is empty: give at least one collective variable, from cvflow.cv")
+    sections["engine"] = known | given
+    resolved = tuple(resolve(cv, system.topology) for cv in cvs)
+    sections["cv"] = [cv_section(cv).model_dump(exclude_none=True) for cv in resolved]
+    return parse(sections, "cvflow.sample"), resolved
+
+
+def _starts(config: Config, starts: Mapping[str, Any], structure: Callable[[Any, str], Frame]) -> Starts:
+    """Structures to the walkers in turn: arrays of positions [nm], or what `structure` makes a frame of."""
+    frames = []
+    for state, start in starts.items():
+        if state not in config.states:
+            raise ValueError(f"starts: unknown state {state!r}; states has {', '.join(config.states)}")
+        array = isinstance(start, np.ndarray)
+        frames.append(Frame(np.array(start, dtype=float), None) if array else structure(start, f"starts[{state!r}]"))
+    if not frames:
+        raise ValueError("starts is empty: give one structure per state")
+    return in_turn(frames, list(starts), config.run.walkers)
