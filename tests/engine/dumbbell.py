@@ -103,7 +103,11 @@ def frames(x: np.ndarray) -> list[Frame]:
 def barriers() -> Barriers:
     """What paths between the wells are held against: not their free energy, with a lean."""
     states = States({"near": "r < 2.3", "far": "r >= 2.3"}, ["r"])
-    axes = Axes(states, np.array([[1.6], [3.0]]), np.ones(1), np.full(1, np.inf))
+    return leaning(Axes(states, np.array([[1.6], [3.0]]), np.ones(1), np.full(1, np.inf)))
+
+
+def leaning(axes: Axes) -> Barriers:
+    """Between two states."""
     profile = 0.5 + 6.0 * PROGRESS * (1 - PROGRESS) + 0.5 * np.sin(2 * np.pi * PROGRESS)
     heights = np.zeros((2, 2, len(PROGRESS)))
     heights[0, 1], heights[1, 0] = profile, profile[::-1]

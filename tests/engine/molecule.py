@@ -10,9 +10,12 @@ import numpy as np
 import openmm
 from scipy.special import i0
 
+from cvflow.barriers import Axes, Barriers
 from cvflow.cv import torsion
 from cvflow.flow.proposal import Proposal
 from cvflow.flow.wrapped import WrappedMixture
+from cvflow.states import States
+from tests.engine.dumbbell import leaning
 from tests.systems.exact import torsion as exact
 
 KT = 1.0
@@ -92,3 +95,9 @@ def observables(x: np.ndarray) -> dict[str, np.ndarray]:
         "angle sin φ": theta * np.sin(phi),
         "centre²": (x.mean(axis=1) ** 2).sum(axis=1),
     }
+
+
+def barriers() -> Barriers:
+    """Between the modes, the short way round: not their free energy."""
+    states = States({"cis": "-1.4 < phi < 1.4", "trans": "phi < -1.4 or phi > 1.4"}, ["phi"])
+    return leaning(Axes(states, np.array([[-0.2], [np.pi - 0.3]]), np.ones(1), np.full(1, 2 * np.pi)))

@@ -13,6 +13,7 @@ import numpy as np
 import openmm
 
 from cvflow.accept import log_acceptance
+from cvflow.barriers import Barriers
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
 from cvflow.flow import GaussianMixture, Proposal
@@ -40,10 +41,13 @@ class Target:
     flow: Proposal
     kT: float
     span: float
+    barriers: Callable[[], Barriers] = dumbbell.barriers
 
 
 DUMBBELL = Target(dumbbell.system, dumbbell.exact_draws, dumbbell.observables, BAD_FLOW, dumbbell.KT, span=1.4)
-MOLECULE = Target(molecule.system, molecule.exact_draws, molecule.observables, molecule.BAD_FLOW, molecule.KT, span=2.0)
+MOLECULE = Target(
+    molecule.system, molecule.exact_draws, molecule.observables, molecule.BAD_FLOW, molecule.KT, 2.0, molecule.barriers
+)
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def _jump_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng([11, chunk])
     engine, target = case.build(), case.target
     span = target.span * np.sqrt(case.kappa)
-    barriers = dumbbell.barriers() if case.gives_up else None
+    barriers = target.barriers() if case.gives_up else None
     periods = np.array([case.cv.period])
     kernel = case.kernel(target.kT, np.array([case.kappa]), case.steps, span, periods, barriers)
     before = target.exact_draws(case.draws // CHUNKS, rng)
