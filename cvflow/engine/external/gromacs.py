@@ -8,13 +8,12 @@ from pathlib import Path
 
 import MDAnalysis
 import numpy as np
-from MDAnalysis.lib.formats.libmdaxdr import TRRFile, TRRFrame
+from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 from openmm import app
 
-from cvflow.engine.external.gromacs_topology import Pairs, rigid_pairs
+from cvflow.engine.external.gromacs_rigid import Pairs, began_as_given, kept_lengths, rigid_pairs
 from cvflow.engine.external.process import OUTPUT, PathFailedError, ProgramFailedError, run
 from cvflow.engine.external.program import INPUT, Ends, Order, Program
-from cvflow.engine.external.rigid import tangential
 from cvflow.state import Exactness, Frame, Outcome
 
 START, NAME = "start.trr", "path"
@@ -45,10 +44,6 @@ _LAW = {
 _SETTING = re.compile(r"^\s*([\w-]+)\s*=\s*([^;]*?)\s*(?:;.*)?$")
 _COMPLAINT = re.compile(r"^(?:WARNING|ERROR) \d.*?(?=\n\s*\n)|(?<=Fatal error:\n).*?(?=\n\s*\n)", re.M | re.S)
 
-_SLIP = 1e-4
-"""By how much of the largest velocity those of the first step may differ from the ones given, made tangential. Single
-precision and LINCS are off by 1e-6; velocities of half a step before would be by 1e-2 and more."""
-
 
 @dataclass(frozen=True)
 class Gromacs(Program):
@@ -77,9 +72,9 @@ class Gromacs(Program):
 
     @property
     def exactness(self) -> Exactness:
-        if self.rigid:
-            return Exactness(False, "GROMACS's rigid bonds have not passed the one-jump stationarity test yet")
-        return Exactness(True, "one-jump stationarity test passed through gmx mdrun and its .trr and .edr files")
+        bonds = "rigid" if self.rigid else "flexible"
+        passed = f"one-jump stationarity test passed through gmx mdrun and its .trr and .edr files, with {bonds} bonds"
+        return Exactness(True, passed)
 
     def read_start(self, path: Path) -> Frame:
         try:
@@ -129,8 +124,11 @@ class Gromacs(Program):
             raise PathFailedError(Outcome.PROGRAM_FAILED, reason) from error
         if last.step != order.steps or len(energies) < 2:
             raise PathFailedError(Outcome.PROGRAM_FAILED, "mdrun did not get to its last step")
-        if not self._same(first, given.v):
+        if not began_as_given(first, given.v, self.masses, self.rigid):
             raise PathFailedError(Outcome.PROGRAM_FAILED, "mdrun did not begin with the velocities it was given")
+        if not kept_lengths(first, last, self.rigid):
+            reason = "rigid bonds have not kept their lengths: is path.timestep too long?"
+            raise PathFailedError(Outcome.UNCONVERGED, reason)
         frame = Frame(last.x.astype(float), last.box.astype(float))
         return Ends(float(energies[0]), float(energies[-1]), frame)
 
@@ -139,17 +137,6 @@ class Gromacs(Program):
         printed = (folder / OUTPUT).read_text(errors="replace") if (folder / OUTPUT).exists() else ""
         blocks = [" ".join(block.split()) for block in _COMPLAINT.findall(printed)]
         return blocks or super().last_words(folder)
-
-    def _same(self, first: TRRFrame, given: np.ndarray) -> bool:
-        """Whether a path's first step has the velocities it was given, to the last bit where no bond is rigid."""
-        if not self.rigid:
-            return np.array_equal(first.v, given)
-        x, v, box = (rows.astype(float) for rows in (first.x, given, first.box))
-        try:
-            kept = tangential(v, x, box, np.array(self.masses), np.array(self.rigid))
-        except ValueError:
-            return False
-        return bool(np.abs(first.v - kept).max() < _SLIP * np.abs(given).max())
 
     def _write(self, folder: Path, order: Order, velocities: np.ndarray) -> None:
         shutil.copy(self.top, folder)

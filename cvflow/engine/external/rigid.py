@@ -1,4 +1,4 @@
-"""Velocities that holonomic constraints allow: the projection onto the tangent space, in the metric of the masses."""
+"""Bonds of fixed length: the velocities that they allow, by a projection in the metric of the masses."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -45,11 +45,19 @@ def tangential(
     return ((wanted - spanned @ impulses) / root).reshape(velocities.shape)
 
 
+def lengths(positions: Positions, box: Box, pairs: Int[np.ndarray, "bonds 2"]) -> Float[np.ndarray, " bonds"]:
+    """Of the bonds, between nearest images [nm]."""
+    return np.linalg.norm(_separations(positions, box, pairs), axis=1)
+
+
+def _separations(positions: Positions, box: Box, pairs: Int[np.ndarray, "bonds 2"]) -> Float[np.ndarray, "bonds 3"]:
+    apart = positions[pairs[:, 0]] - positions[pairs[:, 1]]
+    return apart - np.round(apart @ np.linalg.inv(box)) @ box
+
+
 def _gradients(
     positions: Positions, box: Box, pairs: Int[np.ndarray, "bonds 2"]
 ) -> tuple[Int[np.ndarray, " entries"], Float[np.ndarray, " entries"]]:
-    """Of each bond's length by the coordinates of its atoms, between nearest images: which coordinates, and values."""
-    apart = positions[pairs[:, 0]] - positions[pairs[:, 1]]
-    apart -= np.round(apart @ np.linalg.inv(box)) @ box
-    along = apart / np.linalg.norm(apart, axis=1)[:, None]
+    """Of each bond's length by the coordinates of its atoms: which coordinates, and values."""
+    along = _separations(positions, box, pairs) / lengths(positions, box, pairs)[:, None]
     return (3 * pairs[:, :, None] + np.arange(3)).ravel(), np.stack([along, -along], axis=1).ravel()

@@ -84,8 +84,8 @@ class RigidChain:
         return drawn(lambda t: 0.5 * self.bend * (t - centre) ** 2 - KT * np.log(np.sin(t)), 0.02, 3.12, count, rng)
 
 
-STIFF = RigidChain(112.0, 80.0)
-"""For jumps, whose restraint throws softer angles to where no torsion is defined."""
+STIFF = RigidChain(112.0, 600.0)
+"""For jumps: their restraint throws softer angles to where no torsion is defined, and stiff ones have shadow work."""
 
 SOFT = RigidChain(125.0, 20.0)
 """Whose angles go far enough for the metric to show in their distribution."""
