@@ -58,7 +58,7 @@ def twist(phi: np.ndarray) -> np.ndarray:
     return np.sum([k * (1 + np.cos(n * phi - np.radians(phase))) for phase, k, n in TORSION], axis=0)
 
 
-def _drawn(energy, low: float, high: float, count: int, rng: np.random.Generator) -> np.ndarray:
+def drawn(energy, low: float, high: float, count: int, rng: np.random.Generator) -> np.ndarray:
     """From exp(-energy/kT) on a fine grid, smeared over its cells."""
     edges = np.linspace(low, high, 4001)
     middle = 0.5 * (edges[1:] + edges[:-1])
@@ -71,11 +71,17 @@ def _drawn(energy, low: float, high: float, count: int, rng: np.random.Generator
 def exact_draws(count: int, rng: np.random.Generator) -> np.ndarray:
     """(count, 4, 3) [nm], in single precision as the states' files have it, anywhere and any way round in the box."""
     angle = np.radians(ANGLE)
-    r = [_drawn(lambda r: 0.5 * BOND * (r - LENGTH) ** 2 - 2 * KT * np.log(r), 0.02, 0.4, count, rng) for _ in range(3)]
+    r = [drawn(lambda r: 0.5 * BOND * (r - LENGTH) ** 2 - 2 * KT * np.log(r), 0.02, 0.4, count, rng) for _ in range(3)]
     t = [
-        _drawn(lambda t: 0.5 * BEND * (t - angle) ** 2 - KT * np.log(np.sin(t)), 0.2, 3.1, count, rng) for _ in range(2)
+        drawn(lambda t: 0.5 * BEND * (t - angle) ** 2 - KT * np.log(np.sin(t)), 0.2, 3.1, count, rng) for _ in range(2)
     ]
-    phi = _drawn(twist, -np.pi, np.pi, count, rng)
+    phi = drawn(twist, -np.pi, np.pi, count, rng)
+    return placed(np.array(r), np.array(t), phi, rng)
+
+
+def placed(r: np.ndarray, t: np.ndarray, phi: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Chains of lengths (3, count), angles (2, count) and torsions (count,), as `exact_draws` gives them."""
+    count = len(phi)
     zero = np.zeros(count)
     first = np.stack([zero, zero, zero], axis=1)
     second = np.stack([r[0], zero, zero], axis=1)
