@@ -16,7 +16,7 @@ demo: $(BIN)/cvflow
 test: $(BIN)/cvflow
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 slow: $(BIN)/cvflow
 	$(BIN)/python -m pytest -m slow -s
