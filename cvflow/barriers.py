@@ -101,8 +101,8 @@ def estimated(turns: np.ndarray, axes: Axes) -> Barriers:
     """Profiles from the rows of turns whose paths were looked at and run to their end.
 
     In each direction, -log q at the start plus the work so far is the free energy plus what is dissipated, which grows
-    evenly: its mean over both directions is the free energy plus a constant, half of what a whole path dissipates. The
-    constant is for `cvflow.prospect.loosened` to find.
+    evenly: its mean over both directions is the free energy plus a constant, half of what a whole path dissipates. Held
+    against it, a path is given up later than would save the most path steps, and more are accepted.
     """
     whole = np.isfinite(turns["interim"]).all(axis=1) & (turns["outcome"] == _COMPLETED)
     turns, found = turns[whole], unknown(axes)

@@ -1,27 +1,18 @@
-"""What mode changes will cost at a setting, and what barriers to hold paths against, from the works of pilot paths."""
+"""What mode changes will cost at a setting, from the works of pilot paths."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from math import erfc, inf, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import brentq
 
-from cvflow.accept import log_acceptance
-from cvflow.barriers import FEWEST, Barriers
+from cvflow.barriers import FEWEST
 from cvflow.stakes import FRACTIONS, KNOTS
 from cvflow.states import States
 
-_WORST = -50.0
-"""Log acceptance [kT] that stands for a failed path."""
-
 _RESAMPLED = 100
-
-LIFTS = np.linspace(-4.0, 4.0, 33)
-"""Constants [kT] tried on top of a profile."""
 
 Curves = Float[np.ndarray, "_paths knots"]
 
@@ -101,70 +92,6 @@ def _pairs(states: int) -> list[tuple[int, int]]:
 
 def _lost(pairs: Sequence[Sequence[Float[np.ndarray, "_paths"]]]) -> float:
     return float(np.mean([0.5 * (np.median(there) + np.median(back)) for there, back in pairs]))
-
-
-class _Direction(NamedTuple):
-    """Pilot paths from one state to another: ln a on the way at the knots, and lengths."""
-
-    curves: Curves
-    lengths: Float[np.ndarray, "_paths"]
-
-
-def loosened(turns: np.ndarray, barriers: Barriers) -> Barriers:
-    """The profiles lifted by the constants that promise the least steps per mode change.
-
-    A profile too low gives up good paths, one too high none at all. The same constant serves both directions of a pair.
-    """
-    heights = barriers.heights.copy()
-    for a, b in np.argwhere(np.triu(barriers.known, 1)).tolist():
-        costs = []
-        for lift in LIFTS:
-            lifted = replace(barriers, heights=barriers.heights + lift)
-            costs.append(_cost(*_pair(turns, lifted, a, b)))
-        best = LIFTS[int(np.argmin(costs))]
-        heights[a, b] += best
-        heights[b, a] += best
-    return replace(barriers, heights=heights)
-
-
-def _pair(turns: np.ndarray, barriers: Barriers, a: int, b: int) -> tuple[_Direction, _Direction]:
-    """What the paths between two states would have been held against, both ways."""
-    start, end = (barriers.axes.states.assign(turns[name]) for name in ("centre_old", "centre_new"))
-    seen = np.isfinite(turns["interim"]).all(axis=1) | (~np.isfinite(turns["work"]) & (turns["steps"] > 0))
-    return (
-        _direction(turns[seen & (start == a) & (end == b)], barriers),
-        _direction(turns[seen & (start == b) & (end == a)], barriers),
-    )
-
-
-def _direction(turns: np.ndarray, barriers: Barriers) -> _Direction:
-    stakes = barriers.stakes(turns["centre_old"], turns["centre_new"], turns["log_q_old"], np.zeros(len(turns)))
-    every, curves = np.arange(len(turns)), np.zeros((len(turns), KNOTS))
-    for knot in range(1, KNOTS - 1):
-        works = turns["interim"][:, knot].astype(float)
-        curves[:, knot] = stakes.log_acceptance(every, np.full(len(turns), FRACTIONS[knot]), works)
-    curves[:, -1] = log_acceptance(turns["log_q_old"], turns["log_q_new"], turns["work"])
-    return _Direction(np.where(np.isfinite(curves), curves, _WORST), turns["steps"].astype(float))
-
-
-def _cost(there: _Direction, back: _Direction) -> float:
-    """Path steps for one accepted jump, of paths that are given up early."""
-    shift, acceptance, steps = _balance(there.curves, back.curves), 0.0, 0.0
-    for side, sign in ((there, 1.0), (back, -1.0)):
-        curves = side.curves + sign * shift * FRACTIONS
-        acceptance += _acceptance(curves).mean()
-        steps += (_travelled(curves) * side.lengths).mean()
-    return float(steps / max(acceptance, 1e-9))
-
-
-def _balance(there: Curves, back: Curves) -> float:
-    """The error [kT] in the proposal's weights of the two states: without it both directions are accepted alike."""
-
-    def excess(shift: float) -> float:
-        forward = _acceptance(there + shift * FRACTIONS).mean()
-        return float(forward - _acceptance(back - shift * FRACTIONS).mean())
-
-    return float(brentq(excess, 2 * _WORST, -2 * _WORST)) if excess(2 * _WORST) < 0 < excess(-2 * _WORST) else 0.0
 
 
 def _acceptance(curves: Curves) -> Float[np.ndarray, "_paths"]:
