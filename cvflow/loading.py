@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,13 @@ class NamedFunction:
 
     def __call__(self, *arguments: Any) -> Any:
         return _loaded(self.reference)(*arguments, **dict(self.parameters))
+
+
+class _LeavingNoTrace(SourceFileLoader):
+    """Writes no bytecode: a user's folder is left as it is."""
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
+        """Where Python would write into __pycache__."""
 
 
 @lru_cache
@@ -56,14 +64,17 @@ def load_function(reference: str, what: str) -> Callable[..., Any]:
     file, _, name = reference.rpartition(":")
     if not Path(file).is_file():
         raise ValueError(f"{what}: {file} is not a file")
-    spec = importlib.util.spec_from_file_location(f"{_PREFIX}{Path(file).stem}", file)
-    if spec is None or spec.loader is None:
+    if Path(file).suffix != ".py":
         raise ValueError(f"{what}: {file} is no Python file")
+    module_name = f"{_PREFIX}{Path(file).stem}"
+    loader = _LeavingNoTrace(module_name, file)
+    spec = importlib.util.spec_from_file_location(module_name, file, loader=loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     # Where dataclasses look for the module of a class whose annotations are strings.
     sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:  # whatever the user's file raises is the user's to read
         del sys.modules[spec.name]
         raise ValueError(f"{what}: {file} fails when imported: {type(error).__name__}: {error}") from error
