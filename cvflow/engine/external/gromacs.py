@@ -72,8 +72,8 @@ class Gromacs(Program):
 
     @property
     def exactness(self) -> Exactness:
-        bonds = "rigid" if self.rigid else "flexible"
-        passed = f"one-jump stationarity test passed through gmx mdrun and its .trr and .edr files, with {bonds} bonds"
+        bonds = "rigid bonds and with rigid water" if self.rigid else "flexible bonds"
+        passed = f"one-jump stationarity test passed through gmx mdrun and its .trr and .edr files, with {bonds}"
         return Exactness(True, passed)
 
     def read_start(self, path: Path) -> Frame:

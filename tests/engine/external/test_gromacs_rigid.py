@@ -1,4 +1,4 @@
-"""Rigid bonds and rigid water through GROMACS: reversal, start velocities, and stationarity with mutants."""
+"""Rigid bonds through GROMACS: reversal (of rigid water too), start velocities, and stationarity with mutants."""
 
 from functools import cache, partial
 from pathlib import Path
