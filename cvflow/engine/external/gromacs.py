@@ -85,6 +85,8 @@ class Gromacs(Program):
         box = universe.trajectory.ts.triclinic_dimensions
         if box is None:
             raise ValueError(f"{path}: the structure has no box; `gmx editconf -box` gives it one")
+        if self.masses and len(universe.atoms) != len(self.masses):
+            raise ValueError(f"{path}: it has {len(universe.atoms)} atoms, the topology has {len(self.masses)}")
         return Frame(universe.atoms.positions.astype(float) / 10, np.array(box, dtype=float) / 10)
 
     def topology(self) -> app.Topology:

@@ -1,11 +1,12 @@
 """GROMACS through the driver's engine: its files, energies, and one-jump stationarity with mutants."""
 
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cvflow.engine.external.gromacs import overridden, with_settings
+from cvflow.engine.external.gromacs import Gromacs, overridden, with_settings
 from cvflow.state import Frame, Outcome, Steering
 from tests.engine.external import butane
 from tests.engine.external.one_jump import MUTANTS, Case, passes, shows
@@ -87,3 +88,10 @@ def test_one_jump_leaves_the_target_alone(gromacs, library, files):
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_wrong_decisions_show(gromacs, library, files, mutant):
     shows(case(library, files), mutant)
+
+
+def test_a_start_of_other_atoms_is_refused():
+    start = Path(__file__).parents[3] / "examples" / "gromacs_alanine" / "C7eq.gro"
+    program = Gromacs("", "topol.top", str(start), masses=(1.0,) * 21)
+    with pytest.raises(ValueError, match=r"C7eq\.gro: it has 22 atoms, the topology has 21"):
+        program.read_start(start)
