@@ -48,7 +48,7 @@ class Bounded(Proposal):
             points[outside] = self.inner.draw(int(outside.sum()), rng)
         return points
 
-    def log_density(self, points: Float[np.ndarray, "count cvs"]) -> Float[np.ndarray, "count"]:
+    def log_density(self, points: Float[np.ndarray, "count cvs"]) -> Float[np.ndarray, " count"]:
         return self.inner.log_density(points)
 
 

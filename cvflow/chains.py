@@ -44,7 +44,7 @@ class BatchCrew(Crew):
     dtype: torch.dtype
     device: torch.device
 
-    def standing(self, x: Float[np.ndarray, "chains *shape"]) -> Standing:
+    def standing(self, x: Float[np.ndarray, " chains *shape"]) -> Standing:
         """Where the chains stand, given their configurations."""
         flat = torch.as_tensor(x, dtype=self.dtype, device=self.device).flatten(1)
         return self._standing(EnsembleState(flat, self.paths.kernel.cv.value(flat)))

@@ -6,7 +6,7 @@ from scipy.special import ndtr, ndtri
 
 from cvflow.state import Point
 
-Numbers = Float[np.ndarray, "*shape"]
+Numbers = Float[np.ndarray, " *shape"]
 
 
 def wrapped(difference: Float[np.ndarray, "*points cvs"], periods: Point) -> Float[np.ndarray, "*points cvs"]:

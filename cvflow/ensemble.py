@@ -39,14 +39,14 @@ class EnsembleInfo(NamedTuple):
     log_q_new: Each
     path: BatchPath
     log_acceptance: Each
-    accepted: Bool[Tensor, "chains"]
+    accepted: Bool[Tensor, " chains"]
 
 
 class LocalInfo(NamedTuple):
     """What a local move did."""
 
     path: BatchPath
-    accepted: Bool[Tensor, "chains"]
+    accepted: Bool[Tensor, " chains"]
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,13 @@ class EnsembleJump:
         )
         return after, EnsembleInfo(start, end, log_q_old, log_q_new, path, log_ratio, moves)
 
-    def _skipped(self, both: Ends, like: Points) -> Bool[Tensor, "chains"]:
+    def _skipped(self, both: Ends, like: Points) -> Bool[Tensor, " chains"]:
         """Jumps that are rejected without a path."""
         start, end = np.split(both, 2)
         none = np.zeros(len(start), dtype=bool)
         return torch.as_tensor(none if self.skips is None else self.skips.shared(start, end), device=like.device)
 
-    def _stakes(self, both: Ends, log_q_old: Each, uniform: Each, driven: Bool[Tensor, "chains"]) -> Stakes | None:
+    def _stakes(self, both: Ends, log_q_old: Each, uniform: Each, driven: Bool[Tensor, " chains"]) -> Stakes | None:
         """What decides the paths; nothing decides where there is none."""
         if self.barriers is None:
             return None
@@ -150,7 +150,7 @@ class EnsembleJump:
         look = self.paths.look
         return np.where(steps > look, look * -(-steps // look), steps)
 
-    def _reachable(self, points: Points) -> Bool[Tensor, "chains"]:
+    def _reachable(self, points: Points) -> Bool[Tensor, " chains"]:
         """Where a path can begin or end: a CV that is held exactly cannot leave its range, nor anything go to NaN."""
         inside = torch.isfinite(points).all(dim=1)
         if self.paths.kernel.holds_cv:
@@ -164,7 +164,7 @@ class EnsembleJump:
 
 
 def _unmade(
-    path: BatchPath, state: EnsembleState, made: Bool[Tensor, "chains"], reason: Int[Tensor, "chains"]
+    path: BatchPath, state: EnsembleState, made: Bool[Tensor, " chains"], reason: Int[Tensor, " chains"]
 ) -> BatchPath:
     """The paths, with those that never began counted by their reason."""
     if bool(made.all()):

@@ -18,7 +18,7 @@ from cvflow.schedule import Schedule
 from cvflow.stakes import Stakes, Watch
 from cvflow.state import Outcome
 
-Lengths = Int[np.ndarray, "chains"]
+Lengths = Int[np.ndarray, " chains"]
 
 
 class BatchPath(NamedTuple):
@@ -34,8 +34,8 @@ class BatchPath(NamedTuple):
     work: Each
     protocol_work: Each
     heat: Each
-    steps: Int[Tensor, "chains"]
-    outcome: Int[Tensor, "chains"]
+    steps: Int[Tensor, " chains"]
+    outcome: Int[Tensor, " chains"]
     log_survival: Each
     interim: Float[Tensor, "chains knots"]
 
@@ -46,7 +46,7 @@ class _Stretch(NamedTuple):
     centres: Float[Tensor, "centres chains cvs"]
     active: Bool[Tensor, "steps chains"]
 
-    def taken(self, rows: Int[Tensor, "rows"]) -> "_Stretch":
+    def taken(self, rows: Int[Tensor, " rows"]) -> "_Stretch":
         return _Stretch(self.centres[:, rows], self.active[:, rows])
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Batch = Float[Tensor, "chains dof"]
-Each = Float[Tensor, "chains"]
+Each = Float[Tensor, " chains"]
 
 
 @dataclass(frozen=True)

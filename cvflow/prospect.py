@@ -90,15 +90,15 @@ def _pairs(states: int) -> list[tuple[int, int]]:
     return [pair for b in range(states) for a in range(b) for pair in ((a, b), (b, a))]
 
 
-def _lost(pairs: Sequence[Sequence[Float[np.ndarray, "_paths"]]]) -> float:
+def _lost(pairs: Sequence[Sequence[Float[np.ndarray, " _paths"]]]) -> float:
     return float(np.mean([0.5 * (np.median(there) + np.median(back)) for there, back in pairs]))
 
 
-def _acceptance(curves: Curves) -> Float[np.ndarray, "_paths"]:
+def _acceptance(curves: Curves) -> Float[np.ndarray, " _paths"]:
     return np.exp(np.minimum(0.0, curves.min(axis=1)))
 
 
-def _travelled(curves: Curves) -> Float[np.ndarray, "_paths"]:
+def _travelled(curves: Curves) -> Float[np.ndarray, " _paths"]:
     """Fraction of its way that a path is expected to go before it is given up."""
     alive = np.exp(np.minimum(0.0, np.minimum.accumulate(curves, axis=1)))
     return alive[:, :-1].sum(axis=1) / (KNOTS - 1)

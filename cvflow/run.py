@@ -54,7 +54,7 @@ class _Counters:
     """For the progress line, over the turns seen by this process."""
 
     states: States
-    last_mode: Int[np.ndarray, "walkers"]
+    last_mode: Int[np.ndarray, " walkers"]
     proposed: int = 0
     accepted: int = 0
     mode_changes: int = 0

@@ -23,7 +23,7 @@ class Schedule(ABC):
         """The same function as algebra in the variable t, for engines that advance the schedule by themselves."""
 
     @abstractmethod
-    def fraction(self, t: Float[np.ndarray, "times"]) -> Float[np.ndarray, "times"]:
+    def fraction(self, t: Float[np.ndarray, " times"]) -> Float[np.ndarray, " times"]:
         """Fraction of the way at times t in [0, 1]."""
 
     def centres(self, start: Point, end: Point, steps: int) -> Float[np.ndarray, "centres cvs"]:
@@ -40,7 +40,7 @@ class Linear(Schedule):
     def expression(self) -> str:
         return "t"
 
-    def fraction(self, t: Float[np.ndarray, "times"]) -> Float[np.ndarray, "times"]:
+    def fraction(self, t: Float[np.ndarray, " times"]) -> Float[np.ndarray, " times"]:
         return t
 
 
@@ -52,7 +52,7 @@ class Cosine(Schedule):
     def expression(self) -> str:
         return f"0.5*(1-cos({np.pi!r}*t))"
 
-    def fraction(self, t: Float[np.ndarray, "times"]) -> Float[np.ndarray, "times"]:
+    def fraction(self, t: Float[np.ndarray, " times"]) -> Float[np.ndarray, " times"]:
         return 0.5 * (1 - np.cos(np.pi * t))
 
 

@@ -22,11 +22,11 @@ FRACTIONS = np.linspace(0.0, 1.0, KNOTS)
 PROGRESS = np.linspace(-0.25, 1.25, 25)
 """Grid of a free-energy profile from one state (0) to another (1)."""
 
-PerPath = Float[np.ndarray, "paths"]
-Profile = Float[np.ndarray, "grid"]
+PerPath = Float[np.ndarray, " paths"]
+Profile = Float[np.ndarray, " grid"]
 Profiles = Float[np.ndarray, "paths grid"]
-Rows = Int[np.ndarray, "rows"]
-OfRows = Float[np.ndarray, "rows"]
+Rows = Int[np.ndarray, " rows"]
+OfRows = Float[np.ndarray, " rows"]
 
 
 class Stakes(NamedTuple):
@@ -72,9 +72,9 @@ class Watch:
         log_survival: log probability of coming this far, given the path.
     """
 
-    lengths: Int[np.ndarray, "paths"]
+    lengths: Int[np.ndarray, " paths"]
     stakes: Stakes | None
-    ends: Int[np.ndarray, "paths"] = field(init=False)
+    ends: Int[np.ndarray, " paths"] = field(init=False)
     log_survival: PerPath = field(init=False)
     _seen: list[tuple[Rows, OfRows, OfRows]] = field(init=False, default_factory=list)
 
@@ -83,7 +83,7 @@ class Watch:
         self.log_survival = np.zeros(len(self.lengths))
 
     @property
-    def given_up(self) -> Bool[np.ndarray, "paths"]:
+    def given_up(self) -> Bool[np.ndarray, " paths"]:
         """Paths that did not get to their end."""
         return self.ends < self.lengths
 

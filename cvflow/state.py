@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 
 Positions = Float[np.ndarray, "atoms 3"]
 Box = Float[np.ndarray, "3 3"]
-Point = Float[np.ndarray, "cvs"]
+Point = Float[np.ndarray, " cvs"]
 
 
 class Frame(NamedTuple):
@@ -18,7 +18,7 @@ class Frame(NamedTuple):
     program can read its states, the bytes of their files.
     """
 
-    positions: Float[np.ndarray, "*shape"] | UInt8[np.ndarray, "bytes"]
+    positions: Float[np.ndarray, " *shape"] | UInt8[np.ndarray, " bytes"]
     box: Box | None
 
 
@@ -76,7 +76,7 @@ class PathResult(NamedTuple):
     steps: int
     outcome: Outcome
     log_survival: float = 0.0
-    interim: Float[np.ndarray, "knots"] | None = None
+    interim: Float[np.ndarray, " knots"] | None = None
 
     @property
     def shadow_work(self) -> float:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-Region = Callable[[Float[np.ndarray, "points cvs"]], Bool[np.ndarray, "points"]]
+Region = Callable[[Float[np.ndarray, "points cvs"]], Bool[np.ndarray, " points"]]
 _Value = Callable[[np.ndarray], np.ndarray | np.float64]
 
 _COMPARISONS = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
@@ -36,7 +36,7 @@ class States:
         """The states' names, in order."""
         return list(self.expressions)
 
-    def assign(self, points: Float[np.ndarray, "points cvs"]) -> Int[np.ndarray, "points"]:
+    def assign(self, points: Float[np.ndarray, "points cvs"]) -> Int[np.ndarray, " points"]:
         """Index of each point's state, -1 for none. Points with NaN belong to none."""
         index = np.full(len(points), -1)
         known = ~np.isnan(points).any(axis=1)
@@ -46,7 +46,7 @@ class States:
 
     def shared(
         self, first: Float[np.ndarray, "points cvs"], second: Float[np.ndarray, "points cvs"]
-    ) -> Bool[np.ndarray, "points"]:
+    ) -> Bool[np.ndarray, " points"]:
         """Whether both points of each pair lie in the same named state."""
         state = self.assign(first)
         return (state >= 0) & (state == self.assign(second))

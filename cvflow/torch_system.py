@@ -10,7 +10,7 @@ from cvflow.cv.batch import BatchCV
 from cvflow.potential import Potential
 from cvflow.relax.solver import ConstraintSolver, Newton
 
-Starts = Callable[[str, int, np.random.Generator], Float[np.ndarray, "count *shape"]]
+Starts = Callable[[str, int, np.random.Generator], Float[np.ndarray, " count *shape"]]
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class BatchSetup(Setup):
     """`start_points` has one configuration a chain, or none when a run is continued from its store."""
 
     system: TorchSystem
-    start_points: Float[np.ndarray, "chains *shape"] | None
+    start_points: Float[np.ndarray, " chains *shape"] | None
 
     @property
     def device(self) -> torch.device:
@@ -257,7 +257,7 @@ def _notes(config: Config) -> tuple[str, ...]:
     return ()
 
 
-def _starts(system: TorchSystem, config: Config) -> Float[np.ndarray, "chains *shape"]:
+def _starts(system: TorchSystem, config: Config) -> Float[np.ndarray, " chains *shape"]:
     """One configuration a chain, the states in turn."""
     names, walkers = list(system.states), config.run.walkers
     starts = np.empty((walkers, *system.potential.shape))

@@ -19,7 +19,7 @@ _ALIKE = {torch.float64: 1e-5, torch.float32: 1e-3}
 
 
 def probe(
-    system: TorchSystem, starts: Float[np.ndarray, "chains *shape"], dtype: torch.dtype, device: torch.device
+    system: TorchSystem, starts: Float[np.ndarray, " chains *shape"], dtype: torch.dtype, device: torch.device
 ) -> Float[np.ndarray, "chains cvs"]:
     """Check that the functions take a batch, and their shapes, finiteness, independence of the chains and rank of ∇ξ.
 

@@ -29,7 +29,7 @@ BLUR = 0.4
 """kappa = "auto": standard deviation of λ around ξ(x), in standard deviations of the CV within the states."""
 
 Pilot = Float[np.ndarray, "walkers samples cvs"]
-Springs = Float[np.ndarray, "_springs"]
+Springs = Float[np.ndarray, " _springs"]
 """Spring constants of the restraint, one a CV; none for kernels without one."""
 
 

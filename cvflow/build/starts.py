@@ -62,5 +62,5 @@ def start_notes(states: States, names: Sequence[str], points: Float[np.ndarray, 
     return tuple(notes)
 
 
-def _text(cvs: Sequence[str], point: Float[np.ndarray, "cvs"]) -> str:
+def _text(cvs: Sequence[str], point: Float[np.ndarray, " cvs"]) -> str:
     return ", ".join(f"{cv} = {value:.3g}" for cv, value in zip(cvs, point, strict=True))

@@ -84,7 +84,7 @@ class Coordinates(SplitCV):
     names: tuple[str, ...]
     index: tuple[int, ...]
     dof: int
-    _columns: Int[Tensor, "cvs"] = field(init=False, repr=False, compare=False)
+    _columns: Int[Tensor, " cvs"] = field(init=False, repr=False, compare=False)
     _rest: Constant = field(init=False, repr=False, compare=False)
     _selection: Constant = field(init=False, repr=False, compare=False)
 

@@ -16,7 +16,7 @@ from cvflow.cv.geometry import Distance, Torsion
 
 Beads = Float[np.ndarray, "*batch beads 3"]
 Numbers = Float[np.ndarray, "*batch numbers"]
-Values = Float[np.ndarray, "*batch"]
+Values = Float[np.ndarray, " *batch"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Chain:
         near, next_near = (np.linalg.norm(_apart(beads, by), axis=-1) for by in (1, 2))
         return np.concatenate([near, next_near, _torsions(beads)], axis=-1)
 
-    def exists(self, coordinates: Numbers) -> Bool[np.ndarray, "*batch"]:
+    def exists(self, coordinates: Numbers) -> Bool[np.ndarray, " *batch"]:
         """Whether a shape has these coordinates: three distances must make a triangle."""
         near, next_near, _ = self._parts(coordinates)
         first, second = near[..., :-1], near[..., 1:]

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Each = Float[Tensor, "chains"]
+Each = Float[Tensor, " chains"]
 Vectors = Float[Tensor, "chains 3"]
 
 
@@ -37,7 +37,7 @@ def torsion(x: Float[Tensor, "chains 4 3"]) -> Each:
     return torch.where(phi >= pi, phi - 2 * pi, phi)
 
 
-def gyration(x: Float[Tensor, "chains atoms 3"], weights: Float[Tensor, "atoms"] | None = None) -> Each:
+def gyration(x: Float[Tensor, "chains atoms 3"], weights: Float[Tensor, " atoms"] | None = None) -> Each:
     """Radius of gyration around the weighted centre; with equal weights if none are given."""
     shares = x.new_ones(x.shape[1]) if weights is None else weights
     shares = (shares / shares.sum())[:, None]

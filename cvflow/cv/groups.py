@@ -49,7 +49,7 @@ class Gyration(CollectiveVariable):
         return max(indices(self.name, self.atoms))
 
     @property
-    def shares(self) -> Float[np.ndarray, "atoms"]:
+    def shares(self) -> Float[np.ndarray, " atoms"]:
         """Weights that add up to one."""
         return shares(self.name, self.atoms, self.weights)
 
@@ -176,7 +176,7 @@ def coordination(name: str, first: Atoms, second: Atoms, r0: float, unit: str = 
     return Coordination(name, group(first), group(second), float(r0), unit)
 
 
-def shares(cv: str, atoms: Group, weights: Weights) -> Float[np.ndarray, "atoms"]:
+def shares(cv: str, atoms: Group, weights: Weights) -> Float[np.ndarray, " atoms"]:
     """Weights of the atoms, adding up to one.
 
     Raises:

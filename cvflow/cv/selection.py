@@ -15,7 +15,7 @@ Place = int | str
 """One atom: its index, or a selection that matches it alone."""
 Group = tuple[Place, ...]
 """Atoms: indices, and selections that match any number of them."""
-Atoms = Place | Sequence[Place] | Int[np.ndarray, "atoms"]
+Atoms = Place | Sequence[Place] | Int[np.ndarray, " atoms"]
 
 
 def places(atoms: Sequence[Any]) -> Group:

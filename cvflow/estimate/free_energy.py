@@ -16,8 +16,8 @@ class Profile(NamedTuple):
     """F along one CV [kT], zero at its minimum; NaN where no sample fell."""
 
     axis: Axis
-    free_energy: Float[np.ndarray, "bins"]
-    stderr: Float[np.ndarray, "bins"]
+    free_energy: Float[np.ndarray, " bins"]
+    stderr: Float[np.ndarray, " bins"]
 
     @property
     def cv(self) -> str:
@@ -25,7 +25,7 @@ class Profile(NamedTuple):
         return self.axis.cv
 
     @property
-    def centres(self) -> Float[np.ndarray, "bins"]:
+    def centres(self) -> Float[np.ndarray, " bins"]:
         """Middles of the bins, in the CV's unit."""
         return self.axis.centres
 

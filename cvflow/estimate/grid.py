@@ -22,11 +22,11 @@ class Axis(NamedTuple):
     """
 
     cv: str
-    edges: Float[np.ndarray, "edges"]
+    edges: Float[np.ndarray, " edges"]
     period: float
 
     @property
-    def centres(self) -> Float[np.ndarray, "bins"]:
+    def centres(self) -> Float[np.ndarray, " bins"]:
         """Middles of the bins."""
         return 0.5 * (self.edges[1:] + self.edges[:-1])
 
@@ -35,7 +35,7 @@ class Axis(NamedTuple):
         """Whether the CV lives on a circle."""
         return bool(np.isfinite(self.period))
 
-    def bin_of(self, values: Float[np.ndarray, "*values"]) -> Int[np.ndarray, "*values"]:
+    def bin_of(self, values: Float[np.ndarray, " *values"]) -> Int[np.ndarray, " *values"]:
         """The bin of each value; on a line the end bins take what lies beyond them."""
         if self.periodic:
             values = (values - self.edges[0]) % self.period + self.edges[0]

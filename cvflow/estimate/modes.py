@@ -22,8 +22,8 @@ class ModeCount(NamedTuple):
 class Crossings(NamedTuple):
     """Masks over the turns of one chain."""
 
-    by_jump: Bool[np.ndarray, "turns"]
-    by_local_move: Bool[np.ndarray, "turns"]
+    by_jump: Bool[np.ndarray, " turns"]
+    by_local_move: Bool[np.ndarray, " turns"]
 
 
 def count_modes(record: Record) -> ModeCount:
@@ -52,7 +52,7 @@ def crossings(chain: np.ndarray, states: States) -> Crossings:
     return Crossings(moved[:, 0], moved[:, 1])
 
 
-def _last_named(visited: Int[np.ndarray, "points"]) -> Int[np.ndarray, "points"]:
+def _last_named(visited: Int[np.ndarray, " points"]) -> Int[np.ndarray, " points"]:
     """Replace -1 by the state visited before it."""
     position = np.maximum.accumulate(np.where(visited >= 0, np.arange(len(visited)), 0))
     return visited[position]

@@ -22,7 +22,7 @@ FLOW_DRAWS = 50_000
 _BLOCKS = 10
 """Blocks a walker, resampled for the error."""
 
-Works = Float[np.ndarray, "_paths"]
+Works = Float[np.ndarray, " _paths"]
 
 
 class DirectedWorks(NamedTuple):
@@ -34,9 +34,9 @@ class DirectedWorks(NamedTuple):
 
     works: Works
     weights: Works
-    blocks: Int[np.ndarray, "_paths"]
+    blocks: Int[np.ndarray, " _paths"]
 
-    def repeated(self, times: Int[np.ndarray, "_blocks"]) -> "DirectedWorks":
+    def repeated(self, times: Int[np.ndarray, " _blocks"]) -> "DirectedWorks":
         """With each block as many times as said."""
         return DirectedWorks(*(np.repeat(column, times[self.blocks]) for column in self))
 
@@ -123,7 +123,7 @@ def _bar(forward: DirectedWorks, reverse: DirectedWorks) -> float:
         return float("nan")
 
 
-def _log_state_masses(record: Record, states: States) -> Float[np.ndarray, "states"]:
+def _log_state_masses(record: Record, states: States) -> Float[np.ndarray, " states"]:
     """Log probability of each state under the frozen flow, by draws from it."""
     points = flow_points(record.flows[-1].data, record.header.seed)
     drawn = states.assign(points)

@@ -124,7 +124,7 @@ def _numbers(values: Sequence | np.ndarray | Tensor) -> bytes:
     return np.ascontiguousarray(values, dtype="<f8").tobytes()
 
 
-Layers = list[tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, "rows"]]]
+Layers = list[tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, " rows"]]]
 
 
 def _conditioners(flow: SplineFlow) -> Iterator[Layers]:

@@ -40,7 +40,7 @@ class LearnedProposal(Proposal):
         broad = rng.random((count, 1)) < self.epsilon
         return self.standard.outward(np.where(broad, np.where(lines, BROAD * normal, uniform), learned))
 
-    def log_density(self, points: Float[np.ndarray, "count cvs"]) -> Float[np.ndarray, "count"]:
+    def log_density(self, points: Float[np.ndarray, "count cvs"]) -> Float[np.ndarray, " count"]:
         u, lines = self.standard.inward(points), self.standard.lines
         normal = -0.5 * ((u / BROAD) ** 2 + np.log(2 * np.pi * BROAD**2))
         log_broad = np.where(lines, normal, -np.log(2 * BOUND)).sum(axis=1)

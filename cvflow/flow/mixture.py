@@ -35,7 +35,7 @@ class GaussianMixture(Proposal):
         means, sigmas = np.array(self.means), np.array(self.sigmas)
         return means[component] + sigmas[component] * rng.standard_normal((count, means.shape[1]))
 
-    def log_density(self, points: Float[np.ndarray, "count cvs"]) -> Float[np.ndarray, "count"]:
+    def log_density(self, points: Float[np.ndarray, "count cvs"]) -> Float[np.ndarray, " count"]:
         means, sigmas = np.array(self.means), np.array(self.sigmas)
         standard = (points[:, None] - means) / sigmas
         log_components = -0.5 * (standard**2 + np.log(2 * np.pi)).sum(axis=2) - np.log(sigmas).sum(axis=1)

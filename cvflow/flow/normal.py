@@ -33,7 +33,7 @@ class BroadNormal:
         width = np.where(rng.random((count, 1)) < self.epsilon, BROAD, 1.0)
         return self.mean + width * rng.standard_normal((count, len(self.mean))) @ self.factor.T
 
-    def log_density(self, points: Points) -> Float[np.ndarray, "count"]:
+    def log_density(self, points: Points) -> Float[np.ndarray, " count"]:
         """Log density per CV unit."""
         standard = solve_triangular(self.factor, (points - self.mean).T, lower=True)
         square, dimension = (standard**2).sum(axis=0), len(self.mean)

@@ -47,7 +47,7 @@ class PairFunctions:
     spacing: float
     values: Float[np.ndarray, "pairs knots"]
 
-    def __call__(self, distances: Distances) -> Float[np.ndarray, "samples"]:
+    def __call__(self, distances: Distances) -> Float[np.ndarray, " samples"]:
         """Σ_pairs f_pair(r_pair)."""
         return _sum(self.values, *_places(distances, self.low, self.spacing))
 
@@ -65,7 +65,7 @@ def learn(samples: Distances, base: Float[np.ndarray, "draws pairs"]) -> PairFun
     shape, count = (samples.shape[1], KNOTS), len(samples)
     mean = _marginals(shape, *wanted, np.full(count, 1 / count))
 
-    def objective(flat: Float[np.ndarray, "_values"]) -> tuple[float, Float[np.ndarray, "_values"]]:
+    def objective(flat: Float[np.ndarray, " _values"]) -> tuple[float, Float[np.ndarray, " _values"]]:
         values = flat.reshape(shape)
         tilt = _sum(values, *drawn)
         weights = np.exp(tilt - tilt.max())
@@ -90,13 +90,13 @@ def _places(distances: Distances, low: float, spacing: float) -> tuple[Places, D
     return knot, position - knot
 
 
-def _sum(values: Float[np.ndarray, "pairs knots"], knot: Places, part: Distances) -> Float[np.ndarray, "samples"]:
+def _sum(values: Float[np.ndarray, "pairs knots"], knot: Places, part: Distances) -> Float[np.ndarray, " samples"]:
     column = np.arange(len(values))
     return ((1 - part) * values[column, knot] + part * values[column, knot + 1]).sum(axis=1)
 
 
 def _marginals(
-    shape: tuple[int, int], knot: Places, part: Distances, weights: Float[np.ndarray, "samples"]
+    shape: tuple[int, int], knot: Places, part: Distances, weights: Float[np.ndarray, " samples"]
 ) -> Float[np.ndarray, "pairs knots"]:
     """Weighted mean of how much each knot counts."""
     flat = knot + shape[1] * np.arange(shape[0])

@@ -22,7 +22,7 @@ class Proposal(ABC):
         """Draw points."""
 
     @abstractmethod
-    def log_density(self, points: Float[np.ndarray, "count cvs"]) -> Float[np.ndarray, "count"]:
+    def log_density(self, points: Float[np.ndarray, "count cvs"]) -> Float[np.ndarray, " count"]:
         """Log density at points, per CV unit."""
 
     def log_density_at(self, point: Point) -> float:

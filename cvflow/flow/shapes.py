@@ -34,7 +34,7 @@ FLOOR = -25.0
 Points = Float[np.ndarray, "count cvs"]
 Internal = Float[np.ndarray, "count numbers"]
 Beads = Float[np.ndarray, "count beads 3"]
-Values = Float[np.ndarray, "count"]
+Values = Float[np.ndarray, " count"]
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,8 @@ class SplineFlow(nn.Module):
     The weights are zuko's random ones made small; build it inside a seeded fence (`torch.random.fork_rng`).
     """
 
-    lines: Bool[Tensor, "cvs"]
-    circles: Bool[Tensor, "cvs"]
+    lines: Bool[Tensor, " cvs"]
+    circles: Bool[Tensor, " cvs"]
 
     def __init__(self, axes: Sequence[Axis], architecture: Architecture) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class SplineFlow(nn.Module):
             for parameter in self.parameters():
                 parameter.mul_(NEAR_IDENTITY)
 
-    def log_density(self, u: Points) -> Float[Tensor, "count"]:
+    def log_density(self, u: Points) -> Float[Tensor, " count"]:
         """Log density in standard coordinates, differentiable in the weights."""
         total = torch.zeros_like(u[:, 0])
         for splines in self.splines:
@@ -91,7 +91,7 @@ class SplineFlow(nn.Module):
 class _Splines(nn.Module):
     """One spline a CV, whose parameters follow from the CVs that come before it in the order."""
 
-    circles: Bool[Tensor, "cvs"]
+    circles: Bool[Tensor, " cvs"]
 
     def __init__(self, axes: Sequence[Axis], order: list[int], architecture: Architecture) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class _Constant(nn.Module):
         return self.bias[None]
 
 
-def features(u: Points, circles: Bool[Tensor, "cvs"]) -> Float[Tensor, "count features"]:
+def features(u: Points, circles: Bool[Tensor, " cvs"]) -> Float[Tensor, "count features"]:
     """What conditioners see: u on lines and boxes and cos(πu/5) on circles, in the CVs' order; then sin(πu/5)."""
     angle = u * (pi / BOUND)
     return torch.cat([torch.where(circles, angle.cos(), u), angle[:, circles].sin()], dim=1)

@@ -101,7 +101,7 @@ class Standard:
             )
 
     @property
-    def lines(self) -> Bool[np.ndarray, "cvs"]:
+    def lines(self) -> Bool[np.ndarray, " cvs"]:
         """Which CVs live on lines."""
         return _kinds(self.axes) == "line"
 
@@ -129,7 +129,7 @@ class Standard:
         uniform = rng.random((count, len(widths)))
         return widths * circle.truncated_normal(uniform, np.broadcast_to(reach, uniform.shape))
 
-    def outside(self, points: Points) -> Bool[np.ndarray, "count"]:
+    def outside(self, points: Points) -> Bool[np.ndarray, " count"]:
         """Whether a point lies outside a box, where nothing can be."""
         beyond = np.abs(points - self.centre) > BOUND * self.scale * (1 + 2 * EDGE)
         return (beyond & (_kinds(self.axes) == "box")).any(axis=1)

@@ -31,7 +31,7 @@ class TorsionDensity:
         picked = [np.searchsorted(edges, edges[-1] * rng.random(count), side="right") for edges in last]
         return (np.minimum(np.stack(picked, axis=1), BINS - 1) + rng.random((count, len(last)))) * 2 * pi / BINS - pi
 
-    def log_density(self, angles: Angles) -> Float[np.ndarray, "count"]:
+    def log_density(self, angles: Angles) -> Float[np.ndarray, " count"]:
         """Log density per radian of each."""
         masses = self.masses[np.arange(len(self.masses)), _bins(angles)]
         return np.log(masses * BINS / (2 * pi)).sum(axis=1)

@@ -49,7 +49,7 @@ class WrappedMixture(Proposal):
     def draw(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count cvs"]:
         return wrapped(self._unwrapped.draw(count, rng), np.array(self.periods))
 
-    def log_density(self, points: Float[np.ndarray, "count cvs"]) -> Float[np.ndarray, "count"]:
+    def log_density(self, points: Float[np.ndarray, "count cvs"]) -> Float[np.ndarray, " count"]:
         mixture, points = self._unwrapped, wrapped(points, np.array(self.periods))
         images = [(0.0,) if isinf(period) else tuple(period * k for k in range(-3, 4)) for period in self.periods]
         shifted = [mixture.log_density(points + np.array(shift)) for shift in product(*images)]

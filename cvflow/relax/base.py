@@ -44,7 +44,7 @@ class Ending(NamedTuple):
     work: Each
     protocol_work: Each
     heat: Each
-    converged: Bool[Tensor, "chains"]
+    converged: Bool[Tensor, " chains"]
 
 
 class RelaxationKernel(ABC):
@@ -134,7 +134,7 @@ def mass_tensor(masses: float | tuple[float, ...], like: Tensor) -> Tensor:
     return torch.as_tensor(masses, dtype=like.dtype, device=like.device)
 
 
-def sound(like: Tensor) -> Bool[Tensor, "chains"]:
+def sound(like: Tensor) -> Bool[Tensor, " chains"]:
     """True for every chain."""
     return torch.ones(len(like), dtype=torch.bool, device=like.device)
 

@@ -36,7 +36,7 @@ class ConstrainedState(NamedTuple):
     jacobian: Jacobians
     energy: Each
     heat: Each
-    converged: Bool[Tensor, "chains"]
+    converged: Bool[Tensor, " chains"]
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class ConstrainedLangevin(RelaxationKernel):
 
     def returns(
         self, x: Batch, p: Batch, gradient: Batch, jacobian: Jacobians, z: Points, start: Batch
-    ) -> Bool[Tensor, "chains"]:
+    ) -> Bool[Tensor, " chains"]:
         """Whether the same step from x with momentum -p, to the CV value z, ends at the start."""
         back, reached = self.drift(x, -p, gradient, jacobian, z)
         tolerance = self.tolerance or (1e-6 if x.dtype == torch.float64 else 1e-3)

@@ -15,7 +15,7 @@ class Projection(NamedTuple):
     """Where a projection ended, and for which chains it got there."""
 
     x: Float[Tensor, "chains dof"]
-    converged: Bool[Tensor, "chains"]
+    converged: Bool[Tensor, " chains"]
 
 
 class ConstraintSolver(ABC):

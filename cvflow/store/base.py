@@ -193,6 +193,6 @@ def sorted_turns(turns: np.ndarray) -> np.ndarray:
     return turns[np.lexsort((turns["jump"], turns["walker"]))]
 
 
-def bytes_array(data: bytes) -> UInt8[np.ndarray, "bytes"]:
+def bytes_array(data: bytes) -> UInt8[np.ndarray, " bytes"]:
     """Bytes as an array, for stores that hold arrays."""
     return np.frombuffer(data, dtype=np.uint8)

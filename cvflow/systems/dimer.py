@@ -18,7 +18,7 @@ from cvflow.systems.base import BatchReference
 from cvflow.torch_system import TorchSystem
 
 Particles = Float[Tensor, "chains n 2"]
-Each = Float[Tensor, "chains"]
+Each = Float[Tensor, " chains"]
 Apart = Float[Tensor, "chains n n"]
 
 

@@ -68,14 +68,14 @@ class GaussianMixtureTarget(BatchReference):
         """Each coordinate of the second mean; the first mean is its mirror image."""
         return self.separation / 2 / sqrt(self.dim)
 
-    def _energy(self, x: Float[Tensor, "chains dim"]) -> Float[Tensor, "chains"]:
+    def _energy(self, x: Float[Tensor, "chains dim"]) -> Float[Tensor, " chains"]:
         first = log(self.weight) + self._log_gaussian(x, -self._offset, FIRST_WIDTHS)
         second = log(1 - self.weight) + self._log_gaussian(x, self._offset, SECOND_WIDTHS)
         return -self.kT * torch.logaddexp(first, second)
 
     def _log_gaussian(
         self, x: Float[Tensor, "chains dim"], mean: float, widths: tuple[float, float]
-    ) -> Float[Tensor, "chains"]:
+    ) -> Float[Tensor, " chains"]:
         sigma = torch.linspace(*widths, self.dim, dtype=x.dtype, device=x.device)
         scaled = (x - mean) / sigma
         return -(scaled * scaled / 2 + torch.log(sigma)).sum(dim=1) - self.dim * log(2 * np.pi) / 2

@@ -67,7 +67,7 @@ class Phi4(BatchReference):
             name=self.name,
         )
 
-    def _energy(self, x: Field) -> Float[Tensor, "chains"]:
+    def _energy(self, x: Field) -> Float[Tensor, " chains"]:
         dip = 1 - x * x
         walled = torch.nn.functional.pad(x, (1, 1))
         steps = walled[:, 1:] - walled[:, :-1]

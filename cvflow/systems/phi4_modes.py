@@ -64,7 +64,7 @@ class Phi4Modes(BatchReference):
         well = 2 * self.beta / (self.n * self.a)
         sites, transform = self._sites.system().potential, Constant(modes)
 
-        def energy(c: Float[Tensor, "chains n"]) -> Float[Tensor, "chains"]:
+        def energy(c: Float[Tensor, "chains n"]) -> Float[Tensor, " chains"]:
             return sites.energy(c @ transform.like(c))
 
         def gradient(c: Float[Tensor, "chains n"]) -> Float[Tensor, "chains n"]:

@@ -67,7 +67,7 @@ class GaussianTunnel(BatchReference):
             name=self.name,
         )
 
-    def _energy(self, x: Batch, sigma: Float[Tensor, "dim_y"]) -> Float[Tensor, "chains"]:
+    def _energy(self, x: Batch, sigma: Float[Tensor, " dim_y"]) -> Float[Tensor, " chains"]:
         z, y = x[:, :1], x[:, 1:]
         left = log(self.w1) - z * z / 2
         right = log(1 - self.w1) - (z - self.d) * (z - self.d) / 2
@@ -76,7 +76,7 @@ class GaussianTunnel(BatchReference):
         across = -(scaled * scaled / 2 + torch.log(sigma) + log(2 * pi) / 2).sum(dim=1)
         return -self.kT * (along + across)
 
-    def _gradient(self, x: Batch, sigma: Float[Tensor, "dim_y"]) -> Batch:
+    def _gradient(self, x: Batch, sigma: Float[Tensor, " dim_y"]) -> Batch:
         z, y = x[:, :1], x[:, 1:]
         # The left mode's share of p(z); a sigmoid, as the ratio of the two densities overflows far from the modes.
         share = torch.sigmoid(log(self.w1 / (1 - self.w1)) + self.d * (self.d / 2 - z))

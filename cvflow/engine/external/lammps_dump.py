@@ -20,7 +20,7 @@ class Snapshot(NamedTuple):
 
     step: int
     box: Float[np.ndarray, "3 3"]
-    columns: dict[str, Float[np.ndarray, "_atoms"]]
+    columns: dict[str, Float[np.ndarray, " _atoms"]]
 
     def of(self, *names: str) -> Float[np.ndarray, "_atoms _names"]:
         """Some of the columns, side by side.
@@ -68,7 +68,7 @@ def read_dump(path: Path) -> list[Snapshot]:
     return found
 
 
-def dump_text(box: Float[np.ndarray, "3 3"], columns: dict[str, Float[np.ndarray, "_atoms"]]) -> str:
+def dump_text(box: Float[np.ndarray, "3 3"], columns: dict[str, Float[np.ndarray, " _atoms"]]) -> str:
     """A configuration at step 0 with numbers that read back to the last bit; the box's corner is at the origin."""
     (xy, xz), yz = box[1:, 0], box[2, 1]
     tilted = bool(np.any([xy, xz, yz]))
@@ -111,7 +111,7 @@ def _box(lines: list[str]) -> Float[np.ndarray, "3 3"]:
     return np.array([[sides[0], 0.0, 0.0], [xy, sides[1], 0.0], [xz, yz, sides[2]]])
 
 
-def _sorted(names: list[str], rows: np.ndarray) -> dict[str, Float[np.ndarray, "_atoms"]]:
+def _sorted(names: list[str], rows: np.ndarray) -> dict[str, Float[np.ndarray, " _atoms"]]:
     """Columns of numbers, by name."""
     if "id" not in names:
         raise ValueError("it has no column id")

@@ -24,7 +24,7 @@ PLUMED has nothing to do at the steps of a free path."""
 class Columns(NamedTuple):
     """A file of PLUMED's: its columns by name, and what its header has SET."""
 
-    values: dict[str, Float[np.ndarray, "_rows"]]
+    values: dict[str, Float[np.ndarray, " _rows"]]
     header: dict[str, str]
 
 
@@ -89,7 +89,7 @@ def _number(word: str) -> float:
     return float("nan") if word == "NA" else float(word)
 
 
-def biases(columns: Columns) -> Float[np.ndarray, "_rows"]:
+def biases(columns: Columns) -> Float[np.ndarray, " _rows"]:
     """The sum of all of PLUMED's biases at each row, the steered restraint among them."""
     names = [name for name in columns.values if name.endswith(".bias")]
     return np.sum([columns.values[name] for name in names], axis=0)

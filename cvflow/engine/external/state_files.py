@@ -40,5 +40,5 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _array(data: bytes) -> UInt8[np.ndarray, "bytes"]:
+def _array(data: bytes) -> UInt8[np.ndarray, " bytes"]:
     return np.frombuffer(data, dtype=np.uint8)

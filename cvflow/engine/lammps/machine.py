@@ -111,7 +111,7 @@ class Machine:
         """As they are, not folded into the box [nm]."""
         return self.unfolded(self._array("x"), self._array("image"))
 
-    def unfolded(self, x: Positions, image: Int[np.ndarray, "atoms"]) -> Positions:
+    def unfolded(self, x: Positions, image: Int[np.ndarray, " atoms"]) -> Positions:
         """Positions as they are, from LAMMPS's own, which are folded into the box, and its images."""
         crossed = ((image[:, None] >> _SHIFTS) - self._left_behind) % IMAGE_PERIOD - IMAGE_PERIOD // 2
         return x + (self._left_behind + crossed) * self.sides

@@ -147,7 +147,7 @@ class Pull:
         self._forces: list[Force] = []
         self.begin(np.zeros((0, len(self.tracks))), np.zeros(len(self.tracks)))
 
-    def begin(self, centres: Float[np.ndarray, "centres cvs"], kappa: Float[np.ndarray, "cvs"]) -> None:
+    def begin(self, centres: Float[np.ndarray, "centres cvs"], kappa: Float[np.ndarray, " cvs"]) -> None:
         """Make ready for a path whose centres are these; none for one without a restraint."""
         for track, column, spring in zip(self.tracks, centres.T, kappa, strict=True):
             track.begin(column.tolist(), float(spring))
@@ -191,7 +191,7 @@ def _slope(bond: LongBond) -> Slope:
     return slope
 
 
-def _array(kind: Any, first: Any) -> Float[np.ndarray, "numbers"] | Int[np.ndarray, "numbers"]:
+def _array(kind: Any, first: Any) -> Float[np.ndarray, " numbers"] | Int[np.ndarray, " numbers"]:
     """LAMMPS's own memory from the first number on."""
     return np.ctypeslib.as_array(kind.from_address(ctypes.addressof(first)))
 

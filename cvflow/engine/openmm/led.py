@@ -31,7 +31,7 @@ class LedVerlet(openmm.CustomIntegrator):
             self.addGlobalVariable(name, 0.0)
         self.addComputeGlobal(_FRACTION, f"{_FRACTION}+{_STRIDE}")
 
-    def prepare(self, led: Float[np.ndarray, "atoms"], inverse_masses: Positions, kappa: float) -> None:
+    def prepare(self, led: Float[np.ndarray, " atoms"], inverse_masses: Positions, kappa: float) -> None:
         """Say which atoms are led (1 or 0), what moves by forces, and the spring constant [kJ/mol/nm²]."""
         self.setPerDofVariableByName(_LED, np.repeat(led[:, None], 3, axis=1))
         self.setPerDofVariableByName(_INVERSE_MASS, inverse_masses)

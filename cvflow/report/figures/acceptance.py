@@ -24,10 +24,10 @@ _LABEL_ROOM = 0.045
 class Running(NamedTuple):
     """Acceptance in a window around each jump, and its 68 % binomial interval (Wilson); NaN where none was proposed."""
 
-    jumps: Int[np.ndarray, "jumps"]
-    rate: Float[np.ndarray, "jumps"]
-    low: Float[np.ndarray, "jumps"]
-    high: Float[np.ndarray, "jumps"]
+    jumps: Int[np.ndarray, " jumps"]
+    rate: Float[np.ndarray, " jumps"]
+    low: Float[np.ndarray, " jumps"]
+    high: Float[np.ndarray, " jumps"]
 
 
 @rc_context(STYLE)
@@ -54,7 +54,7 @@ def acceptance_figure(record: Record) -> Figure:
     return figure
 
 
-def running_acceptance(jumps: np.ndarray, accepted: Bool[np.ndarray, "turns"], half: int, length: int) -> Running:
+def running_acceptance(jumps: np.ndarray, accepted: Bool[np.ndarray, " turns"], half: int, length: int) -> Running:
     """Acceptance over all walkers, `half` jumps to both sides of each jump number below `length`."""
     proposed, taken = np.bincount(jumps, minlength=length), np.bincount(jumps[accepted], minlength=length)
     padded = [np.concatenate([[0], np.cumsum(np.pad(counts, half))]) for counts in (proposed, taken)]

@@ -55,7 +55,7 @@ def free_energy_figure(record: Record, cv: str, bins: int = 60, summary: Summary
     return figure
 
 
-def flow_profile(record: Record, axis: Axis) -> Float[np.ndarray, "bins"]:
+def flow_profile(record: Record, axis: Axis) -> Float[np.ndarray, " bins"]:
     """-ln q of the frozen flow along one CV [kT], up to a constant; NaN where no draw fell.
 
     With several CVs, q's marginal is a histogram of draws seeded by the run's seed.

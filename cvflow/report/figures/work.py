@@ -25,8 +25,8 @@ class Direction(NamedTuple):
     """
 
     name: str
-    works: Float[np.ndarray, "connecting"]
-    weights: Float[np.ndarray, "connecting"]
+    works: Float[np.ndarray, " connecting"]
+    weights: Float[np.ndarray, " connecting"]
     proposed: int
 
 
@@ -99,7 +99,7 @@ def _legend(direction: Direction, shown: int) -> str:
     return "\n".join([text, *(["; ".join(left_out)] if left_out else [])])
 
 
-def _edges(works: Float[np.ndarray, "paths"], bar: Estimate) -> Float[np.ndarray, "edges"]:
+def _edges(works: Float[np.ndarray, " paths"], bar: Estimate) -> Float[np.ndarray, " edges"]:
     """Bins over the bulk: a few works of hundreds of kT would squeeze the rest into one bin."""
     lower, middle, upper = np.percentile(works, [25, 50, 75])
     reach = 5 * max(upper - lower, 0.5)

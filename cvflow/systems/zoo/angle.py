@@ -16,7 +16,7 @@ from cvflow.systems.zoo.terms import check, check_state, confinement, norm, spri
 from cvflow.torch_system import TorchSystem
 
 Atoms = Float[Tensor, "chains 3 2"]
-Each = Float[Tensor, "chains"]
+Each = Float[Tensor, " chains"]
 
 MODES, WIDTHS = (1.1, 2.1), (0.16, 0.20)
 BOND_WIDTH = 0.12

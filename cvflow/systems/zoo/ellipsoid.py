@@ -16,7 +16,7 @@ from cvflow.systems.zoo.terms import check, check_state, spring, two_modes
 from cvflow.torch_system import TorchSystem
 
 Batch = Float[Tensor, "chains 3"]
-Each = Float[Tensor, "chains"]
+Each = Float[Tensor, " chains"]
 
 SQUARES = (1.0, 2.5, 0.4)
 """Diagonal of A."""

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-Each = Float[Tensor, "chains"]
+Each = Float[Tensor, " chains"]
 Molecules = Float[Tensor, "chains atoms dimensions"]
 
 CENTRE_STIFFNESS = 1.0

@@ -18,7 +18,7 @@ from cvflow.torch_system import TorchSystem
 
 Atoms = Float[Tensor, "chains 4 3"]
 Vectors = Float[Tensor, "chains 3"]
-Each = Float[Tensor, "chains"]
+Each = Float[Tensor, " chains"]
 
 MODES, CONCENTRATIONS = (-0.2, pi - 0.3), (8.0, 5.0)
 # i0e(κ) = e^-κ I₀(κ). Computed here as torch.compile cannot look into SciPy.

@@ -16,7 +16,7 @@ from cvflow.systems.zoo.terms import check, check_state, confinement, norm, spri
 from cvflow.torch_system import TorchSystem
 
 Atoms = Float[Tensor, "chains 3 3"]
-Each = Float[Tensor, "chains"]
+Each = Float[Tensor, " chains"]
 
 MODES = ((1.0, 1.7), (1.6, 1.1))
 WIDTHS = ((0.12, 0.15), (0.15, 0.12))
