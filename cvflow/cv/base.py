@@ -80,6 +80,21 @@ def checked_name(name: str) -> str:
     return name
 
 
+def checked_unit(name: str, unit: str, own: str) -> str:
+    """Return the label if it is that of the unit which the CV's values have, or empty: nothing is converted.
+
+    Raises:
+        ValueError: it is another; COLVAR and figures would have it beside numbers that are not in it.
+    """
+    if unit not in ("", own):
+        values = f"in {own}" if own else "numbers without a unit"
+        raise ValueError(
+            f"CV {name}: unit = {unit!r} is refused: its values are {values}, in [states] and in every file, and none "
+            "are converted; leave unit out"
+        )
+    return unit
+
+
 def resolve(cv: CollectiveVariable, topology: object) -> CollectiveVariable:
     """The CV with its selection strings looked up in an openmm Topology.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 
 from cvflow.circle import into_period
-from cvflow.cv.base import CollectiveVariable, Particles, checked_name
+from cvflow.cv.base import CollectiveVariable, Particles, checked_name, checked_unit
 from cvflow.cv.selection import AtomNames
 from cvflow.state import Frame
 
@@ -14,9 +14,11 @@ from cvflow.state import Frame
 class Combination(CollectiveVariable):
     """Σ_i c_i ξ_i, on a line or, with a period, on a circle.
 
+    The unit is that of the terms where they have it in common, and free where they have not.
+
     Raises:
-        ValueError: no terms, or a term on a circle whose turns the combination would see: c_i times its period must be
-            a whole number of the combination's periods.
+        ValueError: no terms, another unit than the terms', or a term on a circle whose turns the combination would see:
+            c_i times its period must be a whole number of the combination's periods.
     """
 
     name: str
@@ -32,6 +34,9 @@ class Combination(CollectiveVariable):
                 f"CV {self.name}: a combination needs one coefficient a term, got {len(self.coefficients)} for "
                 f"{len(self.terms)}"
             )
+        (common, *others) = {term.unit for term in self.terms}
+        if common and not others:
+            checked_unit(self.name, self.unit, common)
         if not self.period > 0:
             raise ValueError(f"CV {self.name}: a period must be positive, got {self.period}")
         for coefficient, term in zip(self.coefficients, self.terms, strict=True):

@@ -10,7 +10,7 @@ from math import inf, pi
 import numpy as np
 from jaxtyping import Float
 
-from cvflow.cv.base import CollectiveVariable, checked_name
+from cvflow.cv.base import CollectiveVariable, checked_name, checked_unit
 from cvflow.cv.selection import AtomNames, Atoms, Group, check_places, indices, places, positions
 from cvflow.state import Frame
 
@@ -31,6 +31,7 @@ class Distance(CollectiveVariable):
 
     def __post_init__(self) -> None:
         checked_name(self.name)
+        checked_unit(self.name, self.unit, "nm")
         check_places(self.name, "a distance", self.atoms, 2)
 
     @property
@@ -63,6 +64,7 @@ class Angle(CollectiveVariable):
 
     def __post_init__(self) -> None:
         checked_name(self.name)
+        checked_unit(self.name, self.unit, "rad")
         check_places(self.name, "an angle", self.atoms, 3)
 
     @property
@@ -99,6 +101,7 @@ class Torsion(CollectiveVariable):
 
     def __post_init__(self) -> None:
         checked_name(self.name)
+        checked_unit(self.name, self.unit, "rad")
         check_places(self.name, "a torsion", self.atoms, 4)
 
     @property

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from cvflow.cv.base import CollectiveVariable, checked_name
+from cvflow.cv.base import CollectiveVariable, checked_name, checked_unit
 from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group, indices, positions
 from cvflow.state import Frame
 
@@ -35,6 +35,7 @@ class Gyration(CollectiveVariable):
 
     def __post_init__(self) -> None:
         checked_name(self.name)
+        checked_unit(self.name, self.unit, "nm")
         check_group(self.name, "a radius of gyration", self.atoms)
         if len(self.atoms) == 1 and isinstance(self.atoms[0], int):
             raise ValueError(f"CV {self.name}: a radius of gyration needs two atoms or more")
@@ -85,6 +86,7 @@ class CentreDistance(CollectiveVariable):
 
     def __post_init__(self) -> None:
         checked_name(self.name)
+        checked_unit(self.name, self.unit, "nm")
         for atoms, weights in ((self.atoms, self.weights), (self.atoms2, self.weights2)):
             check_group(self.name, "a distance of centres", atoms)
             _check_weights(self.name, atoms, weights)
@@ -128,6 +130,7 @@ class Coordination(CollectiveVariable):
 
     def __post_init__(self) -> None:
         checked_name(self.name)
+        checked_unit(self.name, self.unit, "")
         for atoms in (self.atoms, self.atoms2):
             check_group(self.name, "a coordination number", atoms)
         common = {atom for atom in self.atoms if isinstance(atom, int)} & set(self.atoms2)

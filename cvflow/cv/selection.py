@@ -126,7 +126,7 @@ class AtomNames:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on attributes that the topology has not
             if self._universe is None:
-                self._universe = MDAnalysis.Universe(self._topology)
+                self._universe = _as_in_the_file(MDAnalysis.Universe(self._topology), self._topology)
             try:
                 found = self._universe.select_atoms(selection).indices.tolist()
             except Exception as error:  # MDAnalysis has errors of its own for each word of its language
@@ -135,3 +135,35 @@ class AtomNames:
         if not found:
             raise ValueError(f"CV {cv}: selection {selection!r} matches no atom")
         return found
+
+
+def _as_in_the_file(universe: Any, topology: Any) -> Any:
+    """The universe with the residue numbers, insertion codes and chains that MDAnalysis reads from a PDB file itself.
+
+    MDAnalysis counts an openmm Topology's residues and chains from one and zero, and drops its insertion codes.
+    """
+    residues, chains = list(topology.residues()), [chain.id.strip() for chain in topology.chains()]
+    numbers = _residue_numbers([residue.id for residue in residues])
+    universe.residues.resids = numbers
+    universe.residues.resnums = numbers
+    universe.add_TopologyAttr("icodes", np.array([residue.insertionCode.strip() for residue in residues], dtype=object))
+    universe.segments.segids = np.array(chains if any(chains) else ["SYSTEM"] * len(chains), dtype=object)
+    universe.atoms.chainIDs = np.array([atom.residue.chain.id.strip() for atom in topology.atoms()], dtype=object)
+    return universe
+
+
+def _residue_numbers(ids: Sequence[str]) -> Int[np.ndarray, "residues"]:
+    """The numbers that residues have, going on past 9999 where a PDB file begins anew; counted from 1 if one has none.
+
+    Source: MDAnalysis.topology.PDBParser, for the files that begin anew.
+    """
+    try:
+        numbers = [int(number) for number in ids]
+    except ValueError:
+        return np.arange(1, len(ids) + 1)
+    before = 0
+    for place, number in enumerate(numbers):
+        while number - before < -5000:
+            number += 10000
+        numbers[place] = before = number
+    return np.array(numbers, dtype=int)

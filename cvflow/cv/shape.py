@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cvflow.cv.base import checked_name
+from cvflow.cv.base import checked_name, checked_unit
 from cvflow.cv.python import PythonCV
 from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group
 from cvflow.state import Positions
@@ -29,6 +29,7 @@ class Anisotropy(PythonCV):
 
     def __post_init__(self) -> None:
         checked_name(self.name)
+        checked_unit(self.name, self.unit, "")
         check_group(self.name, "an anisotropy", self.atoms)
 
     @property

@@ -1,5 +1,8 @@
 """Selection strings become indices of an openmm topology, or one clear line."""
 
+import warnings
+
+import MDAnalysis
 import pytest
 from openmm import app
 
@@ -15,6 +18,7 @@ from cvflow.cv import (
     torsion,
 )
 from cvflow.cv.functions import gyration as of_positions
+from cvflow.cv.selection import AtomNames
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +88,52 @@ def test_misuse_is_one_line(make, words, topology):
         resolve(make(), topology)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def written(path, chains=("A", "B")):
+    """A file with a gap, a negative number, an insertion code, two chains, and numbers that begin anew."""
+    rows = [
+        ("CA", "ALA", chains[0], -2, " "), ("CA", "GLY", chains[0], 52, " "), ("CA", "GLY", chains[0], 52, "A"),
+        ("CA", "SER", chains[1], 52, " "), ("CB", "SER", chains[1], 52, " "), ("O", "HOH", chains[0], 9999, " "),
+        ("O", "HOH", chains[0], 2, " "),
+    ]  # fmt: skip
+    lines = [
+        f"ATOM  {i:5d}  {name:<3s} {residue} {chain}{number:4d}{code}   {i:8.3f}   0.000   0.000  1.00  0.00          "
+        f"{name[0]:>2s}"
+        for i, (name, residue, chain, number, code) in enumerate(rows, 1)
+    ]
+    path.write_text("\n".join([*lines, "END", ""]))
+    return path
+
+
+SELECTIONS = (
+    "resid -2", "resid 52", "resid 52A", "resid 50:60", "icode A", "segid A", "segid B", "chainID A", "chainID B",
+    "segid SYSTEM", "resnum 52", "resid 52 and name CB", "resid 10002", "resid 2", "resid 1", "resid 4",
+    "segid A and resid 52", "name CA and not resid 52",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("chains", [("A", "B"), (" ", " "), ("A", "A"), ("A", " ")])
+def test_residues_and_chains_are_those_of_the_file(tmp_path, chains):
+    """Every selection is that of MDAnalysis' own reading of the file."""
+    path = str(written(tmp_path / "gaps.pdb", chains))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        own = MDAnalysis.Universe(path)
+    topology = app.PDBFile(path).topology
+    assert own.select_atoms("resid 52").n_atoms > 1
+    for selection in SELECTIONS:
+        wanted = tuple(own.select_atoms(selection).indices.tolist())
+        if wanted:
+            assert AtomNames(topology).group("g", (selection,)) == wanted, selection
+        else:
+            with pytest.raises(ValueError, match="matches no atom"):
+                AtomNames(topology).group("g", (selection,))
+
+
+def test_residues_without_numbers_are_counted_from_one():
+    made = app.Topology()
+    chain = made.addChain()
+    for number in ("LIG", "7"):
+        made.addAtom("C", app.element.carbon, made.addResidue("MOL", chain, number))
+    assert AtomNames(made).atoms("d", ("resid 2",)) == (1,)

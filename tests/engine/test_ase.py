@@ -181,3 +181,14 @@ def test_misuse_is_one_line(what):
         AseSpec(source, (cv,), 2.5, 0.01).build()
     assert mend in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def _massless():
+    made = Atoms("Ag2", positions=[[0, 0, 0], [0, 0, 2.7]], masses=[107.9, 0.0])
+    made.calc = EMT()
+    return made
+
+
+def test_atoms_without_mass_are_refused():
+    with pytest.raises(ValueError, match="atoms without mass"):
+        AseSpec(_massless, (distance("d", 0, 1),), 2.5, 0.001, 0.0, Linear()).build()

@@ -110,3 +110,11 @@ def test_the_barostat_is_read_and_said():
     assert engine(barostat=False).volume_moves_every is None
     with pytest.raises(ValueError, match="no MonteCarloBarostat"):
         engine(barostat=False).change_volume(draw(np.random.default_rng(0)), np.random.default_rng(0))
+
+
+def test_frozen_particles_and_a_barostat_are_refused():
+    system = gas()
+    system.setParticleMass(1, 0.0)
+    with pytest.raises(ValueError, match="mass 0, which stay where they are, and a MonteCarloBarostat"):
+        prepare(system)
+    assert prepare(gas()).system.getNumForces() == 2

@@ -32,7 +32,8 @@ class Surface:
     """The potential-energy surface of an ase.Atoms.
 
     Raises:
-        ValueError: ASE is missing, what `source` makes is no Atoms with a calculator, or it has constraints.
+        ValueError: ASE is missing, what `source` makes is no Atoms with a calculator, or it has constraints or atoms
+            without mass.
     """
 
     def __init__(self, source: Callable[[], Any]) -> None:
@@ -40,6 +41,8 @@ class Surface:
         atoms = made(source)
         self._atoms = atoms
         self.masses = np.array(atoms.get_masses(), dtype=float)[:, None]
+        if not (self.masses > 0).all():
+            raise ValueError("the ase.Atoms has atoms without mass: every atom of a path moves; give them masses")
         charges = tuple(float(charge) for charge in atoms.get_initial_charges())
         # Where ASE has none they are zero; a CV that reads them would be zero throughout.
         known = charges if any(charges) else ()

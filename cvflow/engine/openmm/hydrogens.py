@@ -7,7 +7,7 @@ from openmm import app
 
 
 def with_hydrogen_mass(system: openmm.System, topology: app.Topology, mass: float) -> openmm.System:
-    """A copy of a System in which every hydrogen has this mass [amu].
+    """A copy of a System in which every hydrogen that moves has this mass [amu]; one of mass zero stays frozen.
 
     The momenta are the sampler's to choose: the distribution of positions does not know the masses, so this is exact,
     while bonds to hydrogen vibrate more slowly by the square root of their reduced mass. Nothing is taken from the
@@ -24,6 +24,6 @@ def with_hydrogen_mass(system: openmm.System, topology: app.Topology, mass: floa
         )
     system = deepcopy(system)
     for atom in topology.atoms():
-        if atom.element is app.element.hydrogen:
+        if atom.element is app.element.hydrogen and system.getParticleMass(atom.index)._value > 0:
             system.setParticleMass(atom.index, mass)
     return system

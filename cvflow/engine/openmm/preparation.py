@@ -26,7 +26,7 @@ def prepare(system: openmm.System) -> Prepared:
 
     Raises:
         ValueError: the System holds what the path integrator cannot reverse or account for: Drude particles, virtual
-            sites, constraints, a barostat that changes the box's shape, Python code.
+            sites, constraints, a barostat that changes the box's shape or moves frozen particles, Python code.
     """
     _refuse(system)
     system = deepcopy(system)
@@ -74,6 +74,11 @@ def _refuse(system: openmm.System) -> None:
             raise ValueError(
                 f"the system has a {name}: the volume moves between jumps keep the box's shape; "
                 "use a MonteCarloBarostat, or equilibrate the box first and remove the barostat"
+            )
+        if "Barostat" in name and not all(particles_of(system).masses):
+            raise ValueError(
+                f"the system has particles of mass 0, which stay where they are, and a {name}, which moves them with "
+                "the box: give them masses, or remove the barostat"
             )
         if name == "PythonForce":
             raise ValueError("the system has a PythonForce: its stored form would hold code, not data")

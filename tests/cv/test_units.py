@@ -1,0 +1,58 @@
+"""The label of a CV's unit is that of its values, or none."""
+
+from math import pi
+
+import pytest
+
+from cvflow.cv import (
+    angle,
+    anisotropy,
+    centre_distance,
+    combination,
+    coordination,
+    distance,
+    from_torch,
+    gyration,
+    torsion,
+)
+from cvflow.cv.functions import distance as of_positions
+
+MADE = {
+    "nm": [
+        lambda unit: distance("d", 0, 1, unit=unit),
+        lambda unit: gyration("g", [0, 1, 2], unit=unit),
+        lambda unit: centre_distance("c", [0], [1, 2], unit=unit),
+        lambda unit: combination("s", {distance("a", 0, 1): 1.0, distance("b", 1, 2): -1.0}, unit=unit),
+    ],
+    "rad": [
+        lambda unit: angle("a", 0, 1, 2, unit=unit),
+        lambda unit: torsion("t", 0, 1, 2, 3, unit=unit),
+        lambda unit: combination("s", {torsion("t", 0, 1, 2, 3): 2.0}, unit=unit, period=4 * pi),
+    ],
+    "": [
+        lambda unit: coordination("n", [0], [1], r0=0.3, unit=unit),
+        lambda unit: anisotropy("k", [0, 1, 2], unit=unit),
+    ],
+}
+CASES = [(own, make) for own, makes in MADE.items() for make in makes]
+
+
+@pytest.mark.parametrize(("own", "make"), CASES)
+def test_the_own_unit_and_none_are_taken(own, make):
+    assert make(own).unit == own
+    assert make("").unit == ""
+
+
+@pytest.mark.parametrize(("own", "make"), CASES)
+@pytest.mark.parametrize("unit", ["A", "Å", "deg", "kJ/mol"])
+def test_another_is_refused_with_the_mend(own, make, unit):
+    with pytest.raises(ValueError, match=r"is refused: its values are .* leave unit out") as refused:
+        make(unit)
+    assert f"unit = {unit!r}" in str(refused.value)
+    assert (f"in {own}," if own else "without a unit") in str(refused.value)
+
+
+def test_labels_are_free_where_nobody_knows_the_unit():
+    assert from_torch("t", of_positions, [0, 1], unit="Å").unit == "Å"
+    mixed = {distance("d", 0, 1): 10.0, coordination("n", [0], [1], r0=0.3): 1.0}
+    assert combination("s", mixed, unit="kT").unit == "kT"
