@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvflow.atomic import copy_whole
+
 OLDEST = (2, 9)
 
 _PACKAGE = Path(__file__).parent
@@ -77,10 +79,8 @@ def built(plumed: Plumed, library: Path) -> Path:
         made = [*Path(folder).glob("CVFlow.so"), *Path(folder).glob("CVFlow.dylib")]
         if done.returncode or not made:
             raise RuntimeError(f"`plumed mklib` failed: {last_line(done)}")
-        # Never over the file itself: a program that has it loaded would crash.
-        temporary = library.with_name(f"{library.name}.tmp")
-        shutil.copy(made[0], temporary)
-        os.replace(temporary, library)
+        # A new file in its place: a program that has the old one loaded would crash if that were written over.
+        copy_whole(made[0], library)
     return library.absolute()
 
 

@@ -47,6 +47,7 @@ def export(
     out: Annotated[Path | None, typer.Option("--out", help="The file; else flow.cvf in that folder.")] = None,
 ) -> None:
     """Write the run's last flow as flow.cvf, which the action reads."""
+    from cvflow.atomic import write_whole
     from cvflow.flow.export import exported
     from cvflow.project import open_record
 
@@ -58,7 +59,7 @@ def export(
         )
     target = out or folder / "flow.cvf"
     try:
-        target.write_bytes(files["flow.cvf"])
+        write_whole(target, files["flow.cvf"])
     except OSError as error:
         raise ConfigError(f"--out {target}: {error.strerror}") from error
     typer.echo(f"wrote {target}")

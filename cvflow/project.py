@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cvflow.atomic import write_whole
 from cvflow.build import Equilibrated, Setup, from_config, header
 from cvflow.config import ConfigError, load
 from cvflow.report import Shown, shown, write_report
@@ -31,7 +32,7 @@ def begin(setup: Setup, folder: Path, watch: Watch, workers: int | None = None) 
         standings, samples = setup.equilibrate(pool)
         setup = tuned(setup, pool, Equilibrated(standings, samples), watch)
         kappa = setup.kappa(samples)
-        (folder / "config.resolved.toml").write_text(setup.config.to_toml())
+        write_whole(folder / "config.resolved.toml", setup.config.to_toml())
         store = HDF5Store(folder / "run.h5", header(setup, kappa, workers), samples, standings[0].frames[0])
         setup.write_topology(standings[0].frames[0], folder)
         trajectories = setup.trajectories(folder, [0] * setup.config.run.walkers)
@@ -57,7 +58,7 @@ def resume(folder: Path, jumps: int | None, watch: Watch, workers: int | None = 
         if jumps < done:
             raise ConfigError(f"--jumps {jumps}: walkers have done {done} production jumps already; ask for more")
     workers = setup.workers(workers)
-    (folder / "config.resolved.toml").write_text(setup.config.to_toml())
+    write_whole(folder / "config.resolved.toml", setup.config.to_toml())
     store = HDF5Store.reopen(folder / "run.h5")
     kappa, standings = np.array(record.header.kappa), setup.standings(record.commit.frames)
     trajectories = setup.trajectories(folder, record.commit.trajectory_bytes)
@@ -110,7 +111,7 @@ def prepare_folder(setup: Setup, folder: Path) -> None:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.resolved.toml").write_text(setup.given.to_toml())
+        write_whole(folder / "config.resolved.toml", setup.given.to_toml())
         setup.write_inputs(folder)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error

@@ -1,6 +1,7 @@
 """The direction of imports: a module imports only from its own layer or from those before it."""
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -10,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
-    {"units", "state", "random", "interrupt", "loading"},
+    {"units", "state", "random", "interrupt", "loading", "atomic"},
     {"circle"},
     {"cv", "schedule"},
     {"flow", "accept", "states"},
@@ -152,3 +153,11 @@ def test_only_accept_decides():
             text = path.read_text()
             assert "math.log(1.0 - rng" not in text
             assert "(1.0 - uniform).log()" not in text
+
+
+def test_no_file_of_a_run_is_written_in_place():
+    """`cvflow.atomic` alone replaces files; others write into folders that they have made for themselves."""
+    own_folders = {PACKAGE / "engine" / "external", PACKAGE / "doctor"}
+    for path in MODULES:
+        if not own_folders & set(path.parents) and room(path) not in ("atomic", "store", "trajectory"):
+            assert not re.search(r"\.write_(text|bytes)\(|open\(\W*[wax]|os\.(replace|rename)\(", path.read_text()), path

@@ -1,17 +1,18 @@
 """Runs whose paths are run by an external program that PLUMED is built into."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from openmm import app, unit
+from openmm import app
 
+from cvflow.atomic import copy_whole, write_whole
 from cvflow.build.loading import read_text
 from cvflow.build.setup import check_starts, checked_states, without_auto
 from cvflow.build.starts import Starts, in_turn, start_notes
+from cvflow.build.topology_file import topology_text
 from cvflow.build.walkers import WalkerSetup
 from cvflow.config import Config, ConfigError, parse
 from cvflow.cv.base import checked_name
@@ -71,12 +72,11 @@ class DrivenSetup(WalkerSetup):
     def write_inputs(self, folder: Path) -> None:
         (folder / INPUTS).mkdir(exist_ok=True)
         for path in self.originals:
-            shutil.copy(path, folder / INPUTS / path.name)
+            copy_whole(path, folder / INPUTS / path.name)
 
     def write_topology(self, frame: Frame, folder: Path) -> None:
         if self.topology is not None:
-            with (folder / "topology.pdb").open("w") as file:
-                app.PDBFile.writeFile(self.topology, frame.positions * unit.nanometer, file, keepIds=True)
+            write_whole(folder / "topology.pdb", topology_text(self.topology, frame))
 
     def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories | None:
         if self.topology is None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from cvflow.atomic import write_whole
 from cvflow.build.molecular import built_in_starts, settled
 from cvflow.build.setup import checked_states, without_auto
 from cvflow.build.starts import Starts
@@ -28,7 +29,7 @@ class LammpsSetup(AtomsSetup):
         return LammpsSpec(self.model, self.cvs, self.kT, path.timestep, self.friction, schedule)
 
     def write_inputs(self, folder: Path) -> None:
-        (folder / "in.lammps").write_text(self.model.script)
+        write_whole(folder / "in.lammps", self.model.script)
 
 
 def from_built_in(reference: MolecularReference, config: Config, folder: Path, with_starts: bool) -> LammpsSetup:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import openmm
 from openmm import app
 
+from cvflow.atomic import write_whole
 from cvflow.build.cvs import cv_section, cvs_from, force_cvs
 from cvflow.build.setup import checked_states, without_auto
 from cvflow.build.starts import Starts
@@ -45,9 +46,9 @@ class MolecularSetup(AtomsSetup):
         )
 
     def write_inputs(self, folder: Path) -> None:
-        (folder / "system.xml").write_text(openmm.XmlSerializer.serialize(self.system))
+        write_whole(folder / "system.xml", openmm.XmlSerializer.serialize(self.system))
         for cv in force_cvs(self.cvs):
-            (folder / f"cv_{cv.name}.xml").write_text(cv.force_xml)
+            write_whole(folder / f"cv_{cv.name}.xml", cv.force_xml)
 
 
 def assemble(

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from openmm import app, unit
+from openmm import app
 
+from cvflow.atomic import write_whole
 from cvflow.build.setup import Equilibrated, Setup, check_starts
 from cvflow.build.starts import Starts, start_notes
+from cvflow.build.topology_file import topology_text
 from cvflow.config import Config
 from cvflow.crew import Crew, Standing
 from cvflow.cv import CollectiveVariable
@@ -93,8 +95,7 @@ class AtomsSetup(WalkerSetup):
     cvs: tuple[CollectiveVariable, ...]
 
     def write_topology(self, frame: Frame, folder: Path) -> None:
-        with (folder / "topology.pdb").open("w") as file:
-            app.PDBFile.writeFile(self.topology, frame.positions * unit.nanometer, file, keepIds=True)
+        write_whole(folder / "topology.pdb", topology_text(self.topology, frame))
 
     def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories:
         run = self.config.run

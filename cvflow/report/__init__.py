@@ -1,11 +1,11 @@
 """Text files, figures and one HTML page from a run's record; reads the store and the estimates, nothing else."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cvflow.atomic import write_whole
 from cvflow.estimate.free_energy import profile
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.surface import surface
@@ -128,9 +128,6 @@ def _fes(record: Record, cvs: Sequence[str], bins: int) -> bytes:
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Each under a temporary name first, so that a reader never meets half a file."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
-        temporary = folder / f"{name}.tmp"
-        temporary.write_bytes(data)
-        os.replace(temporary, folder / name)
+        write_whole(folder / name, data)

@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from cvflow.atomic import write_whole
 from cvflow.estimate.cost import Cost
 from cvflow.report.figures.drawing import png
 from cvflow.report.figures.scan import Series, scan_figure
@@ -54,14 +55,14 @@ def write_scan(
 ) -> None:
     """Write `scan.png` and `scan.json`."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "scan.png").write_bytes(png(scan_figure(_series(rows, best), title)))
+    write_whole(folder / "scan.png", png(scan_figure(_series(rows, best), title)))
     found = {
         "local_steps": local_steps,
         "measured": [{"varied": axis, **setting, **_numbers(cost)} for axis, setting, cost in rows],
         "best": best,
         "best_again": _numbers(again),
     }
-    (folder / "scan.json").write_text(json.dumps(found, indent=2, allow_nan=False) + "\n")
+    write_whole(folder / "scan.json", json.dumps(found, indent=2, allow_nan=False) + "\n")
 
 
 def _series(rows: Sequence[Row], best: dict[str, Any]) -> list[Series]:
