@@ -158,6 +158,7 @@ def test_only_accept_decides():
 def test_no_file_of_a_run_is_written_in_place():
     """`cvflow.atomic` alone replaces files; others write into folders that they have made for themselves."""
     own_folders = {PACKAGE / "engine" / "external", PACKAGE / "doctor"}
+    writing = re.compile(r"\.write_(text|bytes)\(|open\(\W*[wax]|os\.(replace|rename)\(")
     for path in MODULES:
         if not own_folders & set(path.parents) and room(path) not in ("atomic", "store", "trajectory"):
-            assert not re.search(r"\.write_(text|bytes)\(|open\(\W*[wax]|os\.(replace|rename)\(", path.read_text()), path
+            assert not writing.search(path.read_text()), path

@@ -1,9 +1,9 @@
-"""topology.pdb: the atoms' names as the PDB format can hold them, so that whoever reads the file back finds every atom."""
+"""topology.pdb: the atoms' names as the PDB format can hold them, so that its readers find every atom."""
 
 import re
 from collections.abc import Iterator
 from io import StringIO
-from itertools import count
+from itertools import count, pairwise
 from string import ascii_uppercase, digits
 
 from openmm import app, unit
@@ -45,10 +45,10 @@ def _written(topology: app.Topology, frame: Frame) -> app.Topology:
 
 
 def _told_apart(chain: app.topology.Chain) -> bool:
-    """Whether the residues' own numbers fit, and neighbours have different ones: readers begin a residue where it changes."""
+    """Whether the residues' own numbers fit and neighbours' differ: readers begin a residue where the number changes."""
     places = [(residue.id, residue.insertionCode) for residue in chain.residues()]
     fit = all(_NUMBER.match(number) and len(code.strip()) <= 1 for number, code in places)
-    return fit and all(one != other for one, other in zip(places, places[1:], strict=False))
+    return fit and all(one != other for one, other in pairwise(places))
 
 
 def _residue_name(name: str) -> str:

@@ -103,7 +103,7 @@ def test_what_else_no_pdb_can_hold():
 
 def test_bonds_and_the_frames_box():
     made = topology(["C1000", "C1001", "C1002"])
-    first, second, third = made.atoms()
+    first, _, third = made.atoms()
     made.addBond(first, third)
     back = read(made, np.diag([3.0, 4.0, 5.0]))[0]
     assert [(one.index, other.index) for one, other in back.bonds()] == [(0, 2)]
