@@ -93,7 +93,7 @@ class Chains:
             "seconds": seconds,
             "cpu_seconds": cpu_seconds,
             "compiled": _compilations() - compiled,
-            "failed": int((outcomes != list(Outcome).index(Outcome.COMPLETED)).sum()),
+            "failed": int((outcomes != Outcome.COMPLETED).sum()),
             "z": z.tolist(),
             "steps": steps.tolist(),
         }

@@ -104,7 +104,7 @@ def estimated(turns: np.ndarray, axes: Axes) -> Barriers:
     evenly: its mean over both directions is the free energy plus a constant, half of what a whole path dissipates. Held
     against it, a path is given up later than would save the most path steps, and more are accepted.
     """
-    whole = np.isfinite(turns["interim"]).all(axis=1) & (turns["outcome"] == _COMPLETED)
+    whole = np.isfinite(turns["interim"]).all(axis=1) & (turns["outcome"] == Outcome.COMPLETED)
     turns, found = turns[whole], unknown(axes)
     start, end = (axes.states.assign(turns[name]) for name in ("centre_old", "centre_new"))
     for b in range(len(axes.states.names)):
@@ -116,9 +116,6 @@ def estimated(turns: np.ndarray, axes: Axes) -> Barriers:
                 found.heights[b, a] = _mirrored(found.heights[a, b])
                 found.known[a, b] = found.known[b, a] = True
     return found
-
-
-_COMPLETED = list(Outcome).index(Outcome.COMPLETED)
 
 
 class _Ways(NamedTuple):

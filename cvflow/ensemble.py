@@ -112,10 +112,10 @@ class EnsembleJump:
         # A jump that cannot be made stays where it is: one step in place costs less than to leave the chain out.
         aim = torch.where(driven[:, None], end, start)
         path = self.paths.drive(state.x, start, aim, lengths, generator, stakes)
-        reason = torch.where(torch.isfinite(log_q_old), _OUT_OF_RANGE, _UNSUPPORTED)
-        path = _unmade(path, state, driven, torch.where(reachable, _WITHIN_STATE, reason))
+        reason = torch.where(torch.isfinite(log_q_old), Outcome.OUT_OF_RANGE, Outcome.UNSUPPORTED)
+        path = _unmade(path, state, driven, torch.where(reachable, Outcome.WITHIN_STATE, reason))
         log_ratio = log_acceptance(log_q_old, log_q_new, path.work)
-        moves = accepted(log_ratio, uniform) & (path.outcome == _COMPLETED)
+        moves = accepted(log_ratio, uniform) & (path.outcome == Outcome.COMPLETED)
         after = EnsembleState(
             torch.where(moves[:, None], path.x, state.x), torch.where(moves[:, None], path.cv, state.cv)
         )
@@ -200,19 +200,12 @@ class EnsembleMove:
         nowhere = state.x.new_zeros((len(state.x), 0))
         lengths = np.full(len(state.x), self.steps)
         path = self.paths.drive(state.x, nowhere, nowhere, lengths, generator)
-        moves = path.outcome == _COMPLETED
+        moves = path.outcome == Outcome.COMPLETED
         if self.on_work:
             uniform = uniforms((len(moves),), state.x, generator)
             moves = moves & accepted(log_acceptance(nothing(path.work), nothing(path.work), path.work), uniform)
         x = torch.where(moves[:, None], path.x, state.x)
         return EnsembleState(x, cv_of.kernel.cv.value(x)), LocalInfo(path, moves)
-
-
-_OUTCOMES = list(Outcome)
-_COMPLETED = _OUTCOMES.index(Outcome.COMPLETED)
-_OUT_OF_RANGE = _OUTCOMES.index(Outcome.OUT_OF_RANGE)
-_UNSUPPORTED = _OUTCOMES.index(Outcome.UNSUPPORTED)
-_WITHIN_STATE = _OUTCOMES.index(Outcome.WITHIN_STATE)
 
 
 def numpy_generator(generator: torch.Generator) -> np.random.Generator:

@@ -24,7 +24,7 @@ Lengths = Int[np.ndarray, " chains"]
 class BatchPath(NamedTuple):
     """What paths return, one row a chain; works in kT.
 
-    `outcome` counts through `cvflow.state.Outcome`; a path that failed or was given up has work NaN, and x and cv of
+    `outcome` is the code of a `cvflow.state.Outcome`; a path that failed or was given up has work NaN, and x and cv of
     its start. `log_survival` is the log probability of not being given up before the end, given the path; `interim`
     the work at the knots of `cvflow.stakes.FRACTIONS`, NaN where nobody looked.
     """
@@ -218,10 +218,9 @@ def _judged(ending: Ending, begun: Batch, kernel: RelaxationKernel, watch: Watch
     finite = torch.isfinite(ending.work) & torch.isfinite(ending.x).all(dim=1)
     given_up = torch.as_tensor(watch.given_up, device=begun.device)
     completed = finite & ending.converged & ~given_up
-    outcomes = list(Outcome)
-    failed = torch.where(ending.converged, outcomes.index(Outcome.DIVERGED), outcomes.index(Outcome.UNCONVERGED))
-    outcome = torch.where(completed, outcomes.index(Outcome.COMPLETED), failed)
-    outcome = torch.where(given_up, outcomes.index(Outcome.GIVEN_UP), outcome)
+    failed = torch.where(ending.converged, Outcome.DIVERGED, Outcome.UNCONVERGED)
+    outcome = torch.where(completed, Outcome.COMPLETED, failed)
+    outcome = torch.where(given_up, Outcome.GIVEN_UP, outcome)
     x = torch.where(completed[:, None], ending.x, begun)
     work, protocol_work, heat = (
         torch.where(completed, work, torch.nan) for work in (ending.work, ending.protocol_work, ending.heat)

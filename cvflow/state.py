@@ -1,6 +1,6 @@
 """Plain data that the physics passes around: frames, steering orders, path results."""
 
-from enum import Enum
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -35,21 +35,30 @@ class Steering(NamedTuple):
     steps: int
 
 
-class Outcome(Enum):
+class Outcome(IntEnum):
     """How a path ended. Anything but COMPLETED has acceptance zero: rejected, counted, never retried.
 
-    GIVEN_UP and WITHIN_STATE are rejections that need no full path; the others are failures.
+    GIVEN_UP and WITHIN_STATE are rejections that need no full path; the others are failures. The codes are what stores
+    hold: never renumber them, nor give one to another outcome.
     """
 
-    COMPLETED = "completed"
-    DIVERGED = "diverged"
-    UNCONVERGED = "constraint not met"
-    OUT_OF_RANGE = "proposed outside the range of the CV"
-    UNSUPPORTED = "started where the proposal has no support"
-    GIVEN_UP = "given up on the way"
-    WITHIN_STATE = "proposed within its state, not realised"
-    PROGRAM_FAILED = "the program failed"
-    TIME_LIMIT = "the program ran into its time limit"
+    COMPLETED = 0, "completed"
+    DIVERGED = 1, "diverged"
+    UNCONVERGED = 2, "constraint not met"
+    OUT_OF_RANGE = 3, "proposed outside the range of the CV"
+    UNSUPPORTED = 4, "started where the proposal has no support"
+    GIVEN_UP = 5, "given up on the way"
+    WITHIN_STATE = 6, "proposed within its state, not realised"
+    PROGRAM_FAILED = 7, "the program failed"
+    TIME_LIMIT = 8, "the program ran into its time limit"
+
+    words: str
+
+    def __new__(cls, code: int, words: str = "") -> "Outcome":
+        outcome = int.__new__(cls, code)
+        outcome._value_ = code
+        outcome.words = words
+        return outcome
 
     @property
     def failed(self) -> bool:

@@ -115,18 +115,18 @@ def standing_at(state: JumpState) -> Standing:
 
 def _row(turn: Turn, info: JumpInfo, kept: Point, local: LocalInfo, after: Point) -> np.ndarray:
     """The turn as the store holds it; the run says whether it is production."""
-    path, outcomes = info.path, list(Outcome)
+    path = info.path
     row = np.zeros(1, dtype=turn_type(len(info.cv_old)))
     row["walker"], row["jump"] = turn.walker, turn.jump
     row["flow_version"] = info.order.flow_version
-    row["accepted"], row["outcome"], row["steps"] = info.accepted, outcomes.index(path.outcome), path.steps
+    row["accepted"], row["outcome"], row["steps"] = info.accepted, path.outcome, path.steps
     row["centre_old"], row["centre_new"] = info.order.ends
     row["cv_old"], row["cv_end"], row["cv_kept"] = info.cv_old, path.cv, kept
     row["log_q_old"], row["log_q_new"] = info.order.log_q_old, info.order.log_q_new
     row["work"], row["protocol_work"], row["heat"] = path.work, path.protocol_work, path.heat
     row["log_acceptance"], row["log_survival"] = info.log_acceptance, path.log_survival
     row["interim"] = np.nan if path.interim is None else path.interim
-    row["local_accepted"], row["local_outcome"] = local.accepted, outcomes.index(local.path.outcome)
+    row["local_accepted"], row["local_outcome"] = local.accepted, local.path.outcome
     row["local_steps"], row["local_work"] = local.path.steps, local.path.work
     row["cv"] = after
     return row

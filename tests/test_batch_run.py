@@ -473,7 +473,7 @@ def test_a_run_from_memory_cannot_be_resumed(tmp_path, capsys):
 def test_paths_into_a_wall_diverge_and_the_run_goes_on(tmp_path):
     result = sample(tmp_path, valley.valley(wall=4.6), jumps=12)
     turns, failed = result.record.turns, result.summary["jumps"]["failed"]
-    assert set(failed) == {Outcome.DIVERGED.value}
+    assert set(failed) == {Outcome.DIVERGED.words}
     assert failed["diverged"] == np.isnan(turns["work"]).sum() > 0
     assert len(turns) == 8 * 12
     assert not turns["accepted"][np.isnan(turns["work"])].any()
@@ -497,7 +497,7 @@ def test_points_that_cannot_be_reached_are_counted_by_reason(lowest, outcome, st
         system={"python": f"{valley.__file__}:shells", "parameters": {"lowest": lowest}},
     )  # fmt: skip
     turns = record.turns
-    failed = turns["outcome"] == list(Outcome).index(outcome)
+    failed = turns["outcome"] == outcome
     below = turns["centre_new"][:, 0] < 0
     assert below.any()
     assert failed[below].all()
@@ -536,7 +536,7 @@ def test_jumps_that_cannot_begin_are_refused_one_by_one(kernel):
     x = torch.tensor([[0.0, 0.0], [0.1, 0.0], [4.0, 1.6], [-7.0, 0.0]], dtype=torch.float64)
     jump = EnsembleJump(Paths(kernels[kernel], Linear()), steps=3, span=4.0)
     after, info = jump.step(EnsembleState(x, system.cv.value(x)), Ragged(), torch.Generator().manual_seed(1))
-    outcomes = [list(Outcome)[index] for index in info.path.outcome]
+    outcomes = [Outcome(code) for code in info.path.outcome.tolist()]
     assert outcomes == [Outcome.OUT_OF_RANGE, Outcome.COMPLETED, Outcome.COMPLETED, Outcome.UNSUPPORTED]
     assert info.path.steps[[0, 3]].tolist() == [0, 0]
     assert not info.accepted[[0, 3]].any()

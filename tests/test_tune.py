@@ -84,7 +84,7 @@ def test_interrupted_while_tuning_leaves_the_words_as_they_were_given(tmp_path):
 
 def test_paths_of_production_are_given_up_and_those_of_adaptation_looked_at(tuned):
     _, record = tuned
-    given_up = record.turns["outcome"] == list(Outcome).index(Outcome.GIVEN_UP)
+    given_up = record.turns["outcome"] == Outcome.GIVEN_UP
     production = record.turns["production"]
     assert given_up[production].any()
     assert not given_up[~production].any()
@@ -96,10 +96,10 @@ def test_paths_of_production_are_given_up_and_those_of_adaptation_looked_at(tune
 def test_early_rejection_and_jumps_within_states_can_be_turned_off(tmp_path):
     path = {"steps": 64, "timestep": 0.1}
     whole = begin(tmp_path / "whole", path=path | {"early_rejection": False}, run=RUN)
-    assert not (whole.turns["outcome"] == list(Outcome).index(Outcome.GIVEN_UP)).any()
+    assert not (whole.turns["outcome"] == Outcome.GIVEN_UP).any()
     assert np.isnan(whole.turns["interim"]).all()
     between = begin(tmp_path / "between", path=path | {"within_states": False}, run=RUN)
-    within = between.turns["outcome"] == list(Outcome).index(Outcome.WITHIN_STATE)
+    within = between.turns["outcome"] == Outcome.WITHIN_STATE
     assert within[between.turns["production"]].mean() > 0.2
     assert not within[~between.turns["production"]].any()
     assert (between.turns["steps"][within] == 0).all()

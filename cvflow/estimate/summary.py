@@ -63,8 +63,8 @@ def summarise(record: Record) -> dict[str, Any]:
 
 
 def _jumps(made: np.ndarray, modes: ModeCount) -> dict[str, Any]:
-    outcomes = [list(Outcome)[outcome] for outcome in made["outcome"]]
-    failed = Counter(outcome.value for outcome in outcomes if outcome.failed)
+    outcomes = [Outcome(code) for code in made["outcome"]]
+    failed = Counter(outcome.words for outcome in outcomes if outcome.failed)
     return {
         **_acceptance(len(made), int(made["accepted"].sum())),
         "failed": dict(failed),

@@ -133,11 +133,11 @@ def _failures(turns: np.ndarray) -> str:
     """By reason; a failed path is rejected, never retried."""
     made = turns["production"]
     rows = []
-    for index, outcome in enumerate(Outcome):
-        jumps, local = turns["outcome"] == index, turns["local_outcome"] == index
+    for outcome in Outcome:
+        jumps, local = turns["outcome"] == outcome, turns["local_outcome"] == outcome
         if outcome is not Outcome.COMPLETED and (jumps | local).any():
             counts = ((jumps & ~made).sum(), (jumps & made).sum(), local.sum())
-            rows.append((outcome.value, *(f"{count:,}" for count in counts)))
+            rows.append((outcome.words, *(f"{count:,}" for count in counts)))
     if not rows:
         return "<p>None: every path and every local move reached its end.</p>"
     return _table(rows, ("reason", "jumps while adapting", "jumps in production", "local moves")) + (

@@ -53,7 +53,7 @@ def jumps_text(record: Record) -> str:
     constants = {f"units_{name}": "kT" for name in ("work", "protocol_work", "shadow_work", "heat")}
     for prefix in sources:
         constants |= _units(header, prefix)
-    constants |= {f"outcome_{index}": outcome.name.lower() for index, outcome in enumerate(Outcome)}
+    constants |= {f"outcome_{outcome:d}": outcome.name.lower() for outcome in Outcome}
     return plumed_text(columns, constants)
 
 

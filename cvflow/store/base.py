@@ -9,9 +9,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from cvflow.stakes import KNOTS
-from cvflow.state import Frame
+from cvflow.state import Frame, Outcome
 
 FORMAT = "cvflow-run-2"
+
+
+def outcome_codes() -> dict[str, int]:
+    """What the codes of outcomes in a store mean, by name."""
+    return {outcome.name: outcome.value for outcome in Outcome}
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Header:
         version: of cvflow.
         kernel: the relaxation kernel, as `[path] kernel` has it.
         periods: of the CVs, None on a line; empty in stores of older versions, whose CVs are taken for unbounded.
+        outcomes: the codes of outcomes that the turns hold, by name.
     """
 
     seed: int
@@ -61,6 +67,7 @@ class Header:
     version: str
     kernel: str = "restraint"
     periods: list[float | None] = field(default_factory=list)
+    outcomes: dict[str, int] = field(default_factory=outcome_codes)
     format: str = FORMAT
 
     def to_json(self) -> str:
@@ -72,19 +79,22 @@ class Header:
         """Read back.
 
         Raises:
-            ValueError: the format is not this version's.
+            ValueError: the format is not this version's, or codes of outcomes mean something else.
         """
         values = json.loads(text)
         if values.get("format") != FORMAT:
             raise ValueError(f"store: unknown format {values.get('format')!r}, this version reads {FORMAT}")
-        return cls(**values)
+        header = cls(**values)
+        if unknown := dict(header.outcomes.items() - outcome_codes().items()):
+            raise ValueError(f"store: unknown codes of outcomes {unknown}: a newer version wrote it")
+        return header
 
 
 def turn_type(cvs: int) -> np.dtype:
     """One row a turn: a jump, then a local move. Energies kJ/mol, works kT, times s.
 
     `cv_old` is ξ at the jump's start, `cv_end` at its path's end, `cv_kept` after the decision and `cv` after the local
-    move that follows; `centre_old` and `centre_new` are λ and λ̃. `outcome` counts through `cvflow.state.Outcome`.
+    move that follows; `centre_old` and `centre_new` are λ and λ̃. `outcome` is the code of a `cvflow.state.Outcome`.
     `log_survival` and `interim` are those of `cvflow.path.BatchPath`: the log probability of not being given up before
     the end, and works so far at the knots of `cvflow.stakes.FRACTIONS`.
     """

@@ -41,7 +41,7 @@ def record(turns=4000, walkers=4, seed=0):
         end = FLOW.draw(turns, rng)[:, 0]
         rows = np.zeros(turns, dtype=turn_type(1))
         rows["walker"], rows["jump"], rows["production"] = walker, np.arange(turns), True
-        rows["outcome"] = list(Outcome).index(Outcome.COMPLETED)
+        rows["outcome"] = Outcome.COMPLETED
         for name, values in (("cv_old", z), ("centre_old", z), ("cv_kept", z), ("cv", z), ("centre_new", end)):
             rows[name][:, 0] = values
         rows["cv_end"][:, 0] = end
@@ -126,7 +126,7 @@ def early(seed):
     survival = np.minimum(0.0, turns["log_q_old"] - turns["log_q_new"] - 0.6 * turns["work"])
     lost = np.log(rng.random(len(turns))) > survival
     turns["log_survival"] = survival
-    turns["work"][lost], turns["outcome"][lost] = np.nan, list(Outcome).index(Outcome.GIVEN_UP)
+    turns["work"][lost], turns["outcome"][lost] = np.nan, Outcome.GIVEN_UP
     return whole._replace(turns=turns)
 
 

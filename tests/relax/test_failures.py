@@ -18,8 +18,6 @@ from tests.relax.cases import ON_MINI, curved_kernels, kernels
 from tests.relax.circles import CIRCLE, CYLINDER
 from tests.relax.targets import MINI, MINI_RANGE, Target
 
-OUTCOMES = list(Outcome)
-
 
 def jumped(kernel, target: Target, proposal: Proposal, steps: int = 3, count: int = 300) -> tuple:
     x = target.configurations(1000)[:count]
@@ -53,7 +51,7 @@ EDGE = replace(MINI, name="mini (edge)", potential=Potential(_below, (2,)), draw
 def test_a_path_to_where_the_energy_is_not_a_number_is_rejected(name):
     kernel = dict(kernels(replace(ON_MINI, target=EDGE)))[name]
     state, after, info = jumped(kernel, EDGE, GaussianMixture(((2.0,),), ((1.5,),), (1.0,)))
-    diverged = info.path.outcome == OUTCOMES.index(Outcome.DIVERGED)
+    diverged = info.path.outcome == Outcome.DIVERGED
     if kernel.holds_cv:
         assert torch.equal(diverged, info.end[:, 0] >= 2.0)
     assert_stayed(state, after, info, diverged)
@@ -64,7 +62,7 @@ def test_a_path_to_where_the_energy_is_not_a_number_is_rejected(name):
 def test_a_point_that_no_projection_reaches_is_rejected():
     kernel = ConstrainedLangevin(CIRCLE.potential, CIRCLE.cv, CIRCLE.kT, 0.1)
     state, after, info = jumped(kernel, CIRCLE, CIRCLE.proposal, steps=1)
-    missed = info.path.outcome == OUTCOMES.index(Outcome.UNCONVERGED)
+    missed = info.path.outcome == Outcome.UNCONVERGED
     assert_stayed(state, after, info, missed)
     assert info.accepted.any()
 
@@ -73,7 +71,7 @@ def test_a_point_that_no_projection_reaches_is_rejected():
 def test_a_proposal_out_of_range_is_refused_where_the_cv_is_held(kind):
     kernel = dict(curved_kernels(replace(ON_MINI, target=MINI_RANGE)))[kind]
     state, after, info = jumped(kernel, MINI_RANGE, GaussianMixture(((4.5,),), ((1.0,),), (1.0,)))
-    out = info.path.outcome == OUTCOMES.index(Outcome.OUT_OF_RANGE)
+    out = info.path.outcome == Outcome.OUT_OF_RANGE
     beyond = (info.end[:, 0] >= 4.5) | (info.end[:, 0] <= -1.0)
     assert beyond.any()
     if kernel.holds_cv:
@@ -100,7 +98,7 @@ class OnlyAbove(Proposal):
 @pytest.mark.parametrize("name", ["K0", "K1", "K2 symmetric", "K2 coin", "K3", "K4", "K5"])
 def test_a_start_without_support_is_refused(name):
     state, after, info = jumped(dict(kernels(ON_MINI))[name], MINI, OnlyAbove())
-    unsupported = info.path.outcome == OUTCOMES.index(Outcome.UNSUPPORTED)
+    unsupported = info.path.outcome == Outcome.UNSUPPORTED
     assert torch.equal(unsupported, info.log_q_old.isinf())
     assert_stayed(state, after, info, unsupported)
     assert (info.path.steps[unsupported] == 0).all()
@@ -123,7 +121,7 @@ class NotFinite(Proposal):
 def test_a_proposal_that_is_not_finite_is_refused(name):
     state, after, info = jumped(dict(kernels(ON_MINI))[name], MINI, NotFinite())
     broken = ~info.end[:, 0].isfinite()
-    assert (info.path.outcome[broken] == OUTCOMES.index(Outcome.OUT_OF_RANGE)).all()
+    assert (info.path.outcome[broken] == Outcome.OUT_OF_RANGE).all()
     assert_stayed(state, after, info, broken)
 
 

@@ -107,7 +107,7 @@ def all_failed(record: Record) -> Record:
     return with_turns(
         record,
         accepted=False,
-        outcome=list(Outcome).index(Outcome.DIVERGED),
+        outcome=Outcome.DIVERGED,
         work=nan,
         protocol_work=nan,
         heat=nan,

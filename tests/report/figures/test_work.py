@@ -34,7 +34,7 @@ def test_the_crossing_is_marked_with_its_error(record):
 def test_paths_that_do_not_connect_are_counted_not_drawn(record):
     failed = record.turns["walker"] == 0
     turns = record.turns.copy()
-    turns["work"][failed], turns["outcome"][failed] = np.nan, list(Outcome).index(Outcome.DIVERGED)
+    turns["work"][failed], turns["outcome"][failed] = np.nan, Outcome.DIVERGED
     figure = work_figure(record._replace(turns=turns))
     works = crossing_works(record._replace(turns=turns), 0, 1)
     apart = int((works.forward.works == 500).sum())
