@@ -152,7 +152,7 @@ def _as_in_the_file(universe: Any, topology: Any) -> Any:
     return universe
 
 
-def _residue_numbers(ids: Sequence[str]) -> Int[np.ndarray, "residues"]:
+def _residue_numbers(ids: Sequence[str]) -> Int[np.ndarray, " residues"]:
     """The numbers that residues have, going on past 9999 where a PDB file begins anew; counted from 1 if one has none.
 
     Source: MDAnalysis.topology.PDBParser, for the files that begin anew.
