@@ -45,7 +45,7 @@ def _written(topology: app.Topology, frame: Frame) -> app.Topology:
 
 
 def _told_apart(chain: app.topology.Chain) -> bool:
-    """Whether the residues' own numbers fit and neighbours' differ: readers begin a residue where the number changes."""
+    """Whether the residues' own numbers fit and neighbours' differ: readers begin a residue where a number changes."""
     places = [(residue.id, residue.insertionCode) for residue in chain.residues()]
     fit = all(_NUMBER.match(number) and len(code.strip()) <= 1 for number, code in places)
     return fit and all(one != other for one, other in pairwise(places))
