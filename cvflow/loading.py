@@ -9,6 +9,8 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
+from cvflow.faults import USERS_FAULTS, said
+
 _PREFIX = "cvflow_user_"
 """Names of modules made from users' files."""
 
@@ -75,9 +77,9 @@ def load_function(reference: str, what: str) -> Callable[..., Any]:
     sys.modules[spec.name] = module
     try:
         loader.exec_module(module)
-    except Exception as error:  # whatever the user's file raises is the user's to read
+    except USERS_FAULTS as error:
         del sys.modules[spec.name]
-        raise ValueError(f"{what}: {file} fails when imported: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{what}: {file} fails when imported: {said(error)}") from error
     function = getattr(module, name, None)
     if not callable(function):
         raise ValueError(f"{what}: {file} has no function {name}")

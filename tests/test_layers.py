@@ -11,6 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
+    {"faults"},
     {"units", "state", "random", "interrupt", "loading", "atomic"},
     {"circle"},
     {"cv", "schedule"},
@@ -33,6 +34,7 @@ LAYERS = [
 ]
 ROOMS = {name: level for level, names in enumerate(LAYERS) for name in names}
 PHYSICS = {
+    "faults",
     "units",
     "state",
     "random",

@@ -213,3 +213,44 @@ def circle():
 
 
 SYSTEM = TorchSystem
+
+
+def noisy():
+    return with_energy(lambda x: (x * x).sum(dim=1) + 0.01 * torch.randn(len(x), dtype=x.dtype))
+
+
+def noisy_derivative():
+    return with_energy(lambda x: (x * x).sum(dim=1), lambda x: 2 * x + 0.01 * torch.randn_like(x))
+
+
+def remembering():
+    """Deeper with every call, as a bias that is deposited is."""
+    calls = []
+
+    def energy(x):
+        calls.append(len(x))
+        return (x * x).sum(dim=1) - 0.01 * len(calls)
+
+    return with_energy(energy)
+
+
+def dropping_cv():
+    """A network whose dropout is on."""
+    dropout = torch.nn.Dropout(0.5)
+    return with_cv(lambda x: x[:, 0] + 0.01 * dropout(torch.ones_like(x[:, 0])))
+
+
+def leaving():
+    raise SystemExit("no licence")
+
+
+def leaving_energy():
+    return with_energy(lambda x: leaving())
+
+
+def leaving_cv():
+    return with_cv(lambda x: leaving())
+
+
+def leaving_starts():
+    return with_starts(lambda state, count, rng: leaving())

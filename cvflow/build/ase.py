@@ -19,6 +19,7 @@ from cvflow.config import Config, ConfigError
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.ase import AseSpec
 from cvflow.engine.ase.surface import frame_of, made
+from cvflow.faults import USERS_FAULTS, said
 from cvflow.loading import NamedFunction, load_function
 from cvflow.schedule import BY_NAME
 from cvflow.state import Box, Frame
@@ -131,6 +132,7 @@ def system_from(reference: str, parameters: Mapping[str, float | int], temperatu
     source = NamedFunction(reference, tuple(parameters.items()))
     atoms = made(lambda: _called(source, f"{what}: {reference}"))
     _called(atoms.get_potential_energy, f"{what}: the calculator of {reference}")
+    _called(atoms.get_forces, f"{what}: paths need forces, and the calculator of {reference}")
     return AseSystem(source, topology_of(atoms), frame_of(atoms).box, temperature)
 
 
@@ -142,9 +144,8 @@ def _called(function: Callable[[], Any], what: str) -> Any:
     """
     try:
         return function()
-    except Exception as error:  # whatever it raises is the user's to read
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{what} fails: {type(error).__name__}: {reason}") from error
+    except USERS_FAULTS as error:
+        raise ConfigError(f"{what} fails: {said(error)}") from error
 
 
 def assemble(config: Config, system: AseSystem, cvs: tuple[CollectiveVariable, ...], starts: Starts) -> AseSetup:

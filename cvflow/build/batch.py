@@ -21,6 +21,7 @@ from cvflow.crew import Crew, Standing
 from cvflow.cv.batch import BatchCV, Coordinates, FunctionCV, SplitCV, everything_free
 from cvflow.cv_section import CvSection
 from cvflow.ensemble import EnsembleMove
+from cvflow.faults import USERS_FAULTS, said
 from cvflow.loading import load_function
 from cvflow.path import Paths, compile_or_not, compiler_available
 from cvflow.random import Purpose, stream
@@ -224,8 +225,8 @@ def from_function(config: Config, folder: Path, with_starts: bool) -> BatchSetup
         raise ConfigError(f"system.python: {reference} refuses system.parameters: {error}") from error
     try:
         system = function(**config.system.parameters)
-    except Exception as error:  # whatever the user's function raises is the user's to read
-        raise ConfigError(f"system.python: {reference} fails: {type(error).__name__}: {error}") from error
+    except USERS_FAULTS as error:
+        raise ConfigError(f"system.python: {reference} fails: {said(error)}") from error
     if not isinstance(system, TorchSystem):
         raise ConfigError(f"system.python: {reference} gives a {type(system).__name__}, not a cvflow.TorchSystem")
     section = config.system.model_copy(update={"python": reference})
@@ -269,8 +270,8 @@ def _starts(system: TorchSystem, config: Config) -> Float[np.ndarray, " chains *
             made = np.asarray(
                 system.starts(name, len(mine), stream(config.run.seed, Purpose.START, index)), dtype=float
             )
-        except Exception as error:  # whatever the user's function raises is the user's to read
-            raise ValueError(f"starts({name!r}, {len(mine)}, rng) fails: {type(error).__name__}: {error}") from error
+        except USERS_FAULTS as error:
+            raise ValueError(f"starts({name!r}, {len(mine)}, rng) fails: {said(error)}") from error
         wanted = (len(mine), *system.potential.shape)
         if made.shape != wanted:
             raise ValueError(f"starts({name!r}, {len(mine)}, rng) gives shape {made.shape}, not {wanted}")

@@ -7,7 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cvflow.build.steady import MEND
 from cvflow.cv.batch import BatchCV, FunctionCV
+from cvflow.faults import USERS_FAULTS
 from cvflow.potential import Potential
 from cvflow.torch_system import TorchSystem
 
@@ -54,6 +56,7 @@ def _check_potential(potential: Potential, x: Tensor) -> None:
         raise ValueError(
             f"the start of chain {chain} has the energy {float(energy[chain])}: give starts of finite energy"
         )
+    _check_again("the potential", energy, _called("the potential", potential.function, points, shape))
     for chain in (0, chains - 1):
         alone = _called("the potential", potential.function, points[chain : chain + 1], (1, *shape[1:]))
         if alone.shape != (1,) or not torch.allclose(alone, energy[chain], rtol=_ALIKE[x.dtype]):
@@ -72,6 +75,7 @@ def _check_potential(potential: Potential, x: Tensor) -> None:
     if not torch.isfinite(gradient).all():
         chain = _first(~torch.isfinite(gradient).flatten(1).all(dim=1))
         raise ValueError(f"the gradient at the start of chain {chain} is not finite: give other starts")
+    _check_again("the potential's derivative", gradient.flatten(1), potential.gradient(x))
 
 
 def _check_cv(cv: BatchCV, x: Tensor, shape: tuple[int, ...]) -> None:
@@ -86,6 +90,7 @@ def _check_cv(cv: BatchCV, x: Tensor, shape: tuple[int, ...]) -> None:
     value = _called(what, cv.value, x, shape)
     if not torch.isfinite(value).all():
         raise ValueError(f"{what} is not finite at the start of chain {_first(~torch.isfinite(value).all(dim=1))}")
+    _check_again(what, value, _called(what, cv.value, x, shape))
     for chain in (0, chains - 1):
         alone = _called(what, cv.value, x[chain : chain + 1], (1, *shape[1:]))
         if not torch.allclose(alone[0], value[chain], rtol=_ALIKE[x.dtype], atol=_ALIKE[x.dtype]):
@@ -132,12 +137,23 @@ def _called(what: str, function: Callable[[Tensor], Tensor], x: Tensor, shape: t
     """What a user's function gives, called with a batch that has this shape for its author."""
     try:
         given = function(x)
-    except Exception as error:  # whatever the user's function raises is the user's to read
+    except USERS_FAULTS as error:
         reason = next(iter(str(error).splitlines()), "")
         raise ValueError(f"{what} fails on a batch of shape {shape}: {type(error).__name__}: {reason}") from error
     if not isinstance(given, Tensor):
         raise ValueError(f"{what} gives a {type(given).__name__}, not a torch tensor")
     return given
+
+
+def _check_again(what: str, first: Tensor, second: Tensor) -> None:
+    """The same batch gives the same numbers, up to the order of sums.
+
+    Raises:
+        ValueError: it does not.
+    """
+    alike = _ALIKE.get(first.dtype, max(_ALIKE.values()))
+    if not torch.allclose(first, second, rtol=alike, atol=alike):
+        raise ValueError(f"{what} changes from one call to the next: {MEND}")
 
 
 def _first(chains: Tensor) -> int:

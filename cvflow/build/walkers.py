@@ -14,6 +14,7 @@ from openmm import app
 from cvflow.atomic import write_whole
 from cvflow.build.setup import Equilibrated, Setup, check_starts
 from cvflow.build.starts import Starts, start_notes
+from cvflow.build.steady import looked_at
 from cvflow.build.topology_file import topology_text
 from cvflow.config import Config
 from cvflow.crew import Crew, Standing
@@ -110,16 +111,17 @@ def started(setup: SetupOfAtoms, names: Sequence[str]) -> SetupOfAtoms:
     """The run, once its walkers' starts have been looked at; `names` are the states that they are given for.
 
     Raises:
-        ValueError: a start has no energy, or the starts lie in fewer than two states.
+        ValueError: a start has no energy, CVs or potential are not functions of the positions alone, or the starts lie
+            in fewer than two states.
     """
     engine, frames = setup.spec.build(), setup.start_frames
     if not frames:
         return setup
     assert isinstance(engine, EmbeddedEngine)
-    for walker, frame in enumerate(frames):
-        if not np.isfinite(engine.potential_energy(frame)):
+    points, energies = looked_at(engine, frames, setup.cv_names, np.array(setup.periods))
+    for walker, energy in enumerate(energies):
+        if not np.isfinite(energy):
             raise ValueError(f"the start of walker {walker} has no finite energy: check the structure for overlaps")
-    points = np.array([engine.cv_values(frame) for frame in frames])
     check_starts(setup.states, points)
     return replace(setup, notes=setup.notes + start_notes(setup.states, names, points))
 

@@ -56,6 +56,9 @@ class CollectiveVariable(ABC):
     def evaluate(self, frame: Frame) -> float:
         """Value of the CV, in its unit; on a circle in [-period/2, period/2)."""
 
+    def let_time_pass(self) -> None:  # noqa: B027 - most CVs have no clock
+        """Move the clock by which the CV is computed, if it has one: by the law above its value stays."""
+
     def resolved(self, names: AtomNames) -> "CollectiveVariable":
         """The CV with indices in place of selection strings."""
         return self

@@ -54,6 +54,10 @@ class Combination(CollectiveVariable):
         pairs = zip(self.coefficients, self.terms, strict=True)
         return into_period(sum(coefficient * term.evaluate(frame) for coefficient, term in pairs), self.period)
 
+    def let_time_pass(self) -> None:
+        for term in self.terms:
+            term.let_time_pass()
+
     def resolved(self, names: AtomNames) -> "Combination":
         terms = tuple(term.resolved(names) for term in self.terms)
         return Combination(self.name, self.coefficients, terms, self.unit, self.period)

@@ -21,6 +21,9 @@ MEND = "conda install -c conda-forge plumed py-plumed"
 FAR = 1e6
 """|coordinates| [nm] from which a configuration counts as blown up, and PLUMED is not asked."""
 
+LONG = 5_040_000
+"""Steps between two looks at a CV that must not depend on time; a multiple of whatever stride an action may have."""
+
 _REFUSED = {
     "UNITS": "lengths stay in nm, energies in kJ/mol and times in ps, which are PLUMED's defaults",
     "INCLUDE": "write the file's lines themselves, so that they are kept with the run",
@@ -87,6 +90,10 @@ class PlumedCV(CollectiveVariable):
             raise ValueError(f"CV {self.name}: PLUMED gives NaN; {_UNKNOWN}")
         return into_period(value, self.period), gradient
 
+    def let_time_pass(self) -> None:
+        if self._instance is not None:
+            self._instance.step += LONG
+
     def _instance_for(self, atoms: int) -> "_Instance":
         if self._instance is None or self._instance.atoms != atoms:
             if self.particles is not None and len(self.particles.masses) != atoms:
@@ -127,7 +134,7 @@ class _Instance:
 
     def __init__(self, name: str, text: str, atoms: int, particles: Particles | None) -> None:
         unknown = (nan,) * atoms
-        self.atoms, self._name = atoms, name
+        self.atoms, self._name, self.step = atoms, name, 0
         self._masses = np.array(unknown if particles is None else particles.masses)
         self._charges = np.array((particles and particles.charges) or unknown)
         self._forces, self._value = np.zeros((atoms, 3)), np.zeros(1)
@@ -148,7 +155,7 @@ class _Instance:
         self._forces.fill(0.0)
         vectors = np.zeros((3, 3)) if box is None else np.ascontiguousarray(box, dtype=float)
         cmd = self._plumed.cmd
-        cmd("setStep", 0)
+        cmd("setStep", self.step)
         cmd("setPositions", x)
         cmd("setForces", self._forces)
         cmd("setMasses", self._masses)

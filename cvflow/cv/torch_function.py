@@ -12,6 +12,7 @@ from cvflow.circle import into_period
 from cvflow.cv.base import checked_name
 from cvflow.cv.python import PythonCV
 from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group
+from cvflow.faults import USERS_FAULTS, said
 from cvflow.state import Positions
 
 
@@ -57,8 +58,13 @@ class TorchCV(PythonCV):
     def value_and_gradient(self, x: Positions) -> tuple[float, Positions]:
         """Raises ValueError if the function does not give one differentiable number a chain."""
         batch = torch.from_numpy(np.array(x, dtype=float))[None].requires_grad_()
-        with torch.enable_grad():
-            value = self.function(batch)
+        try:
+            with torch.enable_grad():
+                value = self.function(batch)
+        except USERS_FAULTS as error:
+            raise ValueError(
+                f"CV {self.name}: the function fails on positions of shape {tuple(batch.shape)}, float64: {said(error)}"
+            ) from error
         if not isinstance(value, Tensor) or value.shape != (1,) or not value.requires_grad:
             got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(

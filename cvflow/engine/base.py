@@ -39,6 +39,9 @@ class Engine(ABC):
     def cv_values(self, frame: Frame) -> Point:
         """Values of the CVs."""
 
+    def let_time_pass(self) -> None:  # noqa: B027 - some engines have no clock
+        """Move what clock the engine has, as if many steps had been made: what it computes must not depend on it."""
+
     @property
     def volume_moves_every(self) -> int | None:
         """Time steps of local dynamics between two moves of the volume; None at constant volume."""

@@ -88,6 +88,9 @@ class VerletEngine(EmbeddedEngine):
         ValueError: a setting is out of range.
     """
 
+    _cvs: tuple[CollectiveVariable, ...]
+    """As they are of the engine's particles."""
+
     _masses: PerParticle
     """amu."""
 
@@ -112,6 +115,10 @@ class VerletEngine(EmbeddedEngine):
         Raises:
             BlownUpError: there is no energy where it begins.
         """
+
+    def let_time_pass(self) -> None:
+        for cv in self._cvs:
+            cv.let_time_pass()
 
     def steer(
         self, frame: Frame, steering: Steering, rng: np.random.Generator, stakes: Stakes | None = None

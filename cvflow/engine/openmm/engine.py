@@ -81,6 +81,10 @@ class OpenMMEngine(VerletEngine):
     def cv_values(self, frame: Frame) -> Point:
         return np.array([cv.evaluate(frame) for cv in self._cvs])
 
+    def let_time_pass(self) -> None:
+        super().let_time_pass()
+        self._machine.let_time_pass()
+
     def potential_energy(self, frame: Frame) -> float:
         self._machine.forget(frame)
         self._machine.place_free(frame)

@@ -12,6 +12,9 @@ from cvflow.engine.openmm.integrator import SteeredVerlet
 from cvflow.engine.openmm.restraint import centre_name, kappa_name
 from cvflow.state import Frame, Point
 
+LONG = 5_040_000
+"""Steps that pass at once; a multiple of whatever stride a force may have."""
+
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
@@ -57,6 +60,11 @@ class Machine:
         if self._keeps_neighbours:
             self.context.setPositions(frame.positions + 1000.0)
             self.context.getState(getEnergy=True)
+
+    def let_time_pass(self) -> None:
+        """Move the context's clock: a force may read it, and plugins bring forces that do."""
+        self.context.setTime(self.context.getTime() + LONG * self.integrator.getStepSize())
+        self.context.setStepCount(self.context.getStepCount() + LONG)
 
     def frame(self, state: openmm.State, like: Frame) -> Frame:
         """The configuration of a state, in the box of another."""
