@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
-    {"faults"},
+    {"faults", "openmm_xml"},
     {"units", "state", "random", "interrupt", "loading", "atomic"},
     {"circle"},
     {"cv", "schedule"},
@@ -35,6 +35,7 @@ LAYERS = [
 ROOMS = {name: level for level, names in enumerate(LAYERS) for name in names}
 PHYSICS = {
     "faults",
+    "openmm_xml",
     "units",
     "state",
     "random",

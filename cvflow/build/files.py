@@ -8,6 +8,7 @@ import openmm
 from openmm import app
 
 from cvflow.build.cvs import cv_section, cvs_from
+from cvflow.build.force_field import force_field
 from cvflow.build.loading import deserialised, read_text
 from cvflow.build.molecular import MolecularSetup, assemble
 from cvflow.build.starts import Starts, in_turn
@@ -74,13 +75,7 @@ def start_frame(path: Path, what: str) -> Frame:
 def _from_pdb(config: Config, folder: Path) -> Molecule:
     given = config.system
     topology = _pdb(folder / str(given.pdb), "system.pdb").topology
-    # A file of the user's own first, by its place beside the config; otherwise one that OpenMM brings.
-    files = [str(folder / name) if (folder / name).is_file() else name for name in given.forcefield]
-    try:
-        field = app.ForceField(*files)
-    except Exception as error:  # a missing file is a ValueError, broken XML its parser's own error
-        reason = next(iter(str(error).splitlines()), "")
-        raise ConfigError(f"system.forcefield: {', '.join(given.forcefield)} cannot be read ({reason})") from error
+    field = force_field(given.forcefield, folder, "system.forcefield")
     try:
         system = parametrised(topology, field)
     except ValueError as error:

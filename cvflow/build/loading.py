@@ -5,6 +5,7 @@ from pathlib import Path
 import openmm
 
 from cvflow.config import ConfigError
+from cvflow.openmm_xml import deserialised as deserialised_text
 
 
 def absolute(reference: str, folder: Path, what: str) -> str:
@@ -35,10 +36,12 @@ def deserialised(path: Path, what: str) -> object:
     """The OpenMM object in an XML file.
 
     Raises:
-        ConfigError: the file cannot be read, or holds none.
+        ConfigError: the file cannot be read, holds code, or no object.
     """
     text = read_text(path, what)
     try:
-        return openmm.XmlSerializer.deserialize(text)
-    except (ValueError, openmm.OpenMMException) as error:
+        return deserialised_text(text, f"{what}: {path}")
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    except openmm.OpenMMException as error:
         raise ConfigError(f"{what}: {path} is no serialised OpenMM object ({error})") from error

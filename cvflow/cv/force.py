@@ -8,6 +8,7 @@ import openmm
 
 from cvflow.circle import into_period
 from cvflow.cv.base import CollectiveVariable, checked_name
+from cvflow.openmm_xml import check_data_alone, deserialised
 from cvflow.state import Frame
 
 
@@ -51,10 +52,7 @@ def from_force(name: str, force: openmm.Force, unit: str = "", period: float = i
         ValueError: the period is not positive, or the force runs Python code, whose serialised form would hold code
             instead of data.
     """
-    if type(force).__name__ == "PythonForce":
-        raise ValueError(
-            f"CV {name}: a PythonForce stores code, not data; give the CV as another OpenMM force or by from_torch"
-        )
+    check_data_alone(force, f"CV {name}")
     return ForceCV(name, openmm.XmlSerializer.serialize(force), _highest_atom(force), unit, period)
 
 
@@ -73,5 +71,5 @@ def _lone_context(force_xml: str, particles: int) -> openmm.Context:
     system = openmm.System()
     for _ in range(particles):
         system.addParticle(1.0)
-    system.addForce(openmm.XmlSerializer.deserialize(force_xml))
+    system.addForce(deserialised(force_xml, "a CV"))
     return openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatform("Reference"))

@@ -15,6 +15,7 @@ from cvflow.engine.openmm.preparation import particles_of, prepare
 from cvflow.engine.openmm.restraint import restraint_force
 from cvflow.engine.openmm.volume import default_box, piston, scaled, volume
 from cvflow.engine.verlet import VerletEngine, VerletSpec
+from cvflow.openmm_xml import deserialised
 from cvflow.schedule import Linear, Schedule
 from cvflow.state import Exactness, Frame, Point, Positions
 from cvflow.units import temperature
@@ -52,7 +53,7 @@ class OpenMMEngine(VerletEngine):
 
     def __init__(self, spec: OpenMMSpec) -> None:
         super().__init__(spec)
-        system = prepare(openmm.XmlSerializer.deserialize(spec.system_xml)).system
+        system = prepare(deserialised(spec.system_xml, "the system")).system
         # Of the system without restraints, which take no part in whether it is periodic.
         particles = particles_of(system)
         self._cvs = spec.cvs_among(particles)

@@ -24,6 +24,7 @@ from cvflow.cv import (
 )
 from cvflow.cv.groups import shares
 from cvflow.cv.selection import indices
+from cvflow.openmm_xml import deserialised
 from cvflow.state import Frame, Positions
 
 Expression = Callable[[str], str]
@@ -101,7 +102,7 @@ def _combination(cv: Combination, energy: Expression) -> openmm.Force:
 
 @force_of.register
 def _force(cv: ForceCV, energy: Expression) -> openmm.Force:
-    return _algebra(energy("cvflow_value"), {"cvflow_value": openmm.XmlSerializer.deserialize(cv.force_xml)})
+    return _algebra(energy("cvflow_value"), {"cvflow_value": deserialised(cv.force_xml, f"CV {cv.name}")})
 
 
 @force_of.register

@@ -14,6 +14,7 @@ from cvflow.engine.openmm.engine import OpenMMEngine, OpenMMSpec
 from cvflow.engine.openmm.led import LedVerlet, holding, pulling
 from cvflow.engine.openmm.preparation import particles_of, prepare
 from cvflow.engine.segments import ENERGY_CAP
+from cvflow.openmm_xml import deserialised
 from cvflow.stakes import Stakes
 from cvflow.state import Exactness, Frame, Outcome, PathResult, Point, Positions, Steering
 
@@ -62,7 +63,7 @@ class PositionsEngine(EmbeddedEngine):
             raise ValueError("paths of positions have no friction: set path.friction = 0")
         self._spec, self.kT = spec, spec.around.kT
         self._around = OpenMMEngine(spec.around)
-        system = prepare(openmm.XmlSerializer.deserialize(spec.around.system_xml)).system
+        system = prepare(deserialised(spec.around.system_xml, "the system")).system
         count = system.getNumParticles()
         self._cvs = tuple(cv.among(particles_of(system)) for cv in spec.cvs)
         if max(spec.atoms) >= count:

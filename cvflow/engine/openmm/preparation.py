@@ -7,6 +7,7 @@ import openmm
 
 from cvflow.cv import Particles
 from cvflow.engine.openmm.volume import piston
+from cvflow.openmm_xml import check_data_alone
 
 _TAKEN_OUT = {
     "CMMotionRemover": "it takes momentum out between steps, so a path through it has no reverse",
@@ -80,5 +81,5 @@ def _refuse(system: openmm.System) -> None:
                 f"the system has particles of mass 0, which stay where they are, and a {name}, which moves them with "
                 "the box: give them masses, or remove the barostat"
             )
-        if name == "PythonForce":
-            raise ValueError("the system has a PythonForce: its stored form would hold code, not data")
+    for force in system.getForces():
+        check_data_alone(force, "the system")
