@@ -288,15 +288,19 @@ def _needing_production() -> Iterator[None]:
 
 
 def _way_on(folder: Path) -> str:
-    if (folder / "run.h5").exists():
+    from cvflow.project import holds_run
+
+    if holds_run(folder):
         return f"what is done is committed, go on with `cvflow resume {folder}`"
     return "nothing was committed yet, start it again"
 
 
 def _free_folder(name: str) -> Path:
     """The first of name, name-2, name-3, … that holds no run."""
+    from cvflow.project import holds_run
+
     number = 1
-    while (folder := Path(name if number == 1 else f"{name}-{number}")).joinpath("run.h5").exists():
+    while holds_run(folder := Path(name if number == 1 else f"{name}-{number}")):
         number += 1
     return folder
 

@@ -13,10 +13,13 @@ from cvflow.build import Equilibrated, Setup, from_config, header
 from cvflow.config import ConfigError, load
 from cvflow.report import Shown, shown, write_report
 from cvflow.run import Progress, Run
-from cvflow.store import HDF5Store, Record, read_record
+from cvflow.store import HDF5Store, Record, previous, read_record
 from cvflow.tune import Trying, tuned
 
 Watch = Callable[[Progress | Trying], None]
+
+STORE = "run.h5"
+CONFIG = "config.resolved.toml"
 
 
 def begin(setup: Setup, folder: Path, watch: Watch, workers: int | None = None) -> dict[str, Any]:
@@ -32,8 +35,8 @@ def begin(setup: Setup, folder: Path, watch: Watch, workers: int | None = None) 
         standings, samples = setup.equilibrate(pool)
         setup = tuned(setup, pool, Equilibrated(standings, samples), watch)
         kappa = setup.kappa(samples)
-        write_whole(folder / "config.resolved.toml", setup.config.to_toml())
-        store = HDF5Store(folder / "run.h5", header(setup, kappa, workers), samples, standings[0].frames[0])
+        write_whole(folder / CONFIG, setup.config.to_toml())
+        store = HDF5Store(folder / STORE, header(setup, kappa, workers), samples, standings[0].frames[0])
         setup.write_topology(standings[0].frames[0], folder)
         trajectories = setup.trajectories(folder, [0] * setup.config.run.walkers)
         run = Run(
@@ -50,7 +53,7 @@ def resume(folder: Path, jumps: int | None, watch: Watch, workers: int | None = 
         ConfigError: the folder holds no run, or fewer jumps are asked for than are done.
     """
     record = open_record(folder)
-    config = load(folder / "config.resolved.toml")
+    config = load(folder / CONFIG)
     setup = from_config(config, folder, with_starts=False)
     if jumps is not None:
         setup = setup.with_jumps(jumps)
@@ -58,10 +61,10 @@ def resume(folder: Path, jumps: int | None, watch: Watch, workers: int | None = 
         if jumps < done:
             raise ConfigError(f"--jumps {jumps}: walkers have done {done} production jumps already; ask for more")
     workers = setup.workers(workers)
-    write_whole(folder / "config.resolved.toml", setup.config.to_toml())
-    store = HDF5Store.reopen(folder / "run.h5")
+    write_whole(folder / CONFIG, setup.config.to_toml())
+    store = HDF5Store.reopen(folder / STORE)
     kappa, standings = np.array(record.header.kappa), setup.standings(record.commit.frames)
-    trajectories = setup.trajectories(folder, record.commit.trajectory_bytes)
+    trajectories = setup.trajectories(folder, record.turns_done)
     run = Run(setup.plan(kappa), setup.crews(kappa), store, record.pilot, standings, trajectories, watch)
     run.restore(record)
     with setup.executor(workers) as pool:
@@ -91,12 +94,26 @@ def open_record(folder: Path) -> Record:
     Raises:
         ConfigError: there is none.
     """
-    if not (folder / "run.h5").is_file():
-        raise ConfigError(f"{folder}: no run here (run.h5 is missing); give the --out folder of a run")
+    if not (folder / STORE).is_file():
+        raise ConfigError(f"{folder}: {_why_none(folder)}")
     try:
-        return read_record(folder / "run.h5")
+        return read_record(folder / STORE)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _why_none(folder: Path) -> str:
+    """Why there is no store: it is gone, nothing was committed yet, or this is another folder."""
+    if previous(folder / STORE).exists():
+        return f"{STORE} is gone; the commit before its last is here: `cvflow recover {folder}` goes back to it"
+    if (folder / CONFIG).exists():
+        return f"nothing was committed before the run stopped; start it again, with --out {folder}"
+    return f"no run here ({STORE} is missing); give the --out folder of a run"
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether something of a run's is committed in a folder, damaged or not."""
+    return any(path.exists() for path in (folder / STORE, previous(folder / STORE)))
 
 
 def prepare_folder(setup: Setup, folder: Path) -> None:
@@ -105,13 +122,13 @@ def prepare_folder(setup: Setup, folder: Path) -> None:
     Raises:
         ConfigError: the folder already holds a run, or cannot be written; nothing is touched then.
     """
-    if (folder / "run.h5").exists():
+    if holds_run(folder):
         raise ConfigError(
             f"{folder} already holds a run: continue it with `cvflow resume {folder}`, or give another --out"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "config.resolved.toml", setup.given.to_toml())
+        write_whole(folder / CONFIG, setup.given.to_toml())
         setup.write_inputs(folder)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error

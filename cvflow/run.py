@@ -33,7 +33,10 @@ RESPONSE_SECONDS = 0.5
 """Ctrl-C is noticed after this time at most; turns under way are dropped, and come out the same when resumed."""
 
 COMMIT_SECONDS = 2.0
-"""A crash loses at most this much work."""
+"""A crash loses at most this much work, or, where commits are dear,"""
+
+COMMIT_COSTS = 20
+"""as much as so many commits take: of a run's time, one part in so many goes into keeping it."""
 
 
 class Progress(NamedTuple):
@@ -105,6 +108,7 @@ class Run:
         self._seen = _Counters(plan.states, np.full(plan.walkers, _NEVER))
         self._wall_before = wall_before
         self._begun = self._committed = time.perf_counter()
+        self._interval = COMMIT_SECONDS
 
     def restore(self, record: Record) -> None:
         """Take up a run where its last commit left it."""
@@ -124,6 +128,7 @@ class Run:
             training: Future[Training] | None = None
             try:
                 if not self._flows:
+                    self.commit()  # what was equilibrated: from here on a run can be resumed, not only begun again
                     self._first_flow()
                     self.commit()
                 while min(self._next) < self._plan.total:
@@ -136,7 +141,7 @@ class Run:
                     if training in done:
                         self._add_flow(training.result())
                         training = None
-                    if time.perf_counter() - self._committed > COMMIT_SECONDS:
+                    if time.perf_counter() - self._committed > self._interval:
                         self.commit()
                     check()
             finally:
@@ -152,9 +157,10 @@ class Run:
             for walker, frame in zip(crew.walkers, standing.frames, strict=True)
         }
         frames = [where[walker] for walker in range(self._plan.walkers)]
-        sizes = self._trajectories.sizes() if self._trajectories else [0] * self._plan.walkers
-        self._store.commit(Commit(frames, self._wall_before + time.perf_counter() - self._begun, sizes))
+        begun = time.perf_counter()
+        self._store.commit(Commit(frames, self._wall_before + begun - self._begun))
         self._committed = time.perf_counter()
+        self._interval = max(COMMIT_SECONDS, COMMIT_COSTS * (self._committed - begun))
 
     def _submit(self, executor: Executor, pending: dict[Future, int]) -> None:
         """Give every idle crew its next turn, unless the flow it needs is still being trained."""

@@ -8,11 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-import h5py
 import openmm
 import pytest
 
 from cvflow.cli import execute
+from cvflow.store import read_record
+from tests.store.altered import rewrite
 
 SHORT = ["--walkers", "2", "--jumps", "3", "--path-steps", "40", "--quick", "--quiet"]
 CONFIG = """
@@ -215,11 +216,8 @@ MISUSE = {
 
 def _with_other_states(source: Path, target: Path) -> None:
     """A copy of a store whose states have another border."""
-    target.write_bytes(source.read_bytes())
-    with h5py.File(target, "r+", libver="latest") as file:
-        header = json.loads(file.attrs["header"])
-        header["states"] = {name: text.replace("4.62", "5") for name, text in header["states"].items()}
-        file.attrs["header"] = json.dumps(header)
+    states = read_record(source).header.states
+    rewrite(source, target, states={name: text.replace("4.62", "5") for name, text in states.items()})
 
 
 @pytest.fixture(scope="module")

@@ -169,7 +169,7 @@ class BatchSetup(Setup):
         crew = self._crew(self._probing_kappa)
         return [crew.standing(np.stack([frame.positions for frame in frames]))]
 
-    def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories | None:
+    def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories | None:
         return None
 
 

@@ -1,6 +1,6 @@
 """Runs whose paths are run by an external program that PLUMED is built into."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -78,11 +78,11 @@ class DrivenSetup(WalkerSetup):
         if self.topology is not None:
             write_whole(folder / "topology.pdb", topology_text(self.topology, frame))
 
-    def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories | None:
+    def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories | None:
         if self.topology is None:
             return None
         spacing = self.config.run.local_steps * self.config.path.timestep
-        return Trajectories(folder, self.topology, self.config.run.walkers, spacing, sizes)
+        return Trajectories(folder, self.topology, self.config.run.walkers, spacing, frames)
 
 
 def from_driven(config: Config, folder: Path, with_starts: bool) -> DrivenSetup:

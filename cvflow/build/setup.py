@@ -125,8 +125,8 @@ class Setup(ABC):
         """Where the crews stand, from their walkers' stored frames."""
 
     @abstractmethod
-    def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories | None:
-        """Files that take the walkers' frames, cut to the given sizes; none for models without atoms."""
+    def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories | None:
+        """Files that take the walkers' frames, cut to the given numbers of them; none for models without atoms."""
 
     def with_config(self, config: Config) -> "Setup":
         """The same system with other settings."""

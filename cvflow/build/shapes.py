@@ -76,8 +76,8 @@ class ShapeSetup(Setup):
     def workers(self, wanted: int | None) -> int:
         return self.molecular.workers(wanted)
 
-    def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories:
-        return self.molecular.trajectories(folder, sizes)
+    def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories:
+        return self.molecular.trajectories(folder, frames)
 
     def equilibrate(self, executor: Executor) -> Equilibrated:
         seed, relax, local = self.config.run.seed, self.molecular.relax, self.molecular.local

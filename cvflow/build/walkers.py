@@ -98,10 +98,10 @@ class AtomsSetup(WalkerSetup):
     def write_topology(self, frame: Frame, folder: Path) -> None:
         write_whole(folder / "topology.pdb", topology_text(self.topology, frame))
 
-    def trajectories(self, folder: Path, sizes: list[int]) -> Trajectories:
+    def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories:
         run = self.config.run
         spacing = run.local_steps * self.config.path.timestep
-        return Trajectories(folder, self.topology, run.walkers, spacing, sizes)
+        return Trajectories(folder, self.topology, run.walkers, spacing, frames)
 
 
 SetupOfAtoms = TypeVar("SetupOfAtoms", bound=AtomsSetup)

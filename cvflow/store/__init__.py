@@ -1,18 +1,24 @@
 """What a run leaves behind: append-only, committed, data and never code."""
 
 from cvflow.store.base import Commit, FlowEntry, Header, Record, Store, sorted_turns, turn_type
-from cvflow.store.hdf5 import HDF5Store, read_record
+from cvflow.store.hdf5 import HDF5Store
 from cvflow.store.memory import MemoryStore
+from cvflow.store.reading import read_record
+from cvflow.store.seal import DamagedStoreError, Seal, previous, seal_of
 
 __all__ = [
     "Commit",
+    "DamagedStoreError",
     "FlowEntry",
     "HDF5Store",
     "Header",
     "MemoryStore",
     "Record",
+    "Seal",
     "Store",
+    "previous",
     "read_record",
+    "seal_of",
     "sorted_turns",
     "turn_type",
 ]

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from cvflow.stakes import KNOTS
 from cvflow.state import Frame, Outcome
 
-FORMAT = "cvflow-run-2"
+FORMAT = "cvflow-run-3"
 
 
 def outcome_codes() -> dict[str, int]:
@@ -165,7 +165,6 @@ class Commit(NamedTuple):
 
     frames: list[Frame]
     wall_seconds: float
-    trajectory_bytes: list[int]
 
 
 class Record(NamedTuple):
@@ -176,6 +175,11 @@ class Record(NamedTuple):
     turns: np.ndarray
     flows: list[FlowEntry]
     commit: Commit
+
+    @property
+    def turns_done(self) -> list[int]:
+        """Of each walker."""
+        return np.bincount(self.turns["walker"], minlength=self.header.walkers).tolist()
 
 
 class Store(ABC):

@@ -49,7 +49,7 @@ def record(turns=4000, walkers=4, seed=0):
         rows["log_q_old"], rows["log_q_new"] = FLOW.log_density(z[:, None]), FLOW.log_density(end[:, None])
         for row in rows:
             store.append_turns(np.atleast_1d(np.asarray(row)))
-    store.commit(Commit([Frame(np.zeros((1, 3)), None)] * walkers, 1.0, [0] * walkers))
+    store.commit(Commit([Frame(np.zeros((1, 3)), None)] * walkers, 1.0))
     return store.record()
 
 

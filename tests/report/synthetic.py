@@ -87,7 +87,7 @@ def fake_record(
             row, point, state = _turn(target, flow, point, state, sigma, rng)
             row["walker"], row["jump"], row["production"] = walker, jump, production
             store.append_turns(np.atleast_1d(row))
-    store.commit(Commit([Frame(np.zeros((1, 3)), None)] * lengths.walkers, 321.5, [0] * lengths.walkers))
+    store.commit(Commit([Frame(np.zeros((1, 3)), None)] * lengths.walkers, 321.5))
     return store.record()
 
 
