@@ -12,6 +12,9 @@ from jaxtyping import Bool, Float, Int
 Region = Callable[[Float[np.ndarray, "points cvs"]], Bool[np.ndarray, " points"]]
 _Value = Callable[[np.ndarray], np.ndarray | np.float64]
 
+LONGEST = 64
+"""Letters of a state's name, which is a word of tables and legends."""
+
 _COMPARISONS = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
 
 
@@ -28,6 +31,8 @@ class States:
     _regions: list[Region] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        for name in self.expressions:
+            _check_name(name)
         regions = [parse(name, text, self.cv_names) for name, text in self.expressions.items()]
         object.__setattr__(self, "_regions", regions)
 
@@ -50,6 +55,11 @@ class States:
         """Whether both points of each pair lie in the same named state."""
         state = self.assign(first)
         return (state >= 0) & (state == self.assign(second))
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST:
+        raise ValueError(f"a state's name has 1 to {LONGEST} letters that can be printed, got {name[:LONGEST]!r}")
 
 
 def parse(name: str, text: str, cv_names: Sequence[str]) -> Region:

@@ -110,7 +110,7 @@ def test_a_holder_elsewhere_is_judged_by_its_signs_of_life(tmp_path, place):
     path = left_by(tmp_path, place=place, host="node17", pid=2**22 + 1)
     before = content(tmp_path)
     old(path, module.SILENCE - 60)
-    with pytest.raises(FolderTakenError, match="on node17.* remove .*run.lock"), folder_lock(tmp_path):
+    with pytest.raises(FolderTakenError, match=r"on node17.* remove .*run.lock"), folder_lock(tmp_path):
         pass
     assert content(tmp_path) == before
     old(path, module.SILENCE + 60)
@@ -152,7 +152,7 @@ def test_a_holder_that_was_taken_for_gone_stops(tmp_path):
     """And leaves the lock to whoever has it now."""
     with folder_lock(tmp_path) as lock:
         left_by(tmp_path, host="node18", pid=7)
-        with pytest.raises(LockLostError, match="process 7 on node18, since .* has taken it over"):
+        with pytest.raises(LockLostError, match=r"process 7 on node18, since .* has taken it over"):
             lock.check()
     assert json.loads((tmp_path / NAME).read_text())["host"] == "node18"
     (tmp_path / NAME).unlink()
@@ -192,7 +192,7 @@ def test_of_many_that_find_a_holder_gone_one_takes_over(tmp_path):
 def test_a_claim_in_the_way_is_named(tmp_path):
     left_by(tmp_path, pid=2**22 + 1)
     (tmp_path / f"{NAME}.claim").touch()
-    with pytest.raises(FolderTakenError, match="remove .*claim"), folder_lock(tmp_path):
+    with pytest.raises(FolderTakenError, match=r"remove .*claim"), folder_lock(tmp_path):
         pass
 
 

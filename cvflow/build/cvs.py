@@ -57,6 +57,19 @@ def force_cvs(cvs: Iterable[CollectiveVariable]) -> Iterator[ForceCV]:
             yield from force_cvs(cv.terms)
 
 
+def check_force_files(cvs: Iterable[CollectiveVariable]) -> None:
+    """Check that no two different forces, terms of combinations too, would be kept in the file of one name.
+
+    Raises:
+        ValueError: two would.
+    """
+    kept: dict[str, ForceCV] = {}
+    for cv in force_cvs(cvs):
+        other = kept.setdefault(cv.name.casefold(), cv)
+        if other.force_xml != cv.force_xml:
+            raise ValueError(f"two different forces are called {other.name} and {cv.name}: cv_{cv.name}.xml keeps one")
+
+
 def _cv(section: CvSection, folder: Path) -> CollectiveVariable:
     if section.python is not None:
         return _python(section, folder)

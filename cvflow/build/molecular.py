@@ -9,7 +9,7 @@ import openmm
 from openmm import app
 
 from cvflow.atomic import write_whole
-from cvflow.build.cvs import cv_section, cvs_from, force_cvs
+from cvflow.build.cvs import check_force_files, cv_section, cvs_from, force_cvs
 from cvflow.build.setup import checked_states, without_auto
 from cvflow.build.starts import Starts
 from cvflow.build.walkers import AtomsSetup, check_atoms, check_moves, started
@@ -70,6 +70,7 @@ def assemble(
             f"the topology has {topology.getNumAtoms()} atoms and the system {system.getNumParticles()}: give the same"
         )
     check_moves(config, "OpenMM")
+    check_force_files(cvs)
     config, auto = without_auto(config)
     names = tuple(cv.name for cv in cvs)
     states = checked_states(config, names)

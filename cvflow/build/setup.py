@@ -14,6 +14,7 @@ from jaxtyping import Float
 from cvflow.circle import variance
 from cvflow.config import Config
 from cvflow.crew import Crew, Standing
+from cvflow.cv.names import check_together
 from cvflow.flow.fit import FitSettings
 from cvflow.flow.mixture import GaussianMixture
 from cvflow.flow.proposal import Proposal
@@ -210,9 +211,8 @@ class Setup(ABC):
         Raises:
             ValueError: they do not.
         """
+        check_together(self.cv_names)
         names = ", ".join(self.cv_names)
-        if len(set(self.cv_names)) < len(self.cv_names):
-            raise ValueError(f"two CVs have the same name: {names}")
         kappa = self.config.path.kappa
         if isinstance(kappa, list) and len(kappa) != len(self.cv_names):
             raise ValueError(f"path.kappa has {len(kappa)} numbers for {len(self.cv_names)} CVs")

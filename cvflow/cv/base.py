@@ -1,14 +1,12 @@
 """The collective variable's law."""
 
-import re
 from abc import ABC, abstractmethod
 from math import inf
 from typing import NamedTuple
 
+from cvflow.cv.names import checked_name as checked_name
 from cvflow.cv.selection import AtomNames
 from cvflow.state import Frame
-
-_NAME = re.compile(r"[A-Za-z]\w*\Z")
 
 
 class Particles(NamedTuple):
@@ -70,17 +68,6 @@ class CollectiveVariable(ABC):
             ValueError: it cannot be computed there.
         """
         return self
-
-
-def checked_name(name: str) -> str:
-    """Return the name if it can stand in state expressions and file headers.
-
-    Raises:
-        ValueError: it cannot.
-    """
-    if not _NAME.match(name) or name in {"and", "or", "not", "time"}:
-        raise ValueError(f"a CV's name must be a word of letters, digits and _ (not and, or, not, time), got {name!r}")
-    return name
 
 
 def checked_unit(name: str, unit: str, own: str) -> str:

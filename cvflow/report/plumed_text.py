@@ -136,7 +136,9 @@ def _by_cv(prefix: str, cvs: Iterable[str], values: np.ndarray) -> dict[str, np.
 
 def _units(header: Header, prefix: str) -> dict[str, str]:
     """CVs' units as constants. In reduced units there is none to name, and PLUMED knows no empty value."""
-    named = {f"units_{prefix}{cv}": unit for cv, unit in zip(header.cvs, header.units, strict=True) if unit}
+    named = {
+        f"units_{prefix}{cv}": "_".join(unit.split()) for cv, unit in zip(header.cvs, header.units, strict=True) if unit
+    }
     return ({"units_time": "ps"} | named) if named else {}
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from cvflow.cv.names import check_together
 from cvflow.stakes import KNOTS
 from cvflow.state import Frame, Outcome
 
@@ -79,7 +80,8 @@ class Header:
         """Read back.
 
         Raises:
-            ValueError: the format is not this version's, or codes of outcomes mean something else.
+            ValueError: the format is not this version's, codes of outcomes mean something else, or CVs have names that
+                cannot be.
         """
         values = json.loads(text)
         if values.get("format") != FORMAT:
@@ -87,6 +89,7 @@ class Header:
         header = cls(**values)
         if unknown := dict(header.outcomes.items() - outcome_codes().items()):
             raise ValueError(f"store: unknown codes of outcomes {unknown}: a newer version wrote it")
+        check_together(header.cvs)  # files are named after them
         return header
 
 

@@ -119,3 +119,8 @@ def test_numbers_survive_the_text():
 def test_columns_of_unequal_length_are_refused():
     with pytest.raises(ValueError):
         plumed_text({"a": np.zeros(2), "b": np.zeros(3)}, {})
+
+
+def test_a_unit_of_several_words_is_one_value(record):
+    header = replace(record.header, units=["e nm per amu"])
+    assert "#! SET units_r e_nm_per_amu\n" in colvar_text(record._replace(header=header))
