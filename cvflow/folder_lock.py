@@ -1,7 +1,7 @@
 """Whose folder it is: a lock file that one process holds while it writes a run.
 
-`run.lock` is made in one step that either succeeds or finds the file there, on NFS of version 3 and later too, so that of
-any number of processes, on any number of machines, one has the folder. It says who that is. The holder shows every
+`run.lock` is made in one step that either succeeds or finds the file there, on NFS of version 3 and later too, so that
+of any number of processes, on any number of machines, one has the folder. It says who that is. The holder shows every
 `HEARTBEAT` seconds that it lives, by the file's time, and looks before each commit whether the file is still its.
 
 A lock outlives its holder when that is killed. Where the holder would be seen if it lived, in the same boot of the same
