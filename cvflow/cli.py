@@ -134,6 +134,29 @@ def report(folder: Folder, beside: Beside = None) -> None:
 
 
 @app.command()
+def check(folder: Folder) -> None:
+    """Say what of a run's folder is whole, one line a finding; exit code 1 if something is damaged."""
+    from cvflow.check import check
+
+    findings = []
+    for found in check(folder):
+        typer.echo(f"{'ok' if found.whole else 'damaged':<8} {found.line}")
+        findings.append(found)
+    if not all(found.whole for found in findings):
+        raise StoppedError("not all of it is whole", 1)
+
+
+@app.command()
+def recover(folder: Folder) -> None:
+    """Go back to the commit before the last, where the store is damaged; the damaged file stays under another name."""
+    from cvflow.recover import recover
+
+    with _failing_plainly():
+        for line in recover(folder):
+            typer.echo(line)
+
+
+@app.command()
 def fes(
     folder: Folder,
     cv: Annotated[list[str] | None, typer.Option("--cv", help="Name of a CV; twice for two. Else the first.")] = None,

@@ -83,6 +83,14 @@ def frame_ends(path: Path, atoms: int, begin: int = 0) -> Iterator[int]:
             yield begin
 
 
+def frame_atoms(path: Path) -> int:
+    """Number of atoms of an XTC file's first frame; 0 if it has none."""
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(8)[4:], "big")
+
+
 def _frame_length(file: BinaryIO, begin: int, atoms: int) -> int:
     """Bytes of the frame that begins there; 0 if none of so many atoms does."""
     file.seek(begin)
@@ -97,7 +105,7 @@ def _frame_length(file: BinaryIO, begin: int, atoms: int) -> int:
     file.seek(_PACKING, os.SEEK_CUR)
     packed = file.read(_MAGIC[magic])
     length = int.from_bytes(packed, "big")
-    return _HEAD + _PACKING + len(packed) + length + -length % 4
+    return _HEAD + _PACKING + _MAGIC[magic] + length + -length % 4  # of a cut head more than there is, whatever it says
 
 
 def _cut(path: Path, size: int) -> None:

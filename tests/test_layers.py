@@ -30,7 +30,20 @@ LAYERS = [
     {"report"},
     {"systems"},
     {"section", "cv_section", "drive_section", "config", "presets", "build"},
-    {"progress", "folder_lock", "project", "scan", "tune", "api", "plumed_action", "plumed_cli", "doctor", "cli"},
+    {
+        "progress",
+        "folder_lock",
+        "project",
+        "check",
+        "recover",
+        "scan",
+        "tune",
+        "api",
+        "plumed_action",
+        "plumed_cli",
+        "doctor",
+        "cli",
+    },
 ]
 ROOMS = {name: level for level, names in enumerate(LAYERS) for name in names}
 PHYSICS = {

@@ -4,7 +4,7 @@ from cvflow.store.base import Commit, FlowEntry, Header, Record, Store, sorted_t
 from cvflow.store.hdf5 import HDF5Store
 from cvflow.store.memory import MemoryStore
 from cvflow.store.reading import read_record
-from cvflow.store.seal import DamagedStoreError, Seal, previous, seal_of
+from cvflow.store.seal import DamagedStoreError, Seal, claimed_seal, previous, seal_of
 
 __all__ = [
     "Commit",
@@ -16,6 +16,7 @@ __all__ = [
     "Record",
     "Seal",
     "Store",
+    "claimed_seal",
     "previous",
     "read_record",
     "seal_of",

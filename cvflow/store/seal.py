@@ -103,6 +103,15 @@ def seal_of(path: Path) -> Seal | None:
         return None
 
 
+def claimed_seal(path: Path) -> Seal | None:
+    """What a file says of itself, true or not; None if it is not there or says nothing."""
+    try:
+        with path.open("rb") as file:
+            return claimed(file)
+    except OSError:
+        return None
+
+
 def replace(path: Path, image: bytes, seal: Seal, before: Seal | None) -> None:
     """Put a sealed image in a file's place in one step; `before` is the seal of what this process put there last.
 
@@ -125,12 +134,7 @@ def replace(path: Path, image: bytes, seal: Seal, before: Seal | None) -> None:
 
 
 def _check_mine(path: Path, before: Seal | None) -> None:
-    try:
-        with path.open("rb") as file:
-            found = claimed(file)
-    except FileNotFoundError:
-        return
-    if before is None or found != before:
+    if path.exists() and (before is None or claimed_seal(path) != before):
         raise FileExistsError(f"{path} was written by another process, which has the run now; nothing of it is touched")
 
 

@@ -1,0 +1,80 @@
+"""A run's folder, looked at and left alone: what is whole, one line a finding. Nothing in it is run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from cvflow.config import ConfigError, load
+from cvflow.project import CONFIG, STORE, holds_run, open_record
+from cvflow.store import Record, previous, read_record, seal_of
+from cvflow.trajectory import frame_atoms, frame_ends
+
+
+class Found(NamedTuple):
+    """One line, and whether what it names is whole."""
+
+    line: str
+    whole: bool = True
+
+
+def check(folder: Path) -> Iterator[Found]:
+    """Look at the store, at the commit before it, at the settings and at the trajectories.
+
+    Raises:
+        ConfigError: the folder holds no run.
+    """
+    if not holds_run(folder):
+        open_record(folder)
+    record = _record(folder / STORE)
+    yield record if isinstance(record, Found) else _store(folder / STORE, record)
+    yield from _before(previous(folder / STORE))
+    yield _settings(folder / CONFIG)
+    if isinstance(record, Record):
+        yield from _trajectories(folder, record)
+
+
+def _record(path: Path) -> Record | Found:
+    try:
+        return read_record(path)
+    except ValueError as error:
+        return Found(str(error), whole=False)
+
+
+def _store(path: Path, record: Record) -> Found:
+    seal = seal_of(path)
+    done = np.array(record.turns_done)
+    each = f"{done.min()}" if done.min() == done.max() else f"{done.min()} to {done.max()}"
+    number = "" if seal is None else f"commit {seal.commit}, "  # None: a run has just replaced it
+    return Found(
+        f"{path}: whole ({number}{len(record.turns)} jumps, {each} of each of {len(done)} walkers, "
+        f"{len(record.flows)} flows)"
+    )
+
+
+def _before(path: Path) -> Iterator[Found]:
+    """The store's first commit has none before it."""
+    if not path.exists():
+        return
+    record = _record(path)
+    yield record if isinstance(record, Found) else _store(path, record)
+
+
+def _settings(path: Path) -> Found:
+    try:
+        load(path)
+    except ConfigError as error:
+        return Found(str(error), whole=False)
+    return Found(f"{path}: can be read")
+
+
+def _trajectories(folder: Path, record: Record) -> Iterator[Found]:
+    """One frame a turn; a run that was stopped may have written more than it committed."""
+    paths = [folder / f"walker_{walker}.xtc" for walker in range(record.header.walkers)]
+    if not any(path.exists() for path in paths):
+        return
+    for path, turns in zip(paths, record.turns_done, strict=True):
+        frames = sum(1 for _ in frame_ends(path, frame_atoms(path)))
+        says = f"{path}: {frames} whole frames for {turns} committed jumps"
+        yield Found(says if frames >= turns else f"{says}; for looking only, the run goes on without", frames >= turns)
