@@ -4,14 +4,10 @@ Workers run pure functions of plain data, on an engine that each process builds 
 flow stays with the main process, which draws the proposals.
 """
 
-import multiprocessing
-import os
-import signal
 import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing.queues import Queue
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +37,11 @@ class Turn(NamedTuple):
     state: JumpState
     order: JumpOrder
     local: LocalMove
+
+    @property
+    def effort(self) -> int:
+        """Time steps, at most."""
+        return self.order.steering.steps + self.local.steps
 
 
 class Pilot(NamedTuple):
@@ -174,28 +175,3 @@ def equilibrate(spec: EngineSpec, frame: Frame, relax: LocalMove, local: LocalMo
         state = _at_constant_pressure(state, engine, local.steps, rng)
         samples.append(state.cv)
     return Pilot(standing_at(state), np.array(samples))
-
-
-def pinned_pool(workers: int) -> ProcessPoolExecutor:
-    """Worker processes, each on a core of its own: OpenMM's CPU platform is five times slower on a wandering one."""
-    context = multiprocessing.get_context("spawn")
-    cores: Queue = context.Queue()
-    free = sorted(available_cores())
-    for worker in range(workers):
-        cores.put(free[worker % len(free)])
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_settle, initargs=(cores,))
-
-
-def available_cores() -> set[int]:
-    """Cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return os.sched_getaffinity(0)
-    return set(range(os.cpu_count() or 1))
-
-
-def _settle(cores: Queue) -> None:
-    """Pin this worker where the system can, and leave Ctrl-C to the main process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    core = cores.get()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})

@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
     {"faults", "openmm_xml"},
-    {"units", "state", "random", "interrupt", "loading", "atomic"},
+    {"units", "state", "random", "interrupt", "journal", "loading", "atomic", "cores", "pool"},
     {"circle"},
     {"cv", "schedule"},
     {"flow", "accept", "states"},

@@ -1,6 +1,9 @@
 """Whole runs on the small system with a known answer, through worker processes, store and report."""
 
 import json
+import multiprocessing
+import os
+import signal
 
 import MDAnalysis
 import numpy as np
@@ -297,3 +300,20 @@ def test_the_polymer_runs_from_its_config(tmp_path):
     assert record.header.kappa == [300.0]
     inside = setup.states.assign(record.pilot[:, -1])
     assert inside.tolist() == [0, 1]
+
+
+def test_a_worker_killed_in_the_middle_changes_nothing(finished, tmp_path, caplog):
+    """Its turn is run again elsewhere, and the chain is that of the undisturbed run."""
+    seen = []
+
+    def kill(self, progress):
+        seen.append(progress)
+        if len(seen) in (40, 200):
+            os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cvflow.run.Run._progress", lambda self: self)
+        patch.setattr("cvflow.api.watching", _Watching(kill))
+        sample(tmp_path / "out", workers=2)
+    assert caplog.text.count("a worker process died") >= 1
+    assert chain(tmp_path / "out") == chain(finished.folder)

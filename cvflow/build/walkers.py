@@ -16,15 +16,21 @@ from cvflow.build.setup import Equilibrated, Setup, check_starts
 from cvflow.build.starts import Starts, start_notes
 from cvflow.build.steady import looked_at
 from cvflow.build.topology_file import topology_text
-from cvflow.config import Config
+from cvflow.config import Config, ConfigError
+from cvflow.cores import available_cores, usable_cores
 from cvflow.crew import Crew, Standing
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.base import EmbeddedEngine, EngineSpec
+from cvflow.journal import LOG
 from cvflow.jump import JumpState
 from cvflow.local import HybridMonteCarlo, LocalMove, UnadjustedLangevin
+from cvflow.pool import Pool
 from cvflow.state import Exactness, Frame, Point
 from cvflow.trajectory import Trajectories
-from cvflow.walker import WalkerCrew, available_cores, equilibrate, pinned_pool, standing_at
+from cvflow.walker import WalkerCrew, equilibrate, standing_at
+
+CROWD = 4
+"""Workers a core, at most: more are a slip of the pen."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +62,18 @@ class WalkerSetup(Setup):
         return Exactness(not doubts, "; ".join(part.reason for part in doubts or parts))
 
     def executor(self, workers: int) -> AbstractContextManager[Executor]:
-        return pinned_pool(workers)
+        return Pool(workers)
 
     def workers(self, wanted: int | None) -> int:
-        """One process a walker, no more than there are cores."""
-        return wanted or min(self.config.run.walkers, len(available_cores()))
+        """One process a walker, no more than there are cores for."""
+        walkers = self.config.run.walkers
+        if wanted is None:
+            return min(walkers, usable_cores())
+        if wanted > CROWD * len(available_cores()):
+            raise ConfigError(f"--workers {wanted}: this machine lends {len(available_cores())} cores; leave it out")
+        if wanted > walkers:
+            LOG.warning("--workers %d: there are %d walkers, so %d workers", wanted, walkers, walkers)
+        return min(wanted, walkers)
 
     def equilibrate(self, executor: Executor) -> Equilibrated:
         seed = self.config.run.seed

@@ -9,10 +9,10 @@ import sys
 from dataclasses import replace
 from typing import Any
 
+from cvflow.cores import available_cores
 from cvflow.doctor.finding import CONDA, Finding, Verdict, first_line, run
 from cvflow.engine.lammps.library import MEND as LAMMPS_MEND
 from cvflow.plumed_action import last_line
-from cvflow.walker import available_cores
 
 _PLATFORM = re.compile(r"[\\/]libOpenMM(CUDA|HIP|OpenCL)\.\w+: (.*)")
 """What OpenMM says of a platform's own library that was not loaded."""

@@ -8,14 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import openmm
 
+from cvflow.cores import available_cores
 from cvflow.cv import distance
 from cvflow.cv.way import Straight, Way
 from cvflow.engine.openmm import OpenMMSpec, PositionsEngine, PositionsSpec
 from cvflow.flow.shapes import ShapeProposal
 from cvflow.jump import JumpState, realise
+from cvflow.pool import Pool
 from cvflow.shape_jump import ShapeJump
 from cvflow.state import Frame
-from cvflow.walker import available_cores, pinned_pool
 from tests.engine import chain
 
 CHUNKS = 4
@@ -78,7 +79,7 @@ class Sample(NamedTuple):
 @lru_cache(maxsize=16)
 def jumps(case: Case) -> Sample:
     """Apply the jump to exact draws."""
-    with pinned_pool(len(available_cores())) as pool:
+    with Pool(len(available_cores())) as pool:
         parts = list(pool.map(_chunk, [case] * CHUNKS, range(CHUNKS)))
     return Sample(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 

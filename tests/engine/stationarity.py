@@ -14,14 +14,15 @@ import openmm
 
 from cvflow.accept import log_acceptance
 from cvflow.barriers import Barriers
+from cvflow.cores import available_cores
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
 from cvflow.flow import GaussianMixture, Proposal
 from cvflow.jump import JumpInfo, JumpState, RestraintJump, step
 from cvflow.local import HybridMonteCarlo
+from cvflow.pool import Pool
 from cvflow.schedule import Linear, Schedule
 from cvflow.state import Frame
-from cvflow.walker import available_cores, pinned_pool
 from tests.engine import dumbbell, molecule
 
 DRAWS = 100_000
@@ -126,7 +127,7 @@ def passes(case: Case) -> None:
 
 
 def _spread(chunk, case: Case) -> Sample:
-    with pinned_pool(len(available_cores())) as pool:
+    with Pool(len(available_cores())) as pool:
         parts = list(pool.map(chunk, [case] * CHUNKS, range(CHUNKS)))
     return Sample(*(np.concatenate(columns) for columns in zip(*parts, strict=True)), target=case.target)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cvflow.cli import execute
-from cvflow.walker import available_cores
+from cvflow.cores import available_cores
 from tests.systems.umbrella import umbrella_delta_f
 
 pytestmark = [

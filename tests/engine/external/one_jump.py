@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cvflow.cores import available_cores
 from cvflow.engine.external import ExternalSpec
 from cvflow.flow.proposal import Proposal
 from cvflow.jump import JumpState, RestraintJump, step
+from cvflow.pool import Pool
 from cvflow.state import Frame, Outcome
-from cvflow.walker import available_cores, pinned_pool
 from tests.engine.stationarity import ACCEPTANCE_MUTANTS, THRESHOLD, Sample, Target, log_ratios, row
 
 CHUNKS = 8
@@ -53,7 +54,7 @@ class Case(NamedTuple):
 @lru_cache(maxsize=4)
 def jumps(case: Case) -> Sample:
     """Apply one jump to exact draws."""
-    with pinned_pool(len(available_cores())) as pool:
+    with Pool(len(available_cores())) as pool:
         parts = list(pool.map(_chunk, [case] * CHUNKS, range(CHUNKS)))
     target = Target(None, case.draws, case.observables, case.flow, case.spec().kT, case.span)  # type: ignore[arg-type]
     return Sample(*(np.concatenate(columns) for columns in zip(*parts, strict=True)), target=target)

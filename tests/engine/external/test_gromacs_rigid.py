@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from MDAnalysis.lib.formats.libmdaxdr import TRRFile, TRRFrame
 
+from cvflow.cores import available_cores
 from cvflow.engine.external import Gromacs
 from cvflow.engine.external.gromacs import _LAW, NAME, prepared
 from cvflow.engine.external.gromacs_rigid import kept_lengths, rigid_pairs
 from cvflow.engine.external.rigid import tangential
+from cvflow.pool import Pool
 from cvflow.state import Frame, Outcome, Steering
-from cvflow.walker import available_cores, pinned_pool
 from tests.engine.external import butane, rigid_chain, rigid_water
 from tests.engine.external.one_jump import CHUNKS, MUTANTS, Case, jumps
 from tests.engine.external.rigid_chain import MASSES, SOFT, STIFF
@@ -244,7 +245,7 @@ LOCAL_DRAWS = 6400
 @cache
 def local_moves(library, folder):
     """Metropolised free paths from exact draws: configurations before and after, and how many paths failed."""
-    with pinned_pool(len(available_cores())) as pool:
+    with Pool(len(available_cores())) as pool:
         parts = list(pool.map(partial(_local_chunk, folder, str(library)), range(CHUNKS)))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
