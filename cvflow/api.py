@@ -16,7 +16,8 @@ from cvflow.build.loading import absolute
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import with_hydrogen_mass
 from cvflow.estimate.free_energy import chain_difference
-from cvflow.loading import reference_to
+from cvflow.loading import check_not_importing, reference_to
+from cvflow.pool import check_not_a_worker
 from cvflow.progress import watching
 from cvflow.report.figures import free_energy_figure, surface_figure
 from cvflow.report.findings import cautions
@@ -142,8 +143,9 @@ def sample(
 ) -> Result:
     """Sample a system and write a folder with the store, figures, tables and report.
 
-    On macOS and Windows, and wherever Python starts fresh worker processes, call this under
-    ``if __name__ == "__main__":``.
+    Worker processes do not import the script that calls this, which may also be a notebook or come through a pipe. Only
+    where the script itself defines functions or classes that CVs are made of do they import it, on every system: call
+    this under ``if __name__ == "__main__":`` then.
 
     Args:
         system: from `openmm_system` or `ase_system`, or a `TorchSystem`, which has its own CV, states and starts.
@@ -166,6 +168,8 @@ def sample(
     Raises:
         ValueError: misuse; the message says what, where and the mend. Nothing is written then.
     """
+    check_not_a_worker()
+    check_not_importing("cvflow.sample")
     chosen = {"run": run, "path": path, "engine": engine, "flow": flow, "proposal": proposal, "states": states}
     sections = {name: dict(values) for name, values in chosen.items() if values is not None}
     setup = from_objects(system, sections, cvs, starts or {})

@@ -9,7 +9,6 @@ import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 OWN_GROUPS, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 """Where Linux says which control groups this process is in, and what they grant."""
@@ -65,7 +64,7 @@ class Claim:
     """
 
     def __init__(self, workers: int) -> None:
-        self._locks: list[IO[str]] = []
+        self._locks: list[int] = []
         allowed = sorted(available_cores())
         folder = _folder()
         free: list[int] = []
@@ -83,7 +82,7 @@ class Claim:
     def close(self) -> None:
         """Give the cores back."""
         for lock in self._locks:
-            lock.close()
+            os.close(lock)
         self._locks = []
 
     def _locked(self, path: Path) -> bool:
@@ -91,13 +90,13 @@ class Claim:
         import fcntl
 
         try:
-            lock = path.open("w")
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError:
             return True
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            lock.close()
+            os.close(lock)
             return False
         self._locks.append(lock)
         return True

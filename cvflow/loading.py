@@ -1,6 +1,7 @@
 """Functions that a user names as "file.py:function"."""
 
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from cvflow.faults import USERS_FAULTS, said
 
 _PREFIX = "cvflow_user_"
 """Names of modules made from users' files."""
+
+GUARD = 'if __name__ == "__main__":'
+"""What keeps a script from doing its work whenever it is imported."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,24 @@ def reference_to(function: Callable[..., Any], what: str) -> str:
             'there, and give it or "file.py:function"'
         )
     if module.__name__.startswith(_PREFIX):
-        raise ValueError(f'{what} is called while {file} is imported: put the call under if __name__ == "__main__":')
+        raise ValueError(f"{what} is called while {file} is imported: put the call under {GUARD}")
     return f"{Path(file).resolve()}:{name}"
+
+
+def check_not_importing(what: str) -> None:
+    """Check that this is not called by a user's file that is being imported for one of its functions.
+
+    Raises:
+        ValueError: it is: the file would do its work again; `what` is that.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        name, file = (frame.f_globals.get(word) for word in ("__name__", "__file__"))
+        if frame.f_code.co_name == "<module>" and str(name).startswith(_PREFIX):
+            raise ValueError(
+                f'{what} is called while {file} is imported: put the call under if __name__ == "__main__":'
+            )
+        frame = frame.f_back
 
 
 def load_function(reference: str, what: str) -> Callable[..., Any]:

@@ -20,12 +20,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType, ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from cvflow.cores import Claim
 from cvflow.journal import LOG
+from cvflow.loading import GUARD
 
 TRIES = 3
 """Times that a task is begun before the run stops."""
@@ -46,8 +48,16 @@ GRACE = 2.0
 """Seconds in which a worker that is told to leave can end the programs that it has started."""
 
 
+UNGUARDED = 78
+"""Exit code of a worker for which the user's script is imported and calls for workers itself."""
+
+
 class WorkerLostError(RuntimeError):
     """A task that no worker brought to its end."""
+
+
+class UnguardedError(ValueError):
+    """A script that workers have to import, and that samples whenever it is imported."""
 
 
 @dataclass(eq=False)
@@ -227,7 +237,14 @@ class _Foreman:
         assert task is not None
         assert process is not None
         _dismiss([process])
-        if task.tries < TRIES:
+        if UNGUARDED in (child.exitcode for child in process.children):
+            task.future.set_exception(
+                UnguardedError(
+                    f"{getattr(sys.modules['__main__'], '__file__', 'the script')} defines functions that worker "
+                    f"processes need, and they import it for them: put its call of cvflow.sample under {GUARD}"
+                )
+            )
+        elif task.tries < TRIES:
             LOG.warning("a worker process %s; what it was at is run again in a new one", how)
             self._waiting.appendleft(task)
         else:
@@ -273,7 +290,7 @@ def _begun(process: _Process | None, core: int, packed: bytes) -> "tuple[_Proces
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     executor = ProcessPoolExecutor(1, mp_context=context, initializer=_settle, initargs=(core, theirs))
-    with _main_module_hidden():
+    with _main_module_hidden(packed):
         outcome = executor.submit(_perform, packed)
     theirs.close()
     # Private, but there is no other way to the process; it is there as soon as it has a task.
@@ -281,18 +298,48 @@ def _begun(process: _Process | None, core: int, packed: bytes) -> "tuple[_Proces
 
 
 @contextmanager
-def _main_module_hidden() -> Iterator[None]:
-    """Let new processes not import the main module.
+def _main_module_hidden(packed: bytes) -> Iterator[None]:
+    """Let new processes not import the main module, unless what they are given needs it.
 
     Python would have them run the user's script again, whose call of `cvflow.sample` is often not guarded, or look for
-    the file of a script that came through a pipe. They need nothing of it: users' functions go by their file's name.
+    the file of a script that came through a pipe. Functions that the script gives are all that is needed of it.
     """
     main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
+    if not _of_main(packed):
+        sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+def _of_main(packed: bytes) -> bool:
+    """Whether something in it is found in the main module alone."""
+    return b"__main__" in packed
+
+
+def check_travels(thing: Any, what: str) -> None:
+    """Check that worker processes will find what a thing is made of; `what` names it in errors.
+
+    Raises:
+        ValueError: it is defined in a notebook or in a script from a pipe, or it is no plain data.
+    """
+    try:
+        packed = pickle.dumps(thing)
+    except Exception as error:  # pickle raises what it likes
+        raise ValueError(f"{what} cannot be sent to worker processes: {error}") from error
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    if _of_main(packed) and not (file and Path(file).is_file()):
+        raise ValueError(
+            f"{what} is defined in a notebook, a session or a script from a pipe, where worker processes do not find "
+            "it: put it into a file of its own and import it from there"
+        )
+
+
+def check_not_a_worker() -> None:
+    """Called by whoever wants workers: in a worker that imports the script for its functions, this is the end of it."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(UNGUARDED)
 
 
 def _dismiss(processes: list[_Process]) -> None:
@@ -301,12 +348,15 @@ def _dismiss(processes: list[_Process]) -> None:
         process.executor.shutdown(wait=False, cancel_futures=True)
         process.lifeline.close()
     ends = time.monotonic() + GRACE + TICK
-    waiting = {child.sentinel: child for process in processes for child in process.children}
+    children = [child for process in processes for child in process.children]
+    waiting = {child.sentinel: child for child in children}
     while waiting and (left := ends - time.monotonic()) > 0:
         for gone in wait(list(waiting), left):
             del waiting[gone]
     for child in waiting.values():
         child.kill()
+    for child in children:
+        child.join(TICK)
 
 
 class _LeavingError(BaseException):

@@ -19,6 +19,7 @@ from cvflow.build.setup import Setup
 from cvflow.build.starts import Starts, in_turn
 from cvflow.config import Config, parse
 from cvflow.cv import CollectiveVariable, resolve
+from cvflow.pool import check_travels
 from cvflow.state import Frame
 from cvflow.torch_system import TorchSystem
 from cvflow.units import thermal_energy
@@ -98,6 +99,8 @@ def _config(
         raise ValueError("cvs is empty: give at least one collective variable, from cvflow.cv")
     sections["engine"] = known | given
     resolved = tuple(resolve(cv, system.topology) for cv in cvs)
+    for cv in resolved:
+        check_travels(cv, f"CV {cv.name}")
     sections["cv"] = [cv_section(cv).model_dump(exclude_none=True) for cv in resolved]
     return parse(sections, "cvflow.sample"), resolved
 
