@@ -177,5 +177,7 @@ def sample(
         warnings.warn(note, stacklevel=2)
     folder = Path(out)
     with watching(quiet) as watch:
+        for line in setup.opening_words:
+            watch(line)
         summary = project.begin(setup, folder, watch, workers)
     return Result(folder, project.open_record(folder), summary)

@@ -243,8 +243,8 @@ def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int 
     from cvflow.progress import watching
 
     setup = from_config(config, base)
-    for note in setup.notes:
-        typer.echo(note if note.startswith("warning: ") else f"note: {note}")
+    for line in (*setup.opening_words, *map(project.said, setup.notes)):
+        typer.echo(line)
     with _saying_how_to_go_on(folder), watching(quiet) as watch:
         summary = project.begin(setup, folder, watch, workers)
     _show(summary, folder)

@@ -11,8 +11,11 @@ from rich.progress import Progress as Bar
 from cvflow.run import Progress
 from cvflow.tune import Trying
 
-Event = Progress | Trying
+Under = Progress | Trying
 """What is under way: the run itself, or the pilot paths of a setting tried before it."""
+
+Event = Under | str
+"""How far it is, or a line for people."""
 
 PLAIN_SECONDS = 10.0
 """Time between two plain lines."""
@@ -29,6 +32,9 @@ def watching(quiet: bool) -> Iterator[Callable[[Event], None]]:
         task = bar.add_task("equilibrating", total=None, line="")
 
         def show(event: Event) -> None:
+            if isinstance(event, str):
+                bar.console.print(event, markup=False, highlight=False)
+                return
             at = _progress(event)
             bar.update(task, description=_stage(event), total=at.total, completed=at.turns, line=_line(event))
 
@@ -40,6 +46,9 @@ def _plain_lines() -> Callable[[Event], None]:
 
     def show(event: Event) -> None:
         nonlocal shown
+        if isinstance(event, str):
+            print(event, flush=True)  # noqa: T201
+            return
         at = _progress(event)
         if time.perf_counter() - shown >= PLAIN_SECONDS or at.turns == at.total:
             shown = time.perf_counter()
@@ -48,17 +57,17 @@ def _plain_lines() -> Callable[[Event], None]:
     return show
 
 
-def _progress(event: Event) -> Progress:
+def _progress(event: Under) -> Progress:
     return event.progress if isinstance(event, Trying) else event
 
 
-def _stage(event: Event) -> str:
+def _stage(event: Under) -> str:
     if isinstance(event, Trying):
         return f"tuning {event.number}"
     return "production" if event.production else "adapting"
 
 
-def _line(event: Event) -> str:
+def _line(event: Under) -> str:
     if isinstance(event, Trying):
         return f"{event.setting}: acceptance {_acceptance(event.progress):.2f}, {_speed(event.progress)}"
     left = event.seconds / max(1, event.proposed) * (event.total - event.turns)

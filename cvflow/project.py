@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from cvflow.atomic import write_whole
-from cvflow.build import Equilibrated, Setup, from_config, header
+from cvflow.build import Setup, from_config, header
 from cvflow.config import ConfigError, load
 from cvflow.report import Shown, shown, write_report
 from cvflow.run import Progress, Run
 from cvflow.store import HDF5Store, Record, previous, read_record
 from cvflow.tune import Trying, tuned
 
-Watch = Callable[[Progress | Trying], None]
+Watch = Callable[[Progress | Trying | str], None]
+"""What is told how far a run is, and what there is to say on the way."""
 
 STORE = "run.h5"
 CONFIG = "config.resolved.toml"
@@ -32,8 +33,11 @@ def begin(setup: Setup, folder: Path, watch: Watch, workers: int | None = None) 
     workers = setup.workers(workers)
     prepare_folder(setup, folder)
     with setup.executor(workers) as pool:
-        standings, samples = setup.equilibrate(pool)
-        setup = tuned(setup, pool, Equilibrated(standings, samples), watch)
+        standings, samples = equilibrated = setup.equilibrate(pool)
+        noted, setup = len(setup.notes), setup.after(equilibrated)
+        for note in setup.notes[noted:]:
+            watch(said(note))
+        setup = tuned(setup, pool, equilibrated, watch)
         kappa = setup.kappa(samples)
         write_whole(folder / CONFIG, setup.config.to_toml())
         store = HDF5Store(folder / STORE, header(setup, kappa, workers), samples, standings[0].frames[0])
@@ -114,6 +118,11 @@ def _why_none(folder: Path) -> str:
 def holds_run(folder: Path) -> bool:
     """Whether something of a run's is committed in a folder, damaged or not."""
     return any(path.exists() for path in (folder / STORE, previous(folder / STORE)))
+
+
+def said(note: str) -> str:
+    """A note as a line for people."""
+    return note if note.startswith("warning: ") else f"note: {note}"
 
 
 def prepare_folder(setup: Setup, folder: Path) -> None:

@@ -68,6 +68,16 @@ def begin(folder, watch=lambda progress: None, **sections):
     return read_record(folder / "out" / "run.h5")
 
 
+def test_walkers_that_leave_their_states_before_the_run_are_named(tmp_path):
+    """Said on the way, and kept with the run: its states' border lies in the first mode."""
+    said, broad = [], {"means": [[0.0], [4.0]], "sigmas": [[2.0], [2.0]], "weights": [0.5, 0.5]}
+    states = {"left": "z < 0.5", "right": "z >= 0.5"}
+    record = begin(tmp_path, said.append, states=states, proposal=broad)
+    (line,) = [event for event in said if isinstance(event, str)]
+    assert "equilibration took" in line
+    assert line.removeprefix("note: ") in record.header.notes
+
+
 def named(system, **parameters):
     """The [system] section of a built-in."""
     return {"python": None, "name": system, "parameters": parameters}

@@ -210,4 +210,4 @@ def _assembled(
         auto=auto,
     )  # fmt: skip
     setup.check()
-    return started(setup, starts.names)
+    return started(setup, starts)

@@ -14,7 +14,8 @@ from jaxtyping import Float
 
 from cvflow.build.loading import absolute
 from cvflow.build.probe import probe
-from cvflow.build.setup import Equilibrated, Setup, check_starts, checked_states, without_auto
+from cvflow.build.setup import Equilibrated, Setup, checked_states, without_auto
+from cvflow.build.starts import opened
 from cvflow.chains import BatchCrew, one_thread
 from cvflow.config import Config, ConfigError
 from cvflow.crew import Crew, Standing
@@ -204,8 +205,10 @@ def batch_setup(config: Config, system: TorchSystem, folder: Path, with_starts: 
     setup.kernel(setup._probing_kappa)
     if starts is not None:
         points = probe(system, starts, setup.dtype, setup.device)
-        check_starts(states, points)
+        names = list(system.states)
+        opening = opened(states, [names[chain % len(names)] for chain in range(len(points))], points)
         _check_support(setup, points)
+        return replace(setup, opening=opening)
     return setup
 
 

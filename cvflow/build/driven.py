@@ -10,8 +10,8 @@ from openmm import app
 
 from cvflow.atomic import copy_whole, write_whole
 from cvflow.build.loading import read_text
-from cvflow.build.setup import check_starts, checked_states, without_auto
-from cvflow.build.starts import Starts, in_turn, start_notes
+from cvflow.build.setup import checked_states, without_auto
+from cvflow.build.starts import Starts, in_turn, opened, start_notes
 from cvflow.build.topology_file import topology_text
 from cvflow.build.walkers import WalkerSetup
 from cvflow.config import Config, ConfigError, parse
@@ -244,7 +244,7 @@ def _assembled(
     names = tuple(checked_name(section.name) for section in config.cv)
     states = checked_states(config, names)
     notes = tuple(f"{setting} in {drive.mdp} is not for paths: they have their own" for setting in _overridden(program))
-    frames = {state: frame for frame, state in zip(*starts, strict=True)}
+    frames = dict(zip(starts.names, starts.frames, strict=True))
     spec = ExternalSpec(program, lines, names, action, kT, config.path.timestep, "LINEAR", drive.time_limit)
     engine = spec.build()
     if frames:
@@ -260,9 +260,8 @@ def _assembled(
     if not frames:
         return setup
     values = {state: engine.cv_values(frame) for state, frame in frames.items()}
-    points = np.array([values[name] for name in starts.names])
-    check_starts(states, points)
-    return replace(setup, notes=setup.notes + start_notes(states, starts.names, points))
+    opening = opened(states, starts.names, np.array([values[name] for name in starts.names]), starts.said)
+    return replace(setup, notes=setup.notes + start_notes(opening), opening=opening)
 
 
 def _overridden(program: Program) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def header(setup: Setup, kappa: Point, workers: int) -> Header:
         adapt_jumps=run.adapt_jumps,
         exact=exact.value,
         exact_reason=exact.reason,
-        notes=list(setup.notes),
+        notes=[*setup.opening_words, *setup.notes],
         config=setup.config.to_toml(),
         version=__version__,
         kernel=setup.config.path.kernel,

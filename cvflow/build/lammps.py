@@ -54,4 +54,4 @@ def from_built_in(reference: MolecularReference, config: Config, folder: Path, w
         model=model, auto=auto,
     )  # fmt: skip
     setup.check()
-    return started(setup, starts.names)
+    return started(setup, starts)

@@ -83,7 +83,7 @@ def assemble(
         system=prepared.system, topology=topology, cvs=cvs, start_frames=frames, auto=auto,
     )  # fmt: skip
     setup.check()
-    return started(setup, starts.names)
+    return started(setup, starts)
 
 
 def from_built_in(reference: MolecularReference, config: Config, folder: Path, with_starts: bool) -> MolecularSetup:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from cvflow.build.starts import Opening, strayed, words
 from cvflow.circle import variance
 from cvflow.config import Config
 from cvflow.crew import Crew, Standing
@@ -55,6 +56,7 @@ class Setup(ABC):
         kT: thermal energy [kJ/mol, or the unit of a model's own potential].
         notes: one line for everything that was changed in the system or chosen by the program.
         auto: keys of `[path]` that the program is to choose; the config holds a number to begin with.
+        opening: the walkers' starts in CV space; none when a run is continued from its store.
     """
 
     config: Config
@@ -66,6 +68,7 @@ class Setup(ABC):
     kT: float
     notes: tuple[str, ...]
     auto: frozenset[str] = field(default=frozenset(), kw_only=True)
+    opening: Opening | None = field(default=None, kw_only=True)
 
     @property
     @abstractmethod
@@ -128,6 +131,26 @@ class Setup(ABC):
     @abstractmethod
     def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories | None:
         """Files that take the walkers' frames, cut to the given numbers of them; none for models without atoms."""
+
+    @property
+    def opening_words(self) -> tuple[str, ...]:
+        """Where the walkers start, a line for each state."""
+        return words(self.opening) if self.opening else ()
+
+    def check_frame(self, walker: int, frame: Frame) -> None:
+        """Check what a walker's configuration must keep to while the run lasts.
+
+        Raises:
+            ArithmeticError: it does not.
+        """
+        return
+
+    def after(self, equilibrated: Equilibrated) -> "Setup":
+        """The run with its walkers equilibrated: noted are those that have left the states they started in."""
+        if self.opening is None:
+            return self
+        points = equilibrated.samples[:, -1, : self.opening.points.shape[1]]
+        return replace(self, notes=self.notes + strayed(self.opening, points))
 
     def with_config(self, config: Config) -> "Setup":
         """The same system with other settings."""
@@ -249,16 +272,3 @@ def checked_states(config: Config, cv_names: Sequence[str]) -> States:
     if len(config.states) < 2:
         raise ValueError('at least two named states are needed: [states] compact = "r < 4.62", extended = ...')
     return States(dict(config.states), list(cv_names))
-
-
-def check_starts(states: States, points: Float[np.ndarray, "walkers cvs"]) -> None:
-    """Check that the walkers start in different states.
-
-    Raises:
-        ValueError: they do not.
-    """
-    if len(set(states.assign(points)) - {-1}) < 2:
-        raise ValueError(
-            f"the starts of the {len(points)} walkers lie in fewer than two of the named states: states that no walker "
-            "visits are never proposed; give one structure per state, and a walker for each"
-        )

@@ -185,6 +185,7 @@ def around(molecular: MolecularSetup, config: Config) -> ShapeSetup:
     setup = ShapeSetup(
         config, molecular.name, cv_names, tuple(cv.unit for cv in cvs), tuple(cv.period for cv in cvs),
         checked_states(config, cv_names), molecular.kT, molecular.notes, molecular=molecular, shapes=shapes, cvs=cvs,
+        opening=molecular.opening,
     )  # fmt: skip
     setup.check()
     setup.spec.build()

@@ -12,8 +12,8 @@ import numpy as np
 from openmm import app
 
 from cvflow.atomic import write_whole
-from cvflow.build.setup import Equilibrated, Setup, check_starts
-from cvflow.build.starts import Starts, start_notes
+from cvflow.build.setup import Equilibrated, Setup
+from cvflow.build.starts import Starts, opened, start_notes
 from cvflow.build.steady import looked_at
 from cvflow.build.topology_file import topology_text
 from cvflow.config import Config, ConfigError
@@ -120,23 +120,23 @@ class AtomsSetup(WalkerSetup):
 SetupOfAtoms = TypeVar("SetupOfAtoms", bound=AtomsSetup)
 
 
-def started(setup: SetupOfAtoms, names: Sequence[str]) -> SetupOfAtoms:
-    """The run, once its walkers' starts have been looked at; `names` are the states that they are given for.
+def started(setup: SetupOfAtoms, starts: Starts) -> SetupOfAtoms:
+    """The run, once its walkers' starts have been looked at.
 
     Raises:
-        ValueError: a start has no energy, CVs or potential are not functions of the positions alone, or the starts lie
-            in fewer than two states.
+        ValueError: a start has no energy or lies in another state than it is given for, CVs or potential are not
+            functions of the positions alone, or the starts lie in fewer than two states.
     """
     engine, frames = setup.spec.build(), setup.start_frames
     if not frames:
         return setup
     assert isinstance(engine, EmbeddedEngine)
     points, energies = looked_at(engine, frames, setup.cv_names, np.array(setup.periods))
-    for walker, energy in enumerate(energies):
+    opening = opened(setup.states, starts.names, points, starts.said)
+    for name, energy in zip(starts.names, energies, strict=True):
         if not np.isfinite(energy):
-            raise ValueError(f"the start of walker {walker} has no finite energy: check the structure for overlaps")
-    check_starts(setup.states, points)
-    return replace(setup, notes=setup.notes + start_notes(setup.states, names, points))
+            raise ValueError(f"the start of {name} has no finite energy: check the structure for overlaps")
+    return replace(setup, notes=setup.notes + start_notes(opening), opening=opening)
 
 
 def check_moves(config: Config, engine: str) -> None:

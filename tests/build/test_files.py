@@ -11,7 +11,7 @@ import pytest
 from openmm import app, unit
 
 import cvflow
-from cvflow.build import from_config
+from cvflow.build import from_config, header
 from cvflow.build.files import parametrised
 from cvflow.cli import execute
 from cvflow.config import ConfigError, load
@@ -131,15 +131,52 @@ def test_misuse_is_one_line(what, folder):
     assert "\n" not in str(refused.value)
 
 
-def test_starts_in_one_state_are_a_warning_unless_they_are_all_there_are(folder):
-    """Jumps need two states whose distance sets the path lengths."""
-    states = ["states.C7ax='0 < phi < 0.9'", "states.alpha='0.9 <= phi < 2.1 and psi > 1'"]
-    starts = "system.starts.alpha='c7ax.pdb'"
+def test_jumps_need_starts_in_two_states(folder):
+    """Their distance sets the path lengths."""
     with pytest.raises(ConfigError, match="fewer than two"):
-        build(folder, *states)
-    setup = build(folder, "states.C7ax='0 < phi < 2.1 and psi < 0'", "states.alpha='phi < -2.9'", starts)
-    assert any("lie in the same state, C7ax" in note for note in setup.notes)
-    assert any("no walker starts in alpha" in note for note in setup.notes)
+        build(folder, "states.C7ax='0 < phi < 0.9'", "states.alpha='0.9 <= phi < 2.1 and psi > 1'")
+
+
+SWAPPED = ["system.starts.C7eq='c7ax.pdb'", "system.starts.C7ax='c7eq.pdb'"]
+
+
+def test_starts_with_swapped_names_are_refused_in_one_line_with_both(folder):
+    with pytest.raises(ConfigError, match="lies in another state than its name says") as refused:
+        build(folder, *SWAPPED)
+    assert "C7eq (phi = 1.05, psi = -0.729) lies in C7ax" in str(refused.value)
+    assert "C7ax (phi = -1.36, psi = 0.958) lies in C7eq" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_nothing_is_written_where_a_start_is_refused(folder, capsys):
+    words = [word for setting in SWAPPED for word in ("--set", setting)]
+    assert execute(["run", str(folder / "config.toml"), "--out", str(folder / "out"), *words]) == 2
+    assert not (folder / "out").exists()
+    assert capsys.readouterr().out == ""
+
+
+def test_every_start_is_shown_in_words(folder):
+    setup = build(folder)
+    assert setup.opening_words == (
+        "start C7eq: phi = -1.36, psi = 0.958: C7eq",
+        "start C7ax: phi = 1.05, psi = -0.729: C7ax",
+    )
+    assert header(setup, np.ones(2), 1).notes[:2] == list(setup.opening_words)
+
+
+def test_one_structure_for_two_states_is_refused(folder):
+    settings = [
+        "states.C7ax='0 < phi < 2.1 and psi < 0'",
+        "states.alpha='phi < -2.9'",
+        "system.starts.alpha='c7ax.pdb'",
+    ]
+    with pytest.raises(ConfigError, match=r"alpha \(phi = 1.05, psi = -0.729\) lies in C7ax"):
+        build(folder, *settings)
+
+
+def test_every_start_needs_a_walker(folder):
+    with pytest.raises(ConfigError, match=r"run\.walkers = 1: a walker is needed for each of the 2 states"):
+        build(folder, "run.walkers=1")
 
 
 def test_python_takes_the_same_molecule(folder):
