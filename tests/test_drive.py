@@ -104,6 +104,20 @@ def test_a_program_that_fails_now_and_then_costs_rejections(tmp_path, capsys):
     assert "paths in a row failed: `sh commands.sh` ended with exit code 3" in said[-1]
 
 
+@pytest.mark.parametrize(
+    ("mood", "words"),
+    [("timed", "the sum of PLUMED's biases is 0.2 and then 0 kJ/mol"), ("drifting", "CV x is ")],
+)
+def test_what_changes_in_time_is_found_by_looking_twice(mood, words, tmp_path, capsys):
+    """At a path's end and at the beginning of the next, which is the same configuration."""
+    config = prepared(tmp_path / "user", mood=mood)
+    assert execute(["drive", str(config), "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    (said,) = capsys.readouterr().err.strip().splitlines()
+    assert words in said
+    assert "for the same configuration: it must be a function of the positions alone" in said
+    assert not (tmp_path / "out").exists()
+
+
 MISUSE = {
     "no [drive]": ("[drive]", "[drove]", "unknown key drove; did you mean drive"),
     "an engine inside": ('name = "custom"', 'name = "openmm"', "[drive] goes with engine.name"),
@@ -122,6 +136,14 @@ MISUSE = {
     "a CV of OpenMM's": ('plumed = "x: POSITION ATOM=1"', 'type = "distance"\natoms = [0, 1]', "takes CVs of PLUMED"),
     "no CV": ('[[cv]]\nname = "x"\nplumed = "x: POSITION ATOM=1"\n', "", "at least one [[cv]] is needed"),
     "metadynamics": ("ATOM=1", "ATOM=1\\nm: METAD ARG=x", "METAD is refused: both ends of a path need the same bias"),
+    "the time": ("ATOM=1", "ATOM=1\\nt: TIME", "TIME is refused: both ends of a path need the same bias"),
+    "an included file": ('ATOM=1"', 'ATOM=1\\nINCLUDE FILE=bias.inc"', "name it in drive.inputs too"),
+    "metadynamics in an included file": (
+        '["program.py"]\nstate_files = ["x.bin", "y.txt"]\nkT = 0.8\n[[cv]]\nname = "x"\nplumed = "x: POSITION ATOM=1"',
+        '["program.py", "bias.inc"]\nstate_files = ["x.bin", "y.txt"]\nkT = 0.8\n[[cv]]\nname = "x"\n'
+        'plumed = "x: POSITION ATOM=1\\nINCLUDE FILE=bias.inc"',
+        "more.inc is refused: both ends of a path need the same bias",
+    ),
     "units": ("x: POSITION", "UNITS LENGTH=A\\nx: POSITION", "UNITS is refused"),
     "no starts": ('starts = {left = "left", right = "right"}', "", "system.starts is missing"),
     "an unknown state": ('left = "left"', 'lift = "left"', "unknown state 'lift'"),
@@ -154,6 +176,8 @@ MISUSE = {
 def test_misuse_is_one_line_and_writes_nothing(what, tmp_path, capsys):
     old, new, said = MISUSE[what]
     config = prepared(tmp_path / "user", change=(old, new))
+    (tmp_path / "user" / "bias.inc").write_text(f"INCLUDE ...\n  FILE={tmp_path}/user/more.inc\n... INCLUDE\n")
+    (tmp_path / "user" / "more.inc").write_text("m: METAD ARG=x SIGMA=0.2 HEIGHT=0.5 PACE=5\n")
     for name in ("half", "empty"):
         (tmp_path / "user" / name).mkdir()
         shutil.copy(tmp_path / "user" / "left" / "x.bin", tmp_path / "user" / name)

@@ -10,29 +10,37 @@ from openmm import app
 
 from cvflow.atomic import copy_whole, write_whole
 from cvflow.build.loading import read_text
+from cvflow.build.plumed_input import check_plumed
 from cvflow.build.setup import checked_states, without_auto
 from cvflow.build.starts import Starts, in_turn, opened, start_notes
+from cvflow.build.steady import check_same_energies, check_same_points
 from cvflow.build.topology_file import topology_text
 from cvflow.build.walkers import WalkerSetup
 from cvflow.config import Config, ConfigError, parse
 from cvflow.cv.base import checked_name
 from cvflow.drive_section import DriveSection
-from cvflow.engine.external import Custom, ExternalSpec, Gromacs, Lammps, PesMD, Program, ProgramFailedError
+from cvflow.engine.external import (
+    Custom,
+    ExternalEngine,
+    ExternalSpec,
+    Gromacs,
+    Lammps,
+    PesMD,
+    Program,
+    ProgramFailedError,
+)
 from cvflow.engine.external.gromacs import overridden, prepared
 from cvflow.engine.external.lammps import prepared as prepared_lammps
 from cvflow.local import FreshVelocities, LocalMove
-from cvflow.state import Frame
+from cvflow.state import Frame, Point
 from cvflow.trajectory import Trajectories
 from cvflow.units import thermal_energy
 
 INPUTS = "inputs"
 """Where the run's folder keeps copies of the user's files."""
 
-_CHANGING = (
-    "METAD", "PBMETAD", "OPES_METAD", "OPES_METAD_EXPLORE", "OPES_EXPANDED", "MOVINGRESTRAINT", "EXTENDED_LAGRANGIAN",
-    "DRR", "ABMD", "EDS", "MAXENT", "VES_LINEAR_EXPANSION", "CVFLOW",
-)  # fmt: skip
-"""Actions of PLUMED whose bias depends on time or history: the energies at a path's two ends would not be of one H."""
+PROBED_STEPS = 20
+"""Of the path after which a configuration is looked at for the first time, before the next path begins with it."""
 
 
 @dataclass(frozen=True)
@@ -169,12 +177,7 @@ def _lines(config: Config, files: _Files) -> tuple[str, ...]:
             raise ConfigError(f"CV {checked_name(section.name)}: {config.engine.name} takes CVs of PLUMED: plumed = …")
         texts.append(section.plumed)
     lines = tuple(line for text in texts for line in text.splitlines() if line.split("#")[0].strip())
-    for line in lines:
-        for word in line.split("#")[0].split():
-            if word in _CHANGING:
-                raise ConfigError(f"PLUMED's {word} is refused: both ends of a path need the same bias")
-            if word in ("UNITS", "RESTART"):
-                raise ConfigError(f"PLUMED's {word} is refused: paths are in PLUMED's own units, and begin anew")
+    check_plumed(lines, {Path(name).name: (files.folder / name).resolve() for name in drive.inputs}, files.folder)
     return lines
 
 
@@ -260,8 +263,30 @@ def _assembled(
     if not frames:
         return setup
     values = {state: engine.cv_values(frame) for state, frame in frames.items()}
-    opening = opened(states, starts.names, np.array([values[name] for name in starts.names]), starts.said)
+    points = np.array([values[name] for name in starts.names])
+    opening = opened(states, starts.names, points, starts.said)
+    check_steady(engine, next(iter(frames.values())), setup, np.abs(points).max(axis=0))
     return replace(setup, notes=setup.notes + start_notes(opening), opening=opening)
+
+
+def check_steady(engine: ExternalEngine, frame: Frame, setup: DrivenSetup, scale: Point) -> None:
+    """Check that CVs and biases of a configuration at the end of a path are what they are when the next begins.
+
+    Args:
+        engine: of the run.
+        frame: where the path begins.
+        setup: the run.
+        scale: of each CV; coordinates go from path to path in single precision, of which a ten-thousandth is made.
+
+    Raises:
+        ValueError: they are not.
+    """
+    before, after = engine.seen_twice(frame, PROBED_STEPS)
+    if np.isfinite(before.cv).all():
+        periods = np.array(setup.periods)
+        check_same_points(before.cv[None], after.cv[None], setup.cv_names, periods, 1e-4 * scale)
+    bias, again = np.array([before.bias]), np.array([after.bias])
+    check_same_energies(bias, again, "the sum of PLUMED's biases", 0.05 * setup.kT)
 
 
 def _overridden(program: Program) -> tuple[str, ...]:

@@ -49,8 +49,8 @@ def looked_at(engine: EmbeddedEngine, frames: Sequence[Frame], names: Sequence[s
             raise ValueError(f"CV {name} is not finite at the start of walker {walker}")
     engine.let_time_pass()
     second = Looked(*(column[::-1] for column in _looked(engine, frames[::-1])))
-    check_same_points(first.points, second.points, names, periods)
-    check_same_energies(first.energies, second.energies, engine.kT)
+    check_same_points(first.points, second.points, names, periods, SAME * np.abs(first.points).max(axis=0))
+    check_same_energies(first.energies, second.energies, "the potential", 0.01 * engine.kT)
     return first
 
 
@@ -59,30 +59,39 @@ def check_same_points(
     second: Float[np.ndarray, "starts cvs"],
     names: Sequence[str],
     periods: Point,
+    allowed: Point,
 ) -> None:
-    """Check that CVs of the same starts are the same.
+    """Check that CVs of the same configurations are the same, but for as much as is allowed of each.
 
     Raises:
         ValueError: one is not.
     """
-    apart = np.abs(wrapped(second - first, periods))
-    changed = ~(apart <= SAME * np.abs(first).max(axis=0))
+    changed = ~(np.abs(wrapped(second - first, periods)) <= allowed)
     if changed.any():
         start, cv = np.argwhere(changed)[0]
         raise ValueError(
-            f"CV {names[cv]} is {first[start, cv]:.9g} and then {second[start, cv]:.9g} for the same start: {MEND}"
+            f"CV {names[cv]} is {first[start, cv]:.9g} and then {second[start, cv]:.9g} for the same configuration: "
+            f"{MEND}"
         )
 
 
-def check_same_energies(first: Float[np.ndarray, " starts"], second: Float[np.ndarray, " starts"], kT: float) -> None:
-    """Check that energies of the same starts are the same; one that is not finite is another fault.
+def check_same_energies(
+    first: Float[np.ndarray, " starts"], second: Float[np.ndarray, " starts"], what: str, allowed: float
+) -> None:
+    """Check that energies of the same configurations are the same; one that is not finite is another fault.
+
+    Args:
+        first: energies [kJ/mol].
+        second: the same, at another time.
+        what: whose energy.
+        allowed: difference that is none [kJ/mol], beside what single precision makes.
 
     Raises:
         ValueError: one is not.
     """
     for before, after in zip(first, second, strict=True):
-        if np.isfinite(before) and not abs(after - before) <= SAME * abs(before) + 0.01 * kT:
-            raise ValueError(f"the potential is {before:.9g} and then {after:.9g} kJ/mol for the same start: {MEND}")
+        if np.isfinite(before) and not abs(after - before) <= SAME * abs(before) + allowed:
+            raise ValueError(f"{what} is {before:.9g} and then {after:.9g} kJ/mol for the same configuration: {MEND}")
 
 
 def _looked(engine: EmbeddedEngine, frames: Sequence[Frame]) -> Looked:

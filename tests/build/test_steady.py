@@ -45,8 +45,8 @@ def sampled(cv, out):
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (unsteady.noisy, "for the same start: it must be a function of the positions alone"),
-        (unsteady.remembering, "for the same start: it must be a function of the positions alone"),
+        (unsteady.noisy, "for the same configuration: it must be a function of the positions alone"),
+        (unsteady.remembering, "for the same configuration: it must be a function of the positions alone"),
         (unsteady.single, "the function fails on positions of shape (1, 2, 3), float64: RuntimeError"),
         (unsteady.column, "it gives shape (1, 1)"),
         (unsteady.leaving, "float64: SystemExit: no licence"),
@@ -68,7 +68,7 @@ def test_single_precision_is_no_noise(tmp_path):
 @needs_plumed
 def test_a_text_of_plumed_that_reads_the_time(tmp_path):
     text = "t: TIME\nd: DISTANCE ATOMS=1,2\ns: CUSTOM ARG=d,t VAR=d,t FUNC=d+1e-6*t PERIODIC=NO"
-    with pytest.raises(ValueError, match=r"^CV s is 0\.1 and then 5\.14 for the same start"):
+    with pytest.raises(ValueError, match=r"^CV s is 0\.1 and then 5\.14 for the same configuration"):
         sampled(cvflow.cv.from_plumed("s", text), tmp_path / "out")
 
 
@@ -106,7 +106,7 @@ FRAMES = [Frame(np.array([[float(i), float(i), 0.0]]), None) for i in range(3)]
 
 @pytest.mark.parametrize("fault", [{"by_time": 1.5}, {"by_call": 1.0}])
 def test_a_potential_that_changes_is_refused(fault):
-    with pytest.raises(ValueError, match=r"^the potential is .* kJ/mol for the same start"):
+    with pytest.raises(ValueError, match=r"^the potential is .* kJ/mol for the same configuration"):
         looked_at(Wandering(**fault), FRAMES, ["a"], np.array([np.inf]))
 
 
@@ -123,14 +123,14 @@ def test_a_walker_more_is_no_evaluation_more():
 
 
 def test_on_a_circle_both_ends_are_one():
-    points = np.array([[np.pi], [0.5]])
-    check_same_points(points, np.array([[-np.pi], [0.5]]), ["phi"], np.array([2 * np.pi]))
+    points, circle = np.array([[np.pi], [0.5]]), (["phi"], np.array([2 * np.pi]), np.array([1e-5]))
+    check_same_points(points, np.array([[-np.pi], [0.5]]), *circle)
     with pytest.raises(ValueError, match=r"CV phi is 0\.5 and then 0\.51"):
-        check_same_points(points, np.array([[np.pi], [0.51]]), ["phi"], np.array([2 * np.pi]))
+        check_same_points(points, np.array([[np.pi], [0.51]]), *circle)
 
 
 def test_an_energy_that_is_none_is_another_fault():
-    check_same_energies(np.array([np.nan, np.inf, 1.0]), np.array([np.nan, np.inf, 1.0]), 1.0)
+    check_same_energies(np.array([np.nan, np.inf, 1.0]), np.array([np.nan, np.inf, 1.0]), "it", 1.0)
 
 
 def test_openmm_moves_its_clock():

@@ -55,6 +55,18 @@ class _Run(NamedTuple):
     row: Columns | None
 
 
+class Seen(NamedTuple):
+    """What PLUMED says of a configuration.
+
+    Attributes:
+        cv: values of the CVs.
+        bias: the sum of all biases [kJ/mol].
+    """
+
+    cv: Point
+    bias: float
+
+
 class ExternalEngine(Engine):
     """Hamiltonian paths, one process each, in a folder that is removed after it.
 
@@ -89,6 +101,19 @@ class ExternalEngine(Engine):
         """
         colvar = self._probed(frame).colvar
         return tuple(period(colvar, cv) for cv in self._spec.cvs)
+
+    def seen_twice(self, frame: Frame, steps: int) -> tuple[Seen, Seen]:
+        """Where a path without the restraint ends, as it is seen at its last step and at the next path's first.
+
+        Raises:
+            ProgramFailedError: the program does not run.
+        """
+        path = self._probed(frame, steps)
+        next_path = self._probed(path.ends.frame)
+        return tuple(
+            Seen(self._values(run.colvar, row), float(biases(run.colvar)[row]))
+            for run, row in ((path, -1), (next_path, 0))
+        )  # type: ignore[return-value]
 
     def steer(
         self, frame: Frame, steering: Steering, rng: np.random.Generator, stakes: Stakes | None = None
@@ -165,9 +190,9 @@ class ExternalEngine(Engine):
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _probed(self, frame: Frame) -> _Run:
+    def _probed(self, frame: Frame, steps: int = 1) -> _Run:
         try:
-            return self._run(frame, 1, None, np.random.default_rng(0))
+            return self._run(frame, steps, None, np.random.default_rng(0))
         except PathFailedError as failure:
             raise ProgramFailedError(f"the program does not run: {failure.reason}", failure.lines) from failure
 

@@ -2,7 +2,8 @@
 
 One particle of unit mass in the plane. It reads its state, x.bin and y.txt, and plumed.dat, of which it understands the
 CV x and CVFLOW, and writes what PLUMED would (COLVAR, jumps.dat), its state into after/, and energies.dat. A state file
-is padded with as many spaces as the last path had steps, so that its length varies. In a MOOD it fails: see `main`.
+is padded with as many spaces as the last path had steps, so that its length varies. In a MOOD it fails, now and
+then or always: see `main`.
 """
 
 import math
@@ -67,6 +68,7 @@ def write_state(folder, x, y, padding=0):
 
 
 def main(steps, seed, timestep, kT, mood=""):
+    always = mood
     if not mood or seed % 3:
         mood = ""
     if mood == "crash":
@@ -80,6 +82,10 @@ def main(steps, seed, timestep, kT, mood=""):
     x, y, before, after, biases, values, protocol = path(x, y, steps, timestep, kT, random.Random(seed))
     after = math.nan if mood == "nan" else after
     values[1] = math.nan if mood == "lost" else values[1]
+    if always == "timed":  # as MOVINGRESTRAINT, or TIME in a bias
+        biases[1] += 0.2 * steps * timestep
+    if always == "drifting":  # as a CV that averages over what it has seen
+        values[1] += 0.01 * steps * timestep
     ends = zip((0.0, steps * timestep), values, biases, strict=True)
     rows = [f"{when} {value!r} {bias!r}" for when, value, bias in ends]
     Path("COLVAR").write_text("\n".join(["#! FIELDS time x jump.bias", *rows[: 1 if mood == "short" else 2], ""]))
