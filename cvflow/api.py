@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import openmm
 from matplotlib.figure import Figure
-from openmm import app
+from openmm import app, unit
 
 from cvflow import project
 from cvflow.build import AseSystem, MolecularSystem, ase_system_from, from_objects, parametrised
@@ -16,14 +16,15 @@ from cvflow.build.loading import absolute
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import with_hydrogen_mass
 from cvflow.estimate.free_energy import chain_difference
+from cvflow.faults import brief
 from cvflow.loading import check_not_importing, reference_to
 from cvflow.pool import check_not_a_worker
 from cvflow.progress import watching
+from cvflow.quantities import plain, positive
 from cvflow.report.figures import free_energy_figure, surface_figure
 from cvflow.report.findings import cautions
 from cvflow.store import Record
 from cvflow.torch_system import TorchSystem
-from cvflow.units import thermal_energy
 
 
 class FreeEnergy(NamedTuple):
@@ -72,8 +73,8 @@ class Result:
 def openmm_system(
     topology: app.Topology,
     system: openmm.System | app.ForceField,
-    temperature: float,
-    hydrogen_mass: float | None = None,
+    temperature: float | unit.Quantity,
+    hydrogen_mass: float | unit.Quantity | None = None,
 ) -> MolecularSystem:
     """Bring an OpenMM system, or a force field that makes one.
 
@@ -83,23 +84,30 @@ def openmm_system(
     Args:
         topology: names and bonds of the atoms.
         system: the potential and the masses, or a force field.
-        temperature: K.
-        hydrogen_mass: amu, of every hydrogen, if given. It leaves the distribution of positions as it is; 4 amu take a
-            time step twice as long.
+        temperature: K, or a Quantity.
+        hydrogen_mass: amu or a Quantity, of every hydrogen, if given. It leaves the distribution of positions as it is;
+            4 amu take a time step twice as long.
 
     Raises:
         ValueError: the temperature or the mass is not positive, or the force field does not know the molecule.
     """
-    thermal_energy(temperature)
+    temperature = positive(temperature, "temperature")
+    if not isinstance(topology, app.Topology) or not isinstance(system, openmm.System | app.ForceField):
+        raise ValueError(
+            "openmm_system takes an openmm.app.Topology and an openmm.System or openmm.app.ForceField, got "
+            f"{type(topology).__name__} and {type(system).__name__}"
+        )
     if isinstance(system, app.ForceField):
         system = parametrised(topology, system)
     if hydrogen_mass is not None:
-        system = with_hydrogen_mass(system, topology, hydrogen_mass)
+        system = with_hydrogen_mass(system, topology, positive(hydrogen_mass, "hydrogen_mass"))
     return MolecularSystem(topology, system, temperature)
 
 
 def ase_system(
-    source: Callable[..., Any] | str, temperature: float, parameters: Mapping[str, float | int] | None = None
+    source: Callable[..., Any] | str,
+    temperature: float | unit.Quantity,
+    parameters: Mapping[str, float | int] | None = None,
 ) -> AseSystem:
     """Bring atoms with any ASE calculator, as a function that makes them.
 
@@ -123,7 +131,7 @@ def ase_system(
         )
     what = "ase_system"
     reference = absolute(source, Path(), what) if isinstance(source, str) else reference_to(source, what)
-    return ase_system_from(reference, parameters or {}, temperature, what)
+    return ase_system_from(reference, plain(parameters or {}), positive(temperature, "temperature"), what)
 
 
 def sample(
@@ -152,9 +160,9 @@ def sample(
         cvs: collective variables that tell the states apart, from `cvflow.cv`: atoms are indices counted from 0 or
             MDAnalysis selection strings; angles and torsions are in rad. Not for a `TorchSystem`.
         states: named regions, e.g. ``{"bound": "d < 0.4", "free": "d >= 0.4"}``.
-        starts: one structure per state: positions [nm] or a PDB file; with ASE an ase.Atoms, or a file of any format
-            that ase.io reads, in the place of the PDB file. States without a start are not found. Not for a
-            `TorchSystem`.
+        starts: one structure per state: positions [nm], an OpenMM Quantity, State, PDBFile or Modeller, or the name of
+            a PDB file; with ASE an ase.Atoms, or a file of any format that ase.io reads, in the place of the PDB file.
+            States without a start are not found. Not for a `TorchSystem`.
         out: folder for the results.
         quiet: plain progress lines.
         workers: worker processes; one a walker, up to the number of cores, if left out.
@@ -165,13 +173,24 @@ def sample(
         proposal: settings of `[proposal]`, in place of a flow.
         **run: settings of `[run]`: seed, walkers, adapt_jumps, jumps, local_steps, local.
 
+    Settings with units may be OpenMM quantities: ``path={"timestep": 0.5 * unit.femtosecond}``.
+
     Raises:
         ValueError: misuse; the message says what, where and the mend. Nothing is written then.
     """
     check_not_a_worker()
     check_not_importing("cvflow.sample")
     chosen = {"run": run, "path": path, "engine": engine, "flow": flow, "proposal": proposal, "states": states}
-    sections = {name: dict(values) for name, values in chosen.items() if values is not None}
+    for name, values in {**chosen, "starts": starts}.items():
+        if values is not None and not isinstance(values, Mapping):
+            raise ValueError(f"{name} must be a mapping such as a dict, got {brief(values)}")
+    if isinstance(cvs, str) or not isinstance(cvs, Sequence):
+        raise ValueError(f"cvs must be a list of collective variables, got {brief(cvs)}")
+    if not isinstance(out, str | Path):
+        raise ValueError(f"out must be the name of a folder, got {brief(out)}")
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise ValueError(f"workers must be a whole number from 1, got {brief(workers)}")
+    sections = {name: plain(values) for name, values in chosen.items() if values is not None}
     setup = from_objects(system, sections, cvs, starts or {})
     for note in setup.notes:
         warnings.warn(note, stacklevel=2)

@@ -7,3 +7,9 @@ USERS_FAULTS = (Exception, SystemExit)
 def said(error: BaseException) -> str:
     """What went wrong in a user's function, in one line: it is the user's to read."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def brief(value: object) -> str:
+    """What was given, as part of a line."""
+    words = " ".join(repr(value).split())
+    return words if len(words) <= 60 else f"{words[:60]}…"

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
-    {"faults", "openmm_xml"},
+    {"faults", "openmm_xml", "quantities"},
     {"units", "state", "random", "interrupt", "journal", "loading", "atomic", "cores", "pool"},
     {"circle"},
     {"cv", "schedule"},
@@ -49,6 +49,7 @@ ROOMS = {name: level for level, names in enumerate(LAYERS) for name in names}
 PHYSICS = {
     "faults",
     "openmm_xml",
+    "quantities",
     "units",
     "state",
     "random",

@@ -12,7 +12,7 @@ from openmm import app, unit
 from cvflow.build.cvs import cv_section, cvs_from
 from cvflow.build.loading import absolute
 from cvflow.build.molecular import built_in_starts, settled
-from cvflow.build.setup import checked_states, without_auto
+from cvflow.build.setup import check_named, checked_states, without_auto
 from cvflow.build.starts import Starts, in_turn
 from cvflow.build.walkers import AtomsSetup, check_atoms, check_moves, started
 from cvflow.config import Config, ConfigError
@@ -178,9 +178,7 @@ def _starts(config: Config, folder: Path, system: AseSystem) -> Starts:
             'system.starts is missing: one structure per state, starts = {compact = "a.xyz", ...}, of any format that '
             "ase.io reads"
         )
-    for state in given:
-        if state not in config.states:
-            raise ConfigError(f"system.starts: unknown state {state!r}; [states] has {', '.join(config.states)}")
+    check_named(config, given, "system.starts")
     frames = [system.start(folder / name, f"system.starts.{state}") for state, name in given.items()]
     return in_turn(frames, list(given), config.run.walkers)
 

@@ -11,7 +11,7 @@ from openmm import app
 from cvflow.atomic import copy_whole, write_whole
 from cvflow.build.loading import read_text
 from cvflow.build.plumed_input import check_plumed
-from cvflow.build.setup import checked_states, without_auto
+from cvflow.build.setup import check_named, checked_states, without_auto
 from cvflow.build.starts import Starts, in_turn, opened, start_notes
 from cvflow.build.steady import check_same_energies, check_same_points
 from cvflow.build.topology_file import topology_text
@@ -224,9 +224,7 @@ def _starts(config: Config, folder: Path, program: Program) -> Starts:
     given = config.system.starts
     if not given:
         raise ConfigError('system.starts is missing: one structure per state, starts = {compact = "a.gro", ...}')
-    for state in given:
-        if state not in config.states:
-            raise ConfigError(f"system.starts: unknown state {state!r}; [states] has {', '.join(config.states)}")
+    check_named(config, given, "system.starts")
     frames = [program.read_start(folder / name) for name in given.values()]
     return in_turn(frames, list(given), config.run.walkers)
 

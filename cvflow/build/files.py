@@ -11,6 +11,7 @@ from cvflow.build.cvs import cv_section, cvs_from
 from cvflow.build.force_field import force_field
 from cvflow.build.loading import deserialised, read_text
 from cvflow.build.molecular import MolecularSetup, assemble
+from cvflow.build.setup import check_named
 from cvflow.build.starts import Starts, in_turn
 from cvflow.config import Config, ConfigError
 from cvflow.cv import CollectiveVariable
@@ -107,10 +108,9 @@ def _starts(config: Config, folder: Path, topology: app.Topology) -> Starts:
     given = config.system.starts
     if not given:
         raise ConfigError('system.starts is missing: one structure per state, starts = {compact = "a.pdb", ...}')
+    check_named(config, given, "system.starts")
     frames = []
     for state, name in given.items():
-        if state not in config.states:
-            raise ConfigError(f"system.starts: unknown state {state!r}; [states] has {', '.join(config.states)}")
         pdb = _pdb(folder / name, f"system.starts.{state}")
         _check_atoms(pdb.topology, topology, f"system.starts.{state}")
         frames.append(_frame(pdb))

@@ -1,11 +1,10 @@
 """From Python objects to a checked run: what `cvflow.sample` is given."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import openmm
 from openmm import app
 
@@ -15,10 +14,12 @@ from cvflow.build.batch import IN_MEMORY, batch_setup
 from cvflow.build.cvs import cv_section
 from cvflow.build.files import start_frame
 from cvflow.build.molecular import assemble
-from cvflow.build.setup import Setup
+from cvflow.build.setup import Setup, check_named
 from cvflow.build.starts import Starts, in_turn
+from cvflow.build.structures import Reader, structure
 from cvflow.config import Config, parse
 from cvflow.cv import CollectiveVariable, resolve
+from cvflow.faults import brief
 from cvflow.pool import check_travels
 from cvflow.state import Frame
 from cvflow.torch_system import TorchSystem
@@ -54,11 +55,18 @@ def from_objects(
     Raises:
         ValueError: misuse; the message says what, where and the mend.
     """
+    for cv in cvs:
+        if not isinstance(cv, CollectiveVariable):
+            raise ValueError(f"cvs: {brief(cv)} is no collective variable: make them by cvflow.cv")
     if isinstance(system, TorchSystem):
         return _of_torch(system, sections, bool(cvs or starts))
     if isinstance(system, AseSystem):
         return _of_ase(system, sections, cvs, starts)
-    return _of_openmm(system, sections, cvs, starts)
+    if isinstance(system, MolecularSystem):
+        return _of_openmm(system, sections, cvs, starts)
+    raise ValueError(
+        f"system is of type {type(system).__name__}: make it by cvflow.openmm_system or ase_system, or as a TorchSystem"
+    )
 
 
 def _of_torch(system: TorchSystem, sections: Sections, has_others: bool) -> Setup:
@@ -75,7 +83,8 @@ def _of_openmm(
     sections["system"] = {"xml": "system.xml", "topology": "topology.pdb"}
     sections["path"] = {"timestep": 0.0005, **sections.get("path", {})}
     config, cvs = _config(system, "openmm", sections, cvs)
-    frames = _starts(config, starts, lambda start, what: start_frame(Path(start), what))
+    periodic = system.system.usesPeriodicBoundaryConditions()
+    frames = _starts(config, starts, periodic, _from_file)
     return assemble(config, "openmm", system.system, system.topology, cvs, thermal_energy(system.temperature), frames)
 
 
@@ -84,7 +93,7 @@ def _of_ase(
 ) -> Setup:
     sections["system"] = {"python": system.source.reference, "parameters": dict(system.source.parameters)}
     config, cvs = _config(system, "ase", sections, cvs)
-    return ase.assemble(config, system, cvs, _starts(config, starts, system.start))
+    return ase.assemble(config, system, cvs, _starts(config, starts, system.box is not None, system.start))
 
 
 def _config(
@@ -105,14 +114,20 @@ def _config(
     return parse(sections, "cvflow.sample"), resolved
 
 
-def _starts(config: Config, starts: Mapping[str, Any], structure: Callable[[Any, str], Frame]) -> Starts:
-    """Structures to the walkers in turn: arrays of positions [nm], or what `structure` makes a frame of."""
+def _from_file(given: Any, what: str) -> Frame:
+    if not isinstance(given, str | Path):
+        raise ValueError(
+            f"{what} is of type {type(given).__name__}: give positions [nm], an openmm.State or a PDB file"
+        )
+    return start_frame(Path(given), what)
+
+
+def _starts(config: Config, starts: Mapping[str, Any], periodic: bool, otherwise: Reader) -> Starts:
+    """Structures to the walkers in turn; `otherwise` makes frames of what holds no positions."""
+    check_named(config, starts, "starts")
     frames = []
     for state, start in starts.items():
-        if state not in config.states:
-            raise ValueError(f"starts: unknown state {state!r}; states has {', '.join(config.states)}")
-        array = isinstance(start, np.ndarray)
-        frames.append(Frame(np.array(start, dtype=float), None) if array else structure(start, f"starts[{state!r}]"))
+        frames.append(structure(start, f"starts[{state!r}]", periodic, otherwise))
     if not frames:
         raise ValueError("starts is empty: give one structure per state")
     return in_turn(frames, list(starts), config.run.walkers)

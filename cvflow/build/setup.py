@@ -1,7 +1,7 @@
 """A checked run, before anything was computed or written: what the project asks of every kind of system."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from cvflow.build.starts import Opening, strayed, words
 from cvflow.circle import variance
-from cvflow.config import Config
+from cvflow.config import Config, ConfigError
 from cvflow.crew import Crew, Standing
 from cvflow.cv.names import check_together
 from cvflow.flow.fit import FitSettings
@@ -263,12 +263,28 @@ def without_auto(config: Config) -> tuple[Config, frozenset[str]]:
     return config.model_copy(update={"path": path}), auto
 
 
+def check_named(config: Config, given: Iterable[str], what: str) -> None:
+    """Check that starts are given for states that have names; `what` is what the starts are called.
+
+    Raises:
+        ConfigError: there are no two states, or one is given a start and is none of them.
+    """
+    _check_two(config)
+    for state in given:
+        if state not in config.states:
+            raise ConfigError(f"{what}: unknown state {state!r}; states has {', '.join(config.states)}")
+
+
+def _check_two(config: Config) -> None:
+    if len(config.states) < 2:
+        raise ConfigError('at least two named states are needed: [states] compact = "r < 4.62", extended = ...')
+
+
 def checked_states(config: Config, cv_names: Sequence[str]) -> States:
     """The named states.
 
     Raises:
         ValueError: there are fewer than two, or an expression does not parse.
     """
-    if len(config.states) < 2:
-        raise ValueError('at least two named states are needed: [states] compact = "r < 4.62", extended = ...')
+    _check_two(config)
     return States(dict(config.states), list(cv_names))

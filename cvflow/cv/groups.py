@@ -7,9 +7,11 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
+from openmm.unit import Quantity
 
 from cvflow.cv.base import CollectiveVariable, checked_name, checked_unit
 from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group, indices, positions
+from cvflow.quantities import positive
 from cvflow.state import Frame
 
 Weights = tuple[float, ...] | Literal["mass"]
@@ -174,9 +176,9 @@ def centre_distance(
     return CentreDistance(name, group(first), group(second), _weights(weights), _weights(weights2), unit)
 
 
-def coordination(name: str, first: Atoms, second: Atoms, r0: float, unit: str = "") -> Coordination:
-    """Coordination number between two groups, a pair at the distance r0 [nm] counting one half."""
-    return Coordination(name, group(first), group(second), float(r0), unit)
+def coordination(name: str, first: Atoms, second: Atoms, r0: float | Quantity, unit: str = "") -> Coordination:
+    """Coordination number between two groups, a pair at the distance r0 [nm, or a Quantity] counting one half."""
+    return Coordination(name, group(first), group(second), positive(r0, "r0"), unit)
 
 
 def shares(cv: str, atoms: Group, weights: Weights) -> Float[np.ndarray, " atoms"]:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from keyword import iskeyword
 
+from cvflow.faults import brief
+
 _WORD = re.compile(r"[A-Za-z]\w*\Z")
 
 LONGEST = 64
@@ -22,10 +24,10 @@ def checked_name(name: str) -> str:
     Raises:
         ValueError: it cannot.
     """
-    if not _WORD.match(name) or iskeyword(name):
+    if not isinstance(name, str) or not _WORD.match(name) or iskeyword(name):
         raise ValueError(
             f"a CV's name must be a word of letters, digits and _ (and none of Python's own, such as and, or, not), "
-            f"got {name[:LONGEST]!r}"
+            f"got {brief(name)}"
         )
     if len(name.encode()) > LONGEST:
         raise ValueError(f"a CV's name has at most {LONGEST} letters, got {len(name)}: {name[:12]}…")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from cvflow.faults import brief
 from cvflow.state import Frame, Positions
 
 Place = int | str
@@ -19,10 +20,17 @@ Atoms = Place | Sequence[Place] | Int[np.ndarray, " atoms"]
 
 
 def places(atoms: Sequence[Any]) -> Group:
-    """Arguments of a CV's constructor: the atoms one by one, or one list of them."""
-    if len(atoms) == 1 and not isinstance(atoms[0], int | str):
+    """Arguments of a CV's constructor: the atoms one by one, or one list of them.
+
+    Raises:
+        ValueError: they are neither indices nor selections.
+    """
+    if len(atoms) == 1 and not isinstance(atoms[0], int | str | np.integer):
         atoms = atoms[0]
-    return tuple(atom if isinstance(atom, str) else index(atom) for atom in atoms)
+    try:
+        return tuple(atom if isinstance(atom, str) else index(atom) for atom in atoms)
+    except TypeError as error:
+        raise ValueError(f"atoms are indices counted from 0 and selection strings, got {brief(atoms)}") from error
 
 
 def group(atoms: Atoms) -> Group:

@@ -12,7 +12,7 @@ from cvflow.circle import into_period
 from cvflow.cv.base import checked_name
 from cvflow.cv.python import PythonCV
 from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group
-from cvflow.faults import USERS_FAULTS, said
+from cvflow.faults import USERS_FAULTS, brief, said
 from cvflow.state import Positions
 
 
@@ -41,6 +41,8 @@ class TorchCV(PythonCV):
     def __post_init__(self) -> None:
         checked_name(self.name)
         check_group(self.name, "a torch function", self.atoms)
+        if not callable(self.function):
+            raise ValueError(f"CV {self.name}: {brief(self.function)} is no function")
         if "<" in getattr(self.function, "__qualname__", ""):
             raise ValueError(
                 f"CV {self.name}: a lambda or a function inside another cannot be sent to worker processes: define it "
