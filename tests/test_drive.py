@@ -150,7 +150,7 @@ MISUSE = {
     "a start that is not there": ('"left"', '"gone"', "gone is not a folder: a start is one, with x.bin and y.txt"),
     "a start that lacks a file": ('"left"', '"half"', "half/y.txt is not a file"),
     "a start of an empty file": ('"left"', '"empty"', "empty/y.txt is empty"),
-    "starts in one state": ('"left"', '"right"', "fewer than two of the named states"),
+    "starts in one state": ('"left"', '"right"', "lies in another state than its name says"),
     "no state files": (
         "state_files = ",
         "state_files = []\n#",
