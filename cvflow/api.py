@@ -21,7 +21,7 @@ from cvflow.loading import check_not_importing, reference_to
 from cvflow.pool import check_not_a_worker
 from cvflow.progress import watching
 from cvflow.quantities import plain, positive
-from cvflow.report.figures import free_energy_figure, surface_figure
+from cvflow.report.figures import free_energy_figure, laid_out, surface_figure
 from cvflow.report.findings import cautions
 from cvflow.store import Record
 from cvflow.torch_system import TorchSystem
@@ -66,8 +66,8 @@ class Result:
             ValueError: a CV is unknown.
         """
         if second is None:
-            return free_energy_figure(self.record, cv, bins)
-        return surface_figure(self.record, cv, second, bins)
+            return laid_out(free_energy_figure(self.record, cv, bins))
+        return laid_out(surface_figure(self.record, cv, second, bins))
 
 
 def openmm_system(

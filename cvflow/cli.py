@@ -30,6 +30,10 @@ Beside = Annotated[
     list[Path] | None,
     typer.Option("--beside", help="Folder of another run of the same system, to stand beside this one; repeatable."),
 ]
+ReportOut = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder to write into, where the run's own is read-only or somebody else's."),
+]
 Folder = Annotated[Path, typer.Argument(help="The --out folder of a run.")]
 
 
@@ -124,13 +128,13 @@ def resume(
 
 
 @app.command()
-def report(folder: Folder, beside: Beside = None) -> None:
+def report(folder: Folder, beside: Beside = None, out: ReportOut = None) -> None:
     """Write figures, tables, summary.json and report.html again, from the store alone."""
     from cvflow import project
 
     with _needing_production():
-        runs = project.report(folder, beside or [])
-    _show(runs[0].summary, folder, runs)
+        runs = project.report(folder, beside or [], out)
+    _show(runs[0].summary, folder, runs, out)
 
 
 @app.command()
@@ -161,15 +165,17 @@ def fes(
     folder: Folder,
     cv: Annotated[list[str] | None, typer.Option("--cv", help="Name of a CV; twice for two. Else the first.")] = None,
     bins: Annotated[int, typer.Option("--bins", min=2, help="Number of bins, a CV.")] = 60,
+    out: ReportOut = None,
 ) -> None:
     """Write the free energy along a CV, or along two, fes.dat and fes_<cv>.png, from the store alone."""
-    from cvflow.project import open_record
+    from cvflow.project import open_record, writing_into
     from cvflow.report import write_fes
 
     record = open_record(folder)
-    with _needing_production():
-        files = write_fes(record, folder, cv or record.header.cvs[:1], bins)
-    typer.echo(f"wrote {' and '.join(str(folder / name) for name in files)}")
+    place = out or folder
+    with _needing_production(), writing_into(place):
+        files = write_fes(record, place, cv or record.header.cvs[:1], bins)
+    typer.echo(f"wrote {' and '.join(str(place / name) for name in files)}")
 
 
 @app.command()
@@ -250,7 +256,7 @@ def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int 
     _show(summary, folder)
 
 
-def _show(summary: Mapping[str, Any], folder: Path, runs: Sequence[Any] = ()) -> None:
+def _show(summary: Mapping[str, Any], folder: Path, runs: Sequence[Any] = (), out: Path | None = None) -> None:
     """The run's figures, then those of the runs beside it: what was asked for last stands last."""
     from rich.console import Console
 
@@ -260,7 +266,7 @@ def _show(summary: Mapping[str, Any], folder: Path, runs: Sequence[Any] = ()) ->
     Console().print(final_table(summary, open_record(folder).header))
     if len(runs) > 1:
         Console().print(beside_table(runs))
-    typer.echo(f"report: {folder / 'report.html'}")
+    typer.echo(f"report: {(out or folder) / 'report.html'}")
 
 
 class StoppedError(Exception):

@@ -1,8 +1,9 @@
 """A run in its folder: begin one, or take it up again."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,21 +76,42 @@ def resume(folder: Path, jumps: int | None, watch: Watch, workers: int | None = 
         return _finish(run, pool, store, folder)
 
 
-def report(folder: Path, beside: Sequence[Path] = ()) -> list[Shown]:
+def report(folder: Path, beside: Sequence[Path] = (), out: Path | None = None) -> list[Shown]:
     """Write the report of a folder's run again, with other runs beside it if folders are named.
+
+    Args:
+        folder: of the run.
+        beside: of the other runs.
+        out: where to write; into the run's own folder without.
 
     Returns:
         This run, then the others.
 
     Raises:
-        ConfigError: a folder holds no run, or is named twice; nothing is written then.
+        ConfigError: a folder holds no run, or is named twice; nothing is written then. Or where to write is read-only
+            or full.
         ValueError: a run has no production yet, or cannot stand beside this one; nothing is written then.
     """
     if len({place.resolve() for place in (folder, *beside)}) <= len(beside):
         raise ConfigError(f"--beside: a folder is named twice among {', '.join(map(str, (folder, *beside)))}")
     record = open_record(folder)
     others = [shown(other, open_record(other), record.header) for other in beside]
-    return [Shown(folder, record.header, write_report(record, folder, others)), *others]
+    with writing_into(place := out or folder):
+        return [Shown(place, record.header, write_report(record, place, others)), *others]
+
+
+@contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """A report that cannot be written where it should be is misuse: the folder is somebody else's, or full.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"{folder}: cannot be written ({reason}); give another folder by --out") from error
 
 
 def open_record(folder: Path) -> Record:

@@ -1,15 +1,20 @@
 """Text files, figures and one HTML page from a run's record; reads the store and the estimates, nothing else."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from matplotlib.figure import Figure
 
 from cvflow.atomic import write_whole
 from cvflow.estimate.free_energy import profile
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.surface import surface
+from cvflow.faults import said
 from cvflow.flow.export import exported
+from cvflow.journal import LOG
 from cvflow.report.beside import Shown, beside_table, shown
 from cvflow.report.figures import (
     acceptance_figure,
@@ -67,8 +72,14 @@ def write_fes(record: Record, folder: Path, cvs: Sequence[str], bins: int) -> li
     """
     if len(cvs) not in (1, 2):
         raise ValueError(f"free energies are along one CV or two, got {', '.join(cvs) or 'none'}")
-    figure = free_energy_figure(record, cvs[0], bins) if len(cvs) == 1 else surface_figure(record, cvs[0], cvs[1], bins)
-    files = {"fes.dat": _fes(record, cvs, bins), f"fes_{'_'.join(cvs)}.png": png(figure)}
+    files = {"fes.dat": _fes(record, cvs, bins)}
+    make = (
+        partial(free_energy_figure, record, cvs[0], bins)
+        if len(cvs) == 1
+        else partial(surface_figure, record, *cvs, bins)
+    )
+    if illustration := _drawn(f"fes_{'_'.join(cvs)}.png", "", make):
+        files[illustration.file] = illustration.image
     _write(folder, files)
     return list(files)
 
@@ -81,34 +92,45 @@ def _main_cvs(record: Record) -> list[str]:
 
 def _illustrations(record: Record, summary: Summary) -> list[Illustration]:
     profiles = [
-        Illustration(
+        _drawn(
             f"fes_{cv}.png",
             f"Free energy along {cv}: F({cv}) with its error band and the flow's own −kT ln q. The flow learns the "
             "density of the restraint's centre, a little broader than that of the CV.",
-            png(free_energy_figure(record, cv, _BINS, summary)),
+            partial(free_energy_figure, record, cv, _BINS, summary),
         )
         for cv in record.header.cvs
     ]
-    return [
+    found = [
         *_contours(record),
         *profiles,
-        Illustration(
+        _drawn(
             "work.png",
             "Works of all production paths between the first two states, accepted or not. The two histograms cross at "
             "ΔF; the less they overlap, the less the paths relax.",
-            png(work_figure(record, summary)),
+            partial(work_figure, record, summary),
         ),
-        Illustration("trace.png", "What every walker visited.", png(trace_figure(record))),
-        Illustration(
+        _drawn("trace.png", "What every walker visited.", partial(trace_figure, record)),
+        _drawn(
             "acceptance.png",
             "Acceptance in a running window with its binomial error (68 %), dotted lines where a new version of the "
             "flow begins to propose; below, how well each version predicts samples it was not trained on.",
-            png(acceptance_figure(record)),
+            partial(acceptance_figure, record),
         ),
     ]
+    return [illustration for illustration in found if illustration is not None]
 
 
-def _contours(record: Record) -> list[Illustration]:
+def _drawn(file: str, caption: str, make: Callable[[], Figure]) -> Illustration | None:
+    """The figure; one that cannot be drawn costs neither the tables nor the others, and is said."""
+    try:
+        return Illustration(file, caption, png(make()))
+    except Exception as error:
+        LOG.warning("warning: %s could not be drawn (%s)", file, said(error))
+        LOG.info("%s", file, exc_info=error)
+        return None
+
+
+def _contours(record: Record) -> list[Illustration | None]:
     """The free energy along both CVs, for runs that have two."""
     cvs = _main_cvs(record)
     if len(cvs) != 2:
@@ -117,7 +139,7 @@ def _contours(record: Record) -> list[Illustration]:
         f"Free energy along {cvs[0]} and {cvs[1]}, from the chains. Dashed lines are the borders of the named states; "
         "white is where no walker has been in production, and says nothing about the free energy there."
     )
-    return [Illustration(f"fes_{'_'.join(cvs)}.png", caption, png(surface_figure(record, cvs[0], cvs[1], _BINS)))]
+    return [_drawn(f"fes_{'_'.join(cvs)}.png", caption, partial(surface_figure, record, cvs[0], cvs[1], _BINS))]
 
 
 def _fes(record: Record, cvs: Sequence[str], bins: int) -> bytes:

@@ -4,10 +4,18 @@ Built with matplotlib's objects, not with pyplot: no global state, no window, no
 """
 
 from cvflow.report.figures.acceptance import acceptance_figure
-from cvflow.report.figures.drawing import png
+from cvflow.report.figures.drawing import laid_out, png
 from cvflow.report.figures.free_energy import free_energy_figure
 from cvflow.report.figures.surface import surface_figure
 from cvflow.report.figures.trace import trace_figure
 from cvflow.report.figures.work import work_figure
 
-__all__ = ["acceptance_figure", "free_energy_figure", "png", "surface_figure", "trace_figure", "work_figure"]
+__all__ = [
+    "acceptance_figure",
+    "free_energy_figure",
+    "laid_out",
+    "png",
+    "surface_figure",
+    "trace_figure",
+    "work_figure",
+]

@@ -5,12 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cvflow.estimate.modes import between_states
-from cvflow.report.figures.drawing import BLUE, GREEN, GREY, STYLE, VERMILION, say, shade_adaptation
+from cvflow.report.figures.drawing import BLUE, GREEN, GREY, VERMILION, in_our_style, say, shade_adaptation
 from cvflow.states import States
 from cvflow.store import FlowEntry, Record
 
@@ -30,7 +29,7 @@ class Running(NamedTuple):
     high: Float[np.ndarray, " jumps"]
 
 
-@rc_context(STYLE)
+@in_our_style()
 def acceptance_figure(record: Record) -> Figure:
     """Running acceptance, of all jumps and of those between states, above the flow's held-out likelihood."""
     figure = Figure(figsize=(7.2, 6.4), layout="constrained")

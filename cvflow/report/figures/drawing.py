@@ -5,9 +5,12 @@ Colours are Okabe and Ito's, which colour-blind readers tell apart; lines differ
 
 import io
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import cycle
 from typing import Any
 
+from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -30,11 +33,31 @@ STYLE: Any = {
     "text.parse_math": False,  # a state's name may hold a dollar sign
     "figure.facecolor": "white",
 }
-"""For `matplotlib.rc_context`, so that neither the user's matplotlibrc nor ours leaks."""
+"""Over matplotlib's own defaults."""
 
 _DPI = 150
 
 
+@contextmanager
+def in_our_style() -> Iterator[None]:
+    """Draw with matplotlib's defaults and `STYLE`, whatever the user's matplotlibrc says; it is as it was afterwards.
+
+    A matplotlibrc may ask for LaTeX, which may not be there.
+    """
+    with rc_context():
+        rcdefaults()
+        rcParams.update(STYLE)
+        yield
+
+
+@in_our_style()
+def laid_out(figure: Figure) -> Figure:
+    """The figure with all its parts made, which would else be in the style of whoever shows it."""
+    figure.draw_without_rendering()
+    return figure
+
+
+@in_our_style()
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file, the same bytes for the same figure."""
     buffer = io.BytesIO()

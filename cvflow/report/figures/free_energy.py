@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -11,7 +10,7 @@ from cvflow.estimate.grid import Axis
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.work import flow_points
 from cvflow.flow.io import from_bytes
-from cvflow.report.figures.drawing import BLUE, STYLE, VERMILION, cv_label, say, shade_states
+from cvflow.report.figures.drawing import BLUE, VERMILION, cv_label, in_our_style, say, shade_states
 from cvflow.report.findings import Comparison, Summary, comparisons
 from cvflow.store import Record
 
@@ -22,7 +21,7 @@ _IN_TITLE = 2
 """With more differences than this, they stand in the legend."""
 
 
-@rc_context(STYLE)
+@in_our_style()
 def free_energy_figure(record: Record, cv: str, bins: int = 60, summary: Summary | None = None) -> Figure:
     """F(ξ) [kT] with its error band, the flow's own -ln q, the states, and ΔF from the chain and from BAR.
 

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cvflow.estimate.cost import Cost
-from cvflow.report.figures.drawing import BLUE, GREY, STYLE, VERMILION
+from cvflow.report.figures.drawing import BLUE, GREY, VERMILION, in_our_style
 
 
 class Series(NamedTuple):
@@ -21,7 +20,7 @@ class Series(NamedTuple):
     best: int | None
 
 
-@rc_context(STYLE)
+@in_our_style()
 def scan_figure(series: Sequence[Series], title: str) -> Figure:
     """One column a setting: steps per mode change above, acceptance between the states below, with standard errors."""
     figure = Figure(figsize=(2.6 * max(2, len(series)), 5.4), layout="constrained")

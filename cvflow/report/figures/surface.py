@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm
@@ -12,7 +11,7 @@ from matplotlib.patheffects import withStroke
 
 from cvflow.estimate.grid import Axis
 from cvflow.estimate.surface import Surface, surface
-from cvflow.report.figures.drawing import GREY, STYLE, cv_label, say
+from cvflow.report.figures.drawing import GREY, cv_label, in_our_style, say
 from cvflow.states import States
 from cvflow.store import Header, Record
 
@@ -25,7 +24,7 @@ _FINE = 400
 _PI_TICKS = {-1.0: "−π", -0.5: "−π/2", 0.0: "0", 0.5: "π/2", 1.0: "π"}
 
 
-@rc_context(STYLE)
+@in_our_style()
 def surface_figure(record: Record, first: str, second: str, bins: int = 60) -> Figure:
     """F(first, second) [kT] in steps, white where no sample fell, with the borders of the named states.
 

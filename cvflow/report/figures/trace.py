@@ -1,12 +1,20 @@
 """The CVs of every walker over time."""
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cvflow.estimate.modes import crossings
-from cvflow.report.figures.drawing import BLUE, GREY, STYLE, VERMILION, cv_label, say, shade_adaptation, time_label
+from cvflow.report.figures.drawing import (
+    BLUE,
+    GREY,
+    VERMILION,
+    cv_label,
+    in_our_style,
+    say,
+    shade_adaptation,
+    time_label,
+)
 from cvflow.report.plumed_text import turn_times
 from cvflow.report.regions import state_intervals
 from cvflow.states import States
@@ -16,7 +24,7 @@ _WALKERS = 12
 _CVS = 3
 
 
-@rc_context(STYLE)
+@in_our_style()
 def trace_figure(record: Record) -> Figure:
     """CV against time: a row a walker, a column a CV, at most 12 by 3; adaptation grey, mode changes marked."""
     walkers, cvs = record.header.walkers, record.header.cvs

@@ -4,13 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.work import DirectedWorks, crossing_works
-from cvflow.report.figures.drawing import BLUE, STYLE, VERMILION, say
+from cvflow.report.figures.drawing import BLUE, VERMILION, in_our_style, say
 from cvflow.report.findings import Estimate, Summary, comparisons
 from cvflow.store import Record
 
@@ -30,7 +29,7 @@ class Direction(NamedTuple):
     proposed: int
 
 
-@rc_context(STYLE)
+@in_our_style()
 def work_figure(record: Record, summary: Summary | None = None) -> Figure:
     """p_F(w) and p_R(-w), which cross at ΔF (Crooks, Phys. Rev. E 1999), with BAR's ΔF and its error.
 
