@@ -39,6 +39,11 @@ COMMIT_COSTS = 20
 """as much as so many commits take: of a run's time, one part in so many goes into keeping it."""
 
 
+def commit_interval(cost: float) -> float:
+    """Seconds until the next commit, after one that took `cost` seconds."""
+    return max(COMMIT_SECONDS, COMMIT_COSTS * cost)
+
+
 class Progress(NamedTuple):
     """Where a run stands, for whoever watches."""
 
@@ -160,7 +165,7 @@ class Run:
         begun = time.perf_counter()
         self._store.commit(Commit(frames, self._wall_before + begun - self._begun))
         self._committed = time.perf_counter()
-        self._interval = max(COMMIT_SECONDS, COMMIT_COSTS * (self._committed - begun))
+        self._interval = commit_interval(self._committed - begun)
 
     def _submit(self, executor: Executor, pending: dict[Future, int]) -> None:
         """Give every idle crew its next turn, unless the flow it needs is still being trained."""
