@@ -12,9 +12,10 @@ from jaxtyping import Float
 from cvflow.crew import Crew, Learned, Standing, TurnResult
 from cvflow.ensemble import EnsembleInfo, EnsembleJump, EnsembleMove, EnsembleState, LocalInfo
 from cvflow.path import Paths
-from cvflow.random import Purpose, seed_for
+from cvflow.random import Purpose, sequence
 from cvflow.state import Frame, Point
 from cvflow.store import turn_type
+from cvflow.torch_random import seeded_generator
 
 PILOT_MOVES = 24
 """Local moves at the start, whose CV values train the first flow and give the states' mean CVs."""
@@ -135,7 +136,7 @@ class BatchCrew(Crew):
         return Standing(state, [Frame(x, None) for x in _array(state.x).reshape(-1, *shape)])
 
     def _generator(self, purpose: Purpose, index: int) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(seed_for(self.seed, purpose, index))
+        return seeded_generator(sequence(self.seed, purpose, index), self.device)
 
 
 def _table(columns: Mapping[str, torch.Tensor], walkers: tuple[int, ...], jump: int) -> np.ndarray:

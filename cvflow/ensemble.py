@@ -12,6 +12,7 @@ from cvflow.accept import accepted, log_acceptance, log_thresholds
 from cvflow.barriers import Barriers
 from cvflow.cv.batch import Batch, Points
 from cvflow.flow.proposal import Proposal
+from cvflow.local import drawn_steps
 from cvflow.path import BatchPath, Lengths, Paths
 from cvflow.potential import Each
 from cvflow.relax.base import nothing, uniforms
@@ -184,9 +185,9 @@ class EnsembleMove:
 
     Attributes:
         paths: dynamics without a CV (`cvflow.relax.walk`, or `UnderdampedLangevin` with `everything_free`).
-        steps: time steps.
-        on_work: whether the whole is accepted on its work, as hybrid Monte Carlo is; dynamics whose every step is
-            Metropolised leave none.
+        steps: time steps; their mean if `on_work`.
+        on_work: whether the whole is accepted on its work, as hybrid Monte Carlo is, and its length drawn afresh, for
+            all chains together; dynamics whose every step is Metropolised leave none.
         exactness: whether the move leaves the Boltzmann distribution invariant.
     """
 
@@ -198,7 +199,9 @@ class EnsembleMove:
     def step(self, state: EnsembleState, cv_of: Paths, generator: torch.Generator) -> tuple[EnsembleState, LocalInfo]:
         """Move every chain; `cv_of` says what the CV is."""
         nowhere = state.x.new_zeros((len(state.x), 0))
-        lengths = np.full(len(state.x), self.steps)
+        # One length for all chains costs its mean; they stay independent, since each length leaves their product alone.
+        steps = drawn_steps(self.steps, numpy_generator(generator)) if self.on_work else self.steps
+        lengths = np.full(len(state.x), steps)
         path = self.paths.drive(state.x, nowhere, nowhere, lengths, generator)
         moves = path.outcome == Outcome.COMPLETED
         if self.on_work:

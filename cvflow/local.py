@@ -19,10 +19,22 @@ class LocalInfo(NamedTuple):
     accepted: bool
 
 
+def drawn_steps(mean: int, rng: np.random.Generator) -> int:
+    """How many time steps a Hamiltonian move has: uniform from mean - mean // 2 to mean + mean // 2.
+
+    With a fixed number a harmonic mode whose period fits into it comes back to where it was, and never mixes. Of two
+    numbers in a row one at least does not fit. The number knows nothing of the state, so each is exact.
+
+    Source: Mackenzie, Phys. Lett. B 226, 369 (1989); Neal, Handbook of MCMC (2011), section 5.3.2.
+    """
+    return int(rng.integers(mean - mean // 2, mean + mean // 2, endpoint=True))
+
+
 class LocalMove(ABC):
     """Law: leaves the Boltzmann distribution invariant if `exactness` says so."""
 
     steps: int
+    """Time steps, on average."""
 
     @property
     @abstractmethod
@@ -31,12 +43,15 @@ class LocalMove(ABC):
 
     @abstractmethod
     def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
-        """Move once, by `steps` time steps."""
+        """Move once."""
 
 
 @dataclass(frozen=True)
 class HybridMonteCarlo(LocalMove):
-    """A Hamiltonian path from fresh velocities, accepted on its shadow work (Duane et al., Phys. Lett. B 1987)."""
+    """A Hamiltonian path from fresh velocities, accepted on its shadow work (Duane et al., Phys. Lett. B 1987).
+
+    Its length is drawn afresh each time.
+    """
 
     steps: int
 
@@ -45,7 +60,7 @@ class HybridMonteCarlo(LocalMove):
         return Exactness(True, "local moves are Metropolised")
 
     def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
-        path = engine.free_path(state.frame, self.steps, 0.0, rng)
+        path = engine.free_path(state.frame, drawn_steps(self.steps, rng), 0.0, rng)
         accepted = accepts(log_acceptance(0.0, 0.0, path.work), rng) and path.outcome is Outcome.COMPLETED
         return (JumpState(path.frame, path.cv) if accepted else state), LocalInfo(path, accepted)
 
@@ -69,6 +84,8 @@ class UnadjustedLangevin(LocalMove):
 class FreshVelocities(LocalMove):
     """A Hamiltonian path from fresh velocities, taken as it comes: a thermostat for engines without friction.
 
+    Its length is drawn afresh each time.
+
     Source: Andersen, J. Chem. Phys. 72, 2384 (1980).
     """
 
@@ -79,7 +96,7 @@ class FreshVelocities(LocalMove):
         return Exactness(False, "local moves are unadjusted, biased by the time step")
 
     def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
-        return _taken(state, engine.free_path(state.frame, self.steps, 0.0, rng))
+        return _taken(state, engine.free_path(state.frame, drawn_steps(self.steps, rng), 0.0, rng))
 
 
 def _taken(state: JumpState, path: PathResult) -> tuple[JumpState, LocalInfo]:

@@ -20,11 +20,16 @@ class Purpose(IntEnum):
     SCAN = 5
 
 
+def sequence(seed: int, purpose: Purpose, *index: int) -> np.random.SeedSequence:
+    """What generators of other libraries take their state from, for one purpose."""
+    return np.random.SeedSequence(seed, spawn_key=(int(purpose), *index))
+
+
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:
     """The generator for one purpose, e.g. ``stream(seed, Purpose.TURN, walker, jump)``."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(int(purpose), *index)))
+    return np.random.default_rng(sequence(seed, purpose, *index))
 
 
 def seed_for(seed: int, purpose: Purpose, *index: int) -> int:
-    """A seed for generators that are not numpy's, for one purpose."""
+    """The seed of a run within this one, for one purpose: 63 bits, which TOML can hold."""
     return int(stream(seed, purpose, *index).integers(2**63))

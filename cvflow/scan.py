@@ -92,7 +92,7 @@ class Bench:
 
     def measure(self, setting: Setting, number: int) -> Cost:
         """Run one setting; `number` says which random numbers."""
-        seed = seed_for(self.setup.config.run.seed, Purpose.SCAN, number) % 2**31
+        seed = seed_for(self.setup.config.run.seed, Purpose.SCAN, number)
         setup = self.setup.with_config(_configured(self.setup.config, setting, seed, self.jumps))
         kappa = np.array(setting.kappa)
         store = MemoryStore(header(setup, kappa, 1), self.start.samples)

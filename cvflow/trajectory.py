@@ -39,7 +39,7 @@ class Trajectories:
             folder: where `walker_<i>.xtc` lie.
             topology: for the number of atoms and the box.
             walkers: number of files.
-            spacing: time between frames [ps], that of a local move.
+            spacing: time between frames [ps], that of a local move of mean length.
             frames: of each walker, that are committed.
         """
         self._paths = [folder / f"walker_{walker}.xtc" for walker in range(walkers)]

@@ -65,7 +65,7 @@ class Pilots:
         """Try one setting; `number` says which random numbers."""
         config = self.setup.config
         jumps = max(4, -(-2 * PILOTS // config.run.walkers))
-        seed = seed_for(config.run.seed, Purpose.SCAN, 1000 + number) % 2**31
+        seed = seed_for(config.run.seed, Purpose.SCAN, 1000 + number)
         run = config.run.model_copy(update={"seed": seed, "adapt_jumps": jumps, "jumps": 1})
         path = config.path.model_copy(update={**setting, "early_rejection": False})
         setup = self.setup.with_config(config.model_copy(update={"run": run, "path": path}))

@@ -18,6 +18,7 @@ from cvflow.flow.replay import Chains, Split, effective_size, replayed, split
 from cvflow.flow.spline import Architecture, SplineFlow
 from cvflow.flow.topology import Space, Standard
 from cvflow.state import Point
+from cvflow.torch_random import fenced
 
 BATCH = 8192
 """Numbers (samples times CVs) that one step of the optimiser sees at most."""
@@ -138,8 +139,7 @@ def _untrained(
     version = 0 if previous is None else previous.version + 1
     if previous is not None and not _outgrown(previous.standard, standard):
         return replace(previous, flow=deepcopy(previous.flow), version=version)
-    with torch.random.fork_rng():
-        torch.manual_seed(int(rng.integers(2**31)))
+    with fenced(rng):
         flow = SplineFlow(standard.axes, settings.architecture)
     return LearnedProposal(flow, settings.architecture, standard, settings.epsilon, version)
 

@@ -116,7 +116,7 @@ def plumed_text(columns: Columns, constants: Mapping[str, str], block: int = 0) 
 
 
 def turn_times(header: Header, jumps: np.ndarray) -> np.ndarray:
-    """Time [ps] of local dynamics before each jump: the paths between states count no time."""
+    """Time [ps] of local dynamics before each jump: the paths between states count no time, local moves their mean."""
     # Rounded to the femtosecond's billionth: 3 × 0.7 shall print as 2.1.
     return np.round(jumps * (header.local_steps * header.timestep), 12)
 

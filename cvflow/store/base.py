@@ -34,7 +34,7 @@ class Header:
         kT: thermal energy [kJ/mol].
         kappa: the restraint's spring constants, kJ/mol per CV unit squared; empty for kernels that hold the CV exactly.
         timestep: ps.
-        local_steps: time steps of a local move.
+        local_steps: time steps of a local move; of hybrid Monte Carlo their mean, and each turn has its own.
         walkers: number of chains.
         workers: number of worker processes.
         adapt_jumps: jumps per walker before production.

@@ -71,7 +71,7 @@ def test_standard_coordinates_that_were_outgrown_are_renewed():
     rng = np.random.default_rng(7)
     bottom = [rng.normal(3.5, 0.1, (200, 1))]
     first = fit(bottom, LINE, np.zeros(1), SHORT, None, rng).proposal
-    training = fit([*bottom, *data(2000, rng, walkers=3)], LINE, np.zeros(1), SHORT, first, rng)
+    training = fit([*bottom, *data(2000, rng, walkers=3)], LINE, np.zeros(1), replace(SHORT, epochs=100), first, rng)
     assert training.proposal.version == 1
     assert training.proposal.standard.scale > 5 * first.standard.scale
     assert (training.proposal.draw(5000, rng) > 4.6).mean() == pytest.approx(0.3, abs=0.06)
