@@ -11,14 +11,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
-<<<<<<< HEAD
     {"faults", "openmm_xml", "quantities"},
     {"units", "state", "random", "interrupt", "journal", "loading", "atomic", "cores", "pool"},
-    {"circle"},
-=======
-    {"units", "state", "random", "interrupt", "loading", "atomic"},
     {"circle", "torch_random"},
->>>>>>> a126452 (Hybrid Monte Carlo draws its number of steps afresh each move; torch's generators take all of a seed)
     {"cv", "schedule"},
     {"flow", "accept", "states"},
     {"stakes"},

@@ -7,7 +7,8 @@ import openmm
 
 from cvflow.cv import ForceCV, from_force
 from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
-from cvflow.jump import RestraintJump
+from cvflow.flow import Proposal
+from cvflow.jump import JumpOrder, JumpState, RestraintJump
 from cvflow.schedule import Schedule
 from cvflow.state import Point
 from tests.engine import wrong_motion
@@ -56,3 +57,11 @@ class FarEnd(RestraintJump):
 
     def origin(self, cv: Point, rng: np.random.Generator) -> Point:
         return cv + np.sqrt(self.kT / self.kappa) * rng.standard_normal(len(cv))
+
+
+class SkippedWhereItIs(RestraintJump):
+    """Leaves out jumps within the state of ξ(x), where it should be that of λ_0."""
+
+    def propose(self, state: JumpState, proposal: Proposal, rng: np.random.Generator) -> JumpOrder:
+        order = super().propose(state, proposal, rng)
+        return order._replace(realised=not self.skips.shared(state.cv[None], order.steering.end[None])[0])

@@ -23,7 +23,8 @@ from cvflow.local import HybridMonteCarlo
 from cvflow.pool import Pool
 from cvflow.schedule import Linear, Schedule
 from cvflow.state import Frame
-from tests.engine import dumbbell, molecule
+from cvflow.states import States
+from tests.engine import dumbbell, mini, molecule
 
 DRAWS = 100_000
 CHUNKS = 8
@@ -46,6 +47,7 @@ class Target:
 
 
 DUMBBELL = Target(dumbbell.system, dumbbell.exact_draws, dumbbell.observables, BAD_FLOW, dumbbell.KT, span=1.4)
+MINI = Target(mini.system, mini.exact_draws, mini.observables, mini.FLOW, mini.KT, span=4.0)
 MOLECULE = Target(
     molecule.system, molecule.exact_draws, molecule.observables, molecule.BAD_FLOW, molecule.KT, 2.0, molecule.barriers
 )
@@ -68,6 +70,7 @@ class Case:
     target: Target = DUMBBELL
     kernel: type[RestraintJump] = RestraintJump
     gives_up: bool = False
+    skips: Callable[[], States] | None = None
 
     def build(self) -> OpenMMEngine:
         xml = openmm.XmlSerializer.serialize(self.target.system())
@@ -138,7 +141,9 @@ def _jump_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     span = target.span * np.sqrt(case.kappa)
     barriers = target.barriers() if case.gives_up else None
     periods = np.array([case.cv.period])
-    kernel = case.kernel(target.kT, np.array([case.kappa]), case.steps, span, periods, barriers)
+    kernel = case.kernel(
+        target.kT, np.array([case.kappa]), case.steps, span, periods, barriers, case.skips and case.skips()
+    )
     before = target.exact_draws(case.draws // CHUNKS, rng)
     rows = []
     for positions in before:

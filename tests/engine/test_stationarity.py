@@ -9,10 +9,19 @@ from cvflow.cv import from_plumed
 from cvflow.flow import GaussianMixture
 from cvflow.schedule import Cosine
 from tests.cv.with_plumed import needs_plumed
-from tests.engine import dumbbell, molecule
-from tests.engine.mutants import FarEnd, HalfStepVelocities, OneWayRound, Quadratic, SwitchFirst, UnwrappedRestraint
+from tests.engine import dumbbell, mini, molecule
+from tests.engine.mutants import (
+    FarEnd,
+    HalfStepVelocities,
+    OneWayRound,
+    Quadratic,
+    SkippedWhereItIs,
+    SwitchFirst,
+    UnwrappedRestraint,
+)
 from tests.engine.stationarity import (
     ACCEPTANCE_MUTANTS,
+    MINI,
     MOLECULE,
     THRESHOLD,
     Case,
@@ -93,6 +102,18 @@ def test_local_moves_leave_the_distribution_invariant():
 @pytest.mark.parametrize("platform", ["Reference", "CPU"])
 def test_platforms_of_these_cases_may_report_exact(platform):
     assert Case(steps=1, timestep=0.1, kappa=1.0, platform=platform).build().exactness.value
+
+
+BETWEEN_STATES = Case(steps=1, timestep=0.6, kappa=0.2, cv=mini.cv(), target=MINI, skips=mini.states, draws=24_000)
+"""Jumps between states alone. λ_0 strays far from ξ(x), and is often in another state."""
+
+
+def test_jumps_between_states_alone_leave_the_distribution_invariant():
+    passes(BETWEEN_STATES)
+
+
+def test_a_skip_judged_by_the_configuration_is_caught():
+    assert jumps(replace(BETWEEN_STATES, kernel=SkippedWhereItIs)).largest_z() > THRESHOLD
 
 
 CIRCLE = Case(steps=12, timestep=0.06, kappa=10.0, cv=molecule.cv(), target=MOLECULE, draws=40_000)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 
 from cvflow.cv.batch import everything_free
 from cvflow.ensemble import EnsembleJump, EnsembleMove
+from cvflow.path import Paths
 from cvflow.relax.base import RelaxationKernel
 from cvflow.relax.constrained import ConstrainedLangevin
 from cvflow.relax.identity import Identity
@@ -17,7 +18,19 @@ from cvflow.relax.overdamped import EulerMaruyama
 from cvflow.relax.restraint import SoftRestraint
 from tests.engine.mutants import Quadratic
 from tests.relax import wrong_curved, wrong_moves, wrong_split
-from tests.relax.cases import GHMC, HMC, HMC_FRICTION, LINEAR, MALA, barriers, given_up, jump, local, setting
+from tests.relax.cases import (
+    GHMC,
+    HMC,
+    HMC_FRICTION,
+    LINEAR,
+    LOW_AND_HIGH,
+    MALA,
+    barriers,
+    given_up,
+    jump,
+    local,
+    setting,
+)
 from tests.relax.circles import CIRCLE, CYLINDER
 from tests.relax.stationarity import Case
 from tests.relax.systems import ANGLE, ELLIPSOID, TUNNEL
@@ -109,6 +122,10 @@ K3_LOOKS = Case("K3", "N = 20, given up early", MINI, given_up(_steered(MINI, 0.
 K3_ODD = Case(
     "K3", "N = 6, given up early", MINI, given_up(_steered(MINI, 0.7), 6, 4, barriers=barriers(0.0)), draws=200_000
 )
+_WEAK = Paths(_restrained(MINI, 0.6, 0.2), LINEAR, block=1)
+K5_SKIPS = Case(
+    "K5", "N = 1, dt 0.6, κ 0.2, between states alone", MINI, EnsembleJump(_WEAK, 1, MINI.span, skips=LOW_AND_HIGH)
+)
 _LEANING = barriers(1.5, 1.8)
 _LEANING.heights[1, 0] = _LEANING.heights[0, 1]
 
@@ -120,6 +137,11 @@ MUTANTS = (
         "looks at other steps backwards",
         K3_ODD,
         move=given_up(_steered(MINI, 0.7), 6, 4, wrong_moves.OneWayLooks, barriers=barriers(0.0)),
+    ),
+    _wrong(
+        "a skip judged by ξ(x)",
+        K5_SKIPS,
+        move=wrong_moves.SkippedWhereItIs(_WEAK, 1, MINI.span, skips=LOW_AND_HIGH),
     ),
     _formula("log q of the start dropped", K3, wrong_moves.no_reverse_density),
     _formula("both log q left out", K3, wrong_moves.no_densities),

@@ -71,6 +71,13 @@ class OneWayLooks(EnsembleJump):
         return EnsembleJump(self.paths, self.steps, self.span).lengths(start, end)
 
 
+class SkippedWhereItIs(EnsembleJump):
+    """Leaves out jumps within the state of ξ(x), where it should be that of λ_0."""
+
+    def _skipped(self, both, like):
+        return super()._skipped(np.concatenate([like.numpy(), both[len(like) :]]), like)
+
+
 def _where(keep, this, that):
     return torch.where(keep[:, None], this, that)
 
