@@ -5,15 +5,21 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from sys import float_info
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from cvflow.faults import brief
 
 Region = Callable[[Float[np.ndarray, "points cvs"]], Bool[np.ndarray, " points"]]
 _Value = Callable[[np.ndarray], np.ndarray | np.float64]
 
 LONGEST = 64
 """Letters of a state's name, which is a word of tables and legends."""
+
+DEEPEST = 50
+"""Levels of an expression's tree."""
 
 _COMPARISONS = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
 
@@ -73,9 +79,19 @@ def parse(name: str, text: str, cv_names: Sequence[str]) -> Region:
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        raise ValueError(f"state {name}: {text!r} does not parse; write comparisons like 'r < 4.62'") from error
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise ValueError(f"state {name}: {brief(text)} does not parse; write comparisons like 'r < 4.62'") from error
+    if _depth(tree) > DEEPEST:
+        raise ValueError(f"state {name}: {brief(text)} is nested more than {DEEPEST} deep")
     return _region(tree, name, text, list(cv_names))
+
+
+def _depth(tree: ast.AST) -> int:
+    """Of nesting, level by level: a deep tree would be too much for a function that calls itself."""
+    level, depth = [tree], 0
+    while level:
+        level, depth = [child for node in level for child in ast.iter_child_nodes(node)], depth + 1
+    return depth
 
 
 def _region(node: ast.expr, name: str, text: str, cvs: list[str]) -> Region:
@@ -110,7 +126,14 @@ def _value(node: ast.expr, name: str, text: str, cvs: list[str]) -> _Value:
         case ast.Name(id=cv):
             raise ValueError(f"state {name}: unknown CV {cv!r} in {text!r}; the CVs are {', '.join(cvs)}")
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            return lambda points: np.float64(number)
+            return _constant(number, 1, name, text)
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
-            return lambda points: np.float64(-number)
+            return _constant(number, -1, name, text)
     raise ValueError(f"state {name}: {ast.unparse(node)!r} in {text!r} is neither a CV nor a number")
+
+
+def _constant(number: float, sign: int, name: str, text: str) -> _Value:
+    if not abs(number) <= float_info.max:
+        raise ValueError(f"state {name}: a number in {brief(text)} is beyond {float_info.max:.0e}")
+    value = np.float64(sign * number)
+    return lambda points: value

@@ -76,7 +76,7 @@ def write_fes(record: Record, folder: Path, cvs: Sequence[str], bins: int) -> li
     make = (
         partial(free_energy_figure, record, cvs[0], bins)
         if len(cvs) == 1
-        else partial(surface_figure, record, *cvs, bins)
+        else partial(surface_figure, record, cvs[0], cvs[1], bins)
     )
     if illustration := _drawn(f"fes_{'_'.join(cvs)}.png", "", make):
         files[illustration.file] = illustration.image
