@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
-from pydantic.types import PositiveInt
 
 from cvflow.cv_section import CvSection
 from cvflow.drive_section import ALSO_EMBEDDED, PROGRAMS, DriveSection
-from cvflow.section import NonNegative, Positive, Section
+from cvflow.faults import brief
+from cvflow.section import BoundedInt, Count, Finite, NonNegative, Positive, Section, Whole
+from cvflow.sizes import MOST_BINS, MOST_LAYERS, MOST_TRANSFORMS, WIDEST
+from cvflow.text_file import text_of
 
 
 class ConfigError(ValueError):
@@ -21,11 +23,11 @@ class ConfigError(ValueError):
 class RunSection(Section):
     """Lengths and the seed; jumps are per walker."""
 
-    seed: Annotated[int, Field(ge=0)] = 1
-    walkers: PositiveInt = 4
-    adapt_jumps: Annotated[int, Field(ge=0)] = 100
-    jumps: PositiveInt = 400
-    local_steps: Annotated[int, Field(ge=0)] = 500
+    seed: Whole = 1
+    walkers: Annotated[int, Field(ge=1, le=100_000)] = 4
+    adapt_jumps: Whole = 100
+    jumps: Count = 400
+    local_steps: Whole = 500
     local: Literal["hmc", "mala", "ghmc", "langevin"] = "hmc"
     local_timestep: Positive | None = None
 
@@ -47,7 +49,7 @@ class SystemSection(Section):
     xml: str | None = None
     topology: str | None = None
     starts: dict[str, str] = {}
-    parameters: dict[str, float | int] = {}
+    parameters: dict[str, Finite | BoundedInt] = {}
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -75,7 +77,7 @@ class EngineSection(Section):
     temperature: Positive | None = None
     precision: str | None = None
     device: str | None = None
-    threads: PositiveInt | None = None
+    threads: Count | None = None
     compile: Literal["auto"] | bool | None = None
 
     @model_validator(mode="after")
@@ -94,7 +96,7 @@ class PathSection(Section):
     """The steered paths."""
 
     kernel: Literal["restraint", "euler", "mala", "mala-coin", "langevin", "constrained", "none"] = "restraint"
-    steps: Literal["auto"] | PositiveInt = 1000
+    steps: Literal["auto"] | Count = 1000
     timestep: Positive = 0.01
     friction: Literal["auto"] | NonNegative = 0.0
     kappa: Literal["auto"] | Positive | list[Positive] = "auto"
@@ -107,17 +109,20 @@ class PathSection(Section):
 class FlowSection(Section):
     """The learned flow; hidden layers' widths and bins of its splines are those of docs/flow.md."""
 
-    transforms: PositiveInt = 3
-    hidden: Annotated[list[PositiveInt], Field(min_length=1)] = [32, 32]
-    bins: Annotated[int, Field(ge=2)] = 8
+    transforms: Annotated[int, Field(ge=1, le=MOST_TRANSFORMS)] = 3
+    hidden: Annotated[list[Annotated[int, Field(ge=1, le=WIDEST)]], Field(min_length=1, max_length=MOST_LAYERS)] = [
+        32,
+        32,
+    ]
+    bins: Annotated[int, Field(ge=2, le=MOST_BINS)] = 8
     epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    retrain_every: PositiveInt = 50
+    retrain_every: Count = 50
 
 
 class ProposalSection(Section):
     """A fixed mixture of Gaussians in place of the flow."""
 
-    means: list[list[float]]
+    means: list[list[Finite]]
     sigmas: list[list[Positive]]
     weights: list[NonNegative]
 
@@ -168,14 +173,22 @@ def load(path: Path, overrides: list[str] | None = None) -> Config:
         ConfigError: the file cannot be read, does not parse, or holds what is unknown or out of range.
     """
     try:
-        values = tomllib.loads(path.read_text())
+        text = text_of(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    values = _toml(text, str(path))
     for override in overrides or []:
         _override(values, override)
     return parse(values, str(path))
+
+
+def _toml(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError, OverflowError) as error:  # Python's own for huge integers and deep nesting too
+        raise ConfigError(f"{source}: not TOML: {' '.join(str(error).split())}") from error
 
 
 def parse(values: dict[str, Any], source: str) -> Config:
@@ -197,7 +210,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise ConfigError(f"--set {override}: write --set section.key=value")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError, OverflowError):
         value = text
     for section in sections:
         values = values.setdefault(section, {})
@@ -217,7 +230,7 @@ def _one_line(error: ValidationError) -> str:
         return f"unknown key {place}; " + (f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}")
     if fault["type"] == "missing":
         return f"{place} is missing"
-    got = "" if isinstance(fault["input"], dict) else f", got {fault['input']!r}"
+    got = "" if isinstance(fault["input"], dict) else f", got {brief(fault['input'])}"
     return f"{place}: {message}{got}" if place else message
 
 

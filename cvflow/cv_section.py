@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import PlainValidator, model_validator
 
-from cvflow.section import Positive, Section
+from cvflow.section import Finite, Positive, Section, Whole
 
 
 def _atoms(value: object) -> object:
@@ -59,8 +59,8 @@ class CvSection(Section):
     weights2: list[Positive] | Literal["mass"] | None = None
     r0: Positive | None = None
     of: list["CvSection"] | None = None
-    coefficients: list[float] | None = None
-    index: Annotated[int, Field(ge=0)] | None = None
+    coefficients: list[Finite] | None = None
+    index: Whole | None = None
     python: str | None = None
     plumed: str | None = None
     period: Positive | None = None

@@ -1,9 +1,8 @@
 """The config's words for programs that are run path by path."""
 
 from pydantic import Field
-from pydantic.types import PositiveInt
 
-from cvflow.section import Positive, Section
+from cvflow.section import Count, Positive, Section
 
 PROGRAMS = ("gromacs", "lammps", "pesmd", "custom")
 """Values of `engine.name` that go with [drive]."""
@@ -45,7 +44,7 @@ class DriveSection(Section):
     top: str | None = None
     structure: str | None = None
     script: str | None = None
-    maxwarn: PositiveInt = 1
+    maxwarn: Count = 1
     coordinates: list[str] = Field(default_factory=list)
     kT: Positive | None = None
     commands: list[str] = Field(default_factory=list)

@@ -5,6 +5,13 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.types import PositiveFloat
 
+LARGEST = 2**63 - 1
+"""What a file of 64-bit numbers can hold."""
+
+Whole = Annotated[int, Field(ge=0, le=LARGEST)]
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+BoundedInt = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[PositiveFloat, Field(allow_inf_nan=False)]
 

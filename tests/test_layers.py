@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
-    {"faults", "openmm_xml", "quantities"},
+    {"faults", "openmm_xml", "quantities", "sizes", "text_file"},
     {"units", "state", "random", "interrupt", "journal", "loading", "atomic", "cores", "pool"},
     {"circle", "torch_random"},
     {"cv", "schedule"},

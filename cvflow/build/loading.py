@@ -6,6 +6,7 @@ import openmm
 
 from cvflow.config import ConfigError
 from cvflow.openmm_xml import deserialised as deserialised_text
+from cvflow.text_file import text_of
 
 
 def absolute(reference: str, folder: Path, what: str) -> str:
@@ -27,9 +28,11 @@ def read_text(path: Path, what: str) -> str:
         ConfigError: it cannot be read.
     """
     try:
-        return path.read_text()
+        return text_of(path)
     except OSError as error:
         raise ConfigError(f"{what}: {path} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ConfigError(f"{what}: {error}") from error
 
 
 def deserialised(path: Path, what: str) -> object:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
+from math import prod
 
 import numpy as np
 import torch
@@ -161,7 +162,7 @@ def from_cvf(data: bytes) -> Exported:
         raise ValueError("flow.cvf: damaged or cut short")
     try:
         return _parsed(_Bytes(data[24:]))
-    except (struct.error, IndexError, UnicodeDecodeError, RuntimeError) as error:
+    except (struct.error, IndexError, TypeError, ArithmeticError, UnicodeDecodeError, RuntimeError) as error:
         raise ValueError(f"flow.cvf: not what its checksum promises ({error})") from error
 
 
@@ -183,7 +184,10 @@ class _Bytes:
         return bytes(self.take(f"{self.whole()}s")[0]).decode()
 
     def numbers(self, *shape: int) -> np.ndarray:
-        return np.array(self.take(f"{int(np.prod(shape))}d")).reshape(shape)
+        numbers = np.array(self.take(f"{prod(shape)}d")).reshape(shape)
+        if not np.isfinite(numbers).all():
+            raise ValueError("flow.cvf: damaged, it holds what is no number")
+        return numbers
 
 
 def _parsed(source: _Bytes) -> Exported:
@@ -208,6 +212,8 @@ def _read_spline(source: _Bytes, axes: tuple[Axis, ...], periods: tuple[float, .
     # A single CV's conditioner has no hidden layers, whatever the architecture says.
     hidden = tuple(len(bias) for _, bias in conditioners[0][:-1]) or Architecture().hidden
     architecture = Architecture(transforms, hidden, bins)
+    if len(axes) > MOST_CVS or len(conditioners[0][-1][1]) != len(axes) * (3 * bins - 1) or not 0 < epsilon < 1:
+        raise ValueError("flow.cvf: damaged, its sizes do not go together")
     with torch.random.fork_rng():
         flow = SplineFlow(axes, architecture)
     state = flow.state_dict()

@@ -23,6 +23,11 @@ from cvflow.flow.wrapped import WrappedMixture
 
 FORMAT = "cvflow-flow-2"
 
+_AXES = {axis.value: axis for axis in Axis}
+
+MOST_CVS = 10_000
+"""Far beyond what a flow can learn."""
+
 
 @singledispatch
 def to_bytes(proposal: Proposal, cv_names: list[str]) -> bytes:
@@ -84,6 +89,13 @@ def _pack(kind: str, proposal: Proposal, cv_names: list[str], tensors: dict, abo
     return save(tensors, metadata={"cvflow": json.dumps(common | about)})
 
 
+_DAMAGED = (
+    SafetensorError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, UnicodeDecodeError,
+    json.JSONDecodeError,
+)  # fmt: skip
+"""What reading something else may end in."""
+
+
 def from_bytes(data: bytes) -> Proposal:
     """Read a proposal back; it has the same log q as the one that was saved.
 
@@ -96,9 +108,12 @@ def from_bytes(data: bytes) -> Proposal:
         tensors = load(data)
         if about["format"] != FORMAT:
             raise ValueError(f"flow: unknown format {about['format']!r}, this version reads {FORMAT}: train it anew")
+        for name, tensor in tensors.items():
+            if name != "periods" and not torch.isfinite(tensor).all():  # those of lines are infinite
+                raise ValueError(f"flow: damaged, {name} holds what is no number")
         return _UNPACK[about["kind"]](tensors, about)
-    except (SafetensorError, KeyError, TypeError, RuntimeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"flow: not a cvflow flow, or damaged ({error})") from error
+    except _DAMAGED as error:
+        raise ValueError(f"flow: not a cvflow flow, or damaged ({' '.join(str(error).split())})") from error
 
 
 def _unpack_mixture(tensors: dict, about: dict) -> GaussianMixture:
@@ -114,12 +129,29 @@ def _unpack_wrapped(tensors: dict, about: dict) -> WrappedMixture:
 
 def _unpack_learned(tensors: dict, about: dict) -> LearnedProposal:
     centre, scale = (tensors.pop(name).numpy() for name in ("centre", "scale"))
-    standard = Standard(tuple(Axis(axis) for axis in about["axes"]), centre, scale)
+    standard = Standard(tuple(_AXES[axis] for axis in about["axes"]), centre, scale)
     architecture = Architecture(about["transforms"], tuple(about["hidden"]), about["bins"])
+    _check_network(tensors, standard, architecture)
     with torch.random.fork_rng():
         flow = SplineFlow(standard.axes, architecture)
     flow.load_state_dict({name.removeprefix("flow."): tensor for name, tensor in tensors.items()})
+    if not 0 < about["epsilon"] < 1:
+        raise ValueError(f"flow: damaged, epsilon is {about['epsilon']}")
     return LearnedProposal(flow, architecture, standard, about["epsilon"], about["version"])
+
+
+def _check_network(tensors: dict, standard: Standard, architecture: Architecture) -> None:
+    """Check that the file holds the network that its header speaks of, before one of that size is made.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if not len(standard.axes) == len(standard.centre) == len(standard.scale) <= MOST_CVS:
+        raise ValueError(f"flow: damaged, {len(standard.axes)} CVs with {len(standard.centre)} centres")
+    held = sum(tensor.numel() for tensor in tensors.values())
+    outputs = len(standard.axes) * (3 * architecture.bins - 1)
+    if held < architecture.transforms * outputs:
+        raise ValueError(f"flow: damaged, {held} numbers are too few for {architecture}")
 
 
 def _unpack_shapes(tensors: dict, about: dict) -> ShapeProposal:

@@ -27,7 +27,9 @@ class GaussianMixture(Proposal):
             raise ValueError("a mixture needs means and sigmas of shape (components, cvs) and one weight a component")
         if not (sigmas > 0).all():
             raise ValueError("a mixture's sigmas must be positive")
-        if min(self.weights) < 0 or abs(sum(self.weights) - 1) > 1e-9:
+        if not np.isfinite(means).all() or not np.isfinite(sigmas).all():
+            raise ValueError("a mixture's means and sigmas must be finite")
+        if not (min(self.weights) >= 0 and abs(sum(self.weights) - 1) <= 1e-9):
             raise ValueError(f"a mixture's weights must be positive and add up to 1, got {self.weights}")
 
     def draw(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count cvs"]:

@@ -15,6 +15,7 @@ from zuko.nn import MaskedMLP
 from zuko.transforms import AutoregressiveTransform, DependentTransform, MonotonicRQSTransform
 
 from cvflow.flow.topology import BOUND, Axis
+from cvflow.sizes import MOST_BINS, MOST_LAYERS, MOST_TRANSFORMS, WIDEST
 
 Points = Float[Tensor, "count cvs"]
 
@@ -40,6 +41,10 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.transforms < 1 or self.bins < 2 or not self.hidden or min(self.hidden) < 1:
             raise ValueError("flow: transforms and hidden sizes must be at least 1, bins at least 2")
+        if self.transforms > MOST_TRANSFORMS or len(self.hidden) > MOST_LAYERS:
+            raise ValueError(f"flow: at most {MOST_TRANSFORMS} transforms of {MOST_LAYERS} hidden layers")
+        if max(self.hidden) > WIDEST or self.bins > MOST_BINS:
+            raise ValueError(f"flow: hidden layers are at most {WIDEST} wide, and there are at most {MOST_BINS} bins")
 
 
 class SplineFlow(nn.Module):

@@ -1,11 +1,13 @@
 """Flows as files: data, the same density here and elsewhere, and a clear word about anything else."""
 
+import json
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import torch
 
 from cvflow.flow import GaussianMixture
 from cvflow.flow.io import FORMAT, from_bytes, to_bytes
@@ -67,3 +69,73 @@ def test_it_is_data():
     assert b"pickle" not in data
     assert b'"cvs\\": [\\"phi\\", \\"r\\"]' in data
     assert b'"axes\\": [\\"circle\\", \\"line\\"]' in data
+
+
+def changed(data, **about):
+    """The same file with another header."""
+    from safetensors.torch import load, save
+
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["cvflow"]) | about
+    return save(load(data), metadata={"cvflow": json.dumps(header)})
+
+
+def with_tensor(data, name, change):
+    from safetensors.torch import load, save
+
+    length = int.from_bytes(data[:8], "little")
+    tensors = load(data)
+    return save(tensors | {name: change(tensors[name])}, metadata=json.loads(data[8 : 8 + length])["__metadata__"])
+
+
+HEADERS = {
+    "a million transforms": {"transforms": 10**6},
+    "as many as fit the limits": {"transforms": 100},
+    "transforms beyond all": {"transforms": 10**400},
+    "no transforms": {"transforms": -3},
+    "transforms in words": {"transforms": "three"},
+    "layers without end": {"hidden": [32] * 10**5},
+    "a wide layer": {"hidden": [10**9, 32]},
+    "many bins": {"bins": 10**8},
+    "many axes": {"axes": ["line"] * 10**6},
+    "an axis of another kind": {"axes": ["spiral"]},
+    "epsilon": {"epsilon": float("nan")},
+    "a kind of its own": {"kind": "trojan"},
+    "a kind that is a list": {"kind": []},
+    "as a mixture": {"kind": "mixture"},
+    "as shapes": {"kind": "shapes"},
+}
+
+
+@pytest.mark.parametrize("what", HEADERS)
+def test_a_header_that_does_not_fit_is_refused_before_anything_is_made(what, monkeypatch):
+    def made(*arguments):
+        raise AssertionError("a network was made")
+
+    monkeypatch.setattr("cvflow.flow.io.SplineFlow", made)
+    with pytest.raises(ValueError, match="flow: ") as caught:
+        from_bytes(changed(to_bytes(learned("line"), ["r"]), **HEADERS[what]))
+    assert "\n" not in str(caught.value)
+
+
+TENSORS = {
+    "centre of nan": ("centre", lambda x: x * torch.nan),
+    "scale of inf": ("scale", lambda x: x + torch.inf),
+    "two centres": ("centre", lambda x: torch.cat([x, x])),
+    "a scale of none": ("scale", lambda x: 0 * x),
+    "weights of nan": ("flow.splines.0.conditioner.bias", lambda x: x * torch.nan),
+    "weights of another shape": ("flow.splines.0.conditioner.bias", lambda x: x[:-1]),
+}
+
+
+@pytest.mark.parametrize("what", TENSORS)
+def test_numbers_that_are_none_and_other_shapes_are_refused(what):
+    with pytest.raises(ValueError, match="flow: ") as caught:
+        from_bytes(with_tensor(to_bytes(learned("line"), ["r"]), *TENSORS[what]))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("numbers", [{"means": ((np.nan,),)}, {"sigmas": ((np.inf,),)}, {"weights": (np.nan,)}])
+def test_a_mixture_is_of_numbers(numbers):
+    with pytest.raises(ValueError, match="a mixture's"):
+        GaussianMixture(**{"means": ((0.0,),), "sigmas": ((1.0,),), "weights": (1.0,)} | numbers)
