@@ -7,6 +7,9 @@ import pytest
 import torch
 
 from cvflow.chains import BatchCrew
+from cvflow.flow.fit import FitSettings, _untrained
+from cvflow.flow.spline import Architecture
+from cvflow.flow.topology import Axis, Standard
 from cvflow.path import Paths
 from cvflow.random import Purpose, seed_for, sequence
 from cvflow.relax.restraint import SoftRestraint
@@ -60,6 +63,19 @@ def test_a_fence_follows_from_its_generator_and_puts_torch_s_own_back():
     assert not torch.equal(first, second)
     assert torch.equal(first, drawn(ALIKE_IN_TRAINING[0]))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_first_weights_of_two_such_trainings_differ():
+    settings = FitSettings(Architecture(transforms=1, hidden=(4,), bins=4))
+    standard = Standard((Axis.LINE, Axis.LINE), np.zeros(2), np.ones(2))
+
+    def weights(seed):
+        flow = _untrained(standard, settings, None, np.random.default_rng(seed)).flow
+        return torch.cat([parameter.detach().ravel() for parameter in flow.parameters()])
+
+    first, second = map(weights, ALIKE_IN_TRAINING)
+    assert not torch.equal(first, second)
+    assert torch.equal(first, weights(ALIKE_IN_TRAINING[0]))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="NO CUDA: its generators are not tested")
