@@ -1,9 +1,7 @@
 """The Python way in: one's own system, of OpenMM, ASE or torch, and one's own CVs."""
 
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +11,7 @@ from matplotlib.figure import Figure
 from openmm import app, unit
 
 from cvflow import project
-from cvflow.build import IN_MEMORY, AseSystem, MolecularSystem, Setup, ase_system_from, from_objects, parametrised
+from cvflow.build import AseSystem, MolecularSystem, ase_system_from, from_objects, parametrised
 from cvflow.build.loading import absolute
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import with_hydrogen_mass
@@ -25,7 +23,6 @@ from cvflow.progress import watching
 from cvflow.quantities import plain, positive
 from cvflow.report.figures import free_energy_figure, laid_out, surface_figure
 from cvflow.report.findings import cautions
-from cvflow.stopping import seconds_of
 from cvflow.store import Record
 from cvflow.torch_system import TorchSystem
 
@@ -137,18 +134,6 @@ def ase_system(
     return ase_system_from(reference, plain(parameters or {}), positive(temperature, "temperature"), what)
 
 
-@contextmanager
-def _noting_the_way_on(setup: Setup, folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (KeyboardInterrupt, Exception) as error:
-        error.add_note(_IN_MEMORY if setup.config.system.python == IN_MEMORY else project.way_on(folder))
-        raise
-
-
-_IN_MEMORY = "what is done is committed, but the system is in no file: `cvflow resume` cannot go on with it"
-
-
 def sample(
     system: MolecularSystem | AseSystem | TorchSystem,
     cvs: Sequence[CollectiveVariable] = (),
@@ -158,7 +143,6 @@ def sample(
     *,
     quiet: bool = False,
     workers: int | None = None,
-    wall_time: str | None = None,
     path: Mapping[str, Any] | None = None,
     engine: Mapping[str, Any] | None = None,
     flow: Mapping[str, Any] | None = None,
@@ -182,24 +166,18 @@ def sample(
         out: folder for the results.
         quiet: plain progress lines.
         workers: worker processes; one a walker, up to the number of cores, if left out.
-        wall_time: when to stop, counted from the call, e.g. ``"11:30:00"``.
         path: settings of `[path]`, e.g. ``{"steps": 2000, "timestep": 0.0005}``; for molecules the time step [ps] is
             0.0005 here unless given, since bonds to hydrogen are not constrained, and 0.001 with ASE.
         engine: settings of `[engine]`, e.g. ``{"platform": "CUDA"}`` or ``{"precision": "float32"}``.
         flow: settings of `[flow]`.
         proposal: settings of `[proposal]`, in place of a flow.
-        **run: settings of `[run]`: seed, walkers, adapt_jumps, jumps, local_steps, local.
+        **run: settings of `[run]`: seed, walkers, adapt_jumps, adapt_limit, jumps, local_steps, local.
 
     Settings with units may be OpenMM quantities: ``path={"timestep": 0.5 * unit.femtosecond}``.
 
     Raises:
         ValueError: misuse; the message says what, where and the mend. Nothing is written then.
-        PausedError: the wall time was over, or a file EXIT in the folder asked the run to stop.
-        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP. What is done is committed; a note says how to go on.
-
-    Any other exception is as it was raised; its traceback is in run.log, and what is done is committed.
     """
-    until = None if wall_time is None else time.monotonic() + seconds_of(wall_time)
     check_not_a_worker()
     check_not_importing("cvflow.sample")
     chosen = {"run": run, "path": path, "engine": engine, "flow": flow, "proposal": proposal, "states": states}
@@ -220,6 +198,5 @@ def sample(
     with watching(quiet) as watch:
         for line in setup.opening_words:
             watch(line)
-        with _noting_the_way_on(setup, folder):
-            summary = project.begin(setup, folder, watch, workers, until)
+        summary = project.begin(setup, folder, watch, workers)
     return Result(folder, project.open_record(folder), summary)

@@ -21,11 +21,12 @@ class ConfigError(ValueError):
 
 
 class RunSection(Section):
-    """Lengths and the seed; jumps are per walker."""
+    """Lengths and the seed; jumps are per walker, and adaptation takes up to adapt_limit times adapt_jumps."""
 
     seed: Whole = 1
     walkers: Annotated[int, Field(ge=1, le=100_000)] = 4
     adapt_jumps: Whole = 100
+    adapt_limit: Count = 5
     jumps: Count = 400
     local_steps: Whole = 500
     local: Literal["hmc", "mala", "ghmc", "langevin"] = "hmc"

@@ -1,7 +1,7 @@
 """What a run is to do: its lengths, and which flow version draws which jump."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +11,7 @@ from cvflow.flow.fit import FitSettings, Training
 from cvflow.flow.fit import fit as train
 from cvflow.flow.proposal import Proposal
 from cvflow.flow.topology import Space
+from cvflow.settling import window
 from cvflow.state import Point
 from cvflow.states import States
 
@@ -22,7 +23,7 @@ class Plan:
     Attributes:
         seed: of all random numbers.
         walkers: number of chains.
-        adapt_jumps: jumps per walker while the flow learns.
+        adapt_jumps: jumps per walker while the flow learns, as asked for.
         jumps: jumps per walker in production.
         retrain_every: samples, of all walkers together, between two trainings (one sample a turn).
         scale: what one unit of each CV counts in the distance that path lengths are proportional to.
@@ -36,6 +37,8 @@ class Plan:
         gives_up: whether paths of production that cannot be accepted any more are given up on their way.
         within_states: whether jumps of production within a state are realised; those of adaptation are, since they
             bring the flow more of what it learns from.
+        adapt_limit: adaptation takes up to this many times `adapt_jumps`, until the states' populations have settled.
+        times: how many times `adapt_jumps` it takes, as far as is known.
     """
 
     seed: int
@@ -52,6 +55,22 @@ class Plan:
     learn: Callable[..., Training] = train
     gives_up: bool = True
     within_states: bool = True
+    adapt_limit: int = 1
+    times: int = 1
+
+    @property
+    def adaptation(self) -> int:
+        """Jumps per walker before production, as far as is known."""
+        return self.times * self.adapt_jumps
+
+    @property
+    def can_be_longer(self) -> bool:
+        """Whether adaptation may go on."""
+        return self.adapt_jumps > 0 and self.times < self.adapt_limit
+
+    def longer(self) -> "Plan":
+        """The same with `adapt_jumps` more of adaptation; what was planned so far is part of it, jump by jump."""
+        return replace(self, times=self.times + 1)
 
     @property
     def block(self) -> int:
@@ -61,29 +80,28 @@ class Plan:
     @property
     def last_version(self) -> int:
         """Version that production uses: trained on all blocks of adaptation but the last."""
-        return 0 if self.fixed else max(0, -(-self.adapt_jumps // self.block) - 1)
+        return 0 if self.fixed else max(0, -(-self.adaptation // self.block) - 1)
 
     def production(self, jump: int) -> bool:
         """Whether a jump counts."""
-        return jump >= self.adapt_jumps
+        return jump >= self.adaptation
 
     @property
     def settled(self) -> int:
         """Jumps per walker that production looks back at, to learn what paths are held against.
 
-        All crews have made them by then. The last quarter of adaptation may still be under way in some crews while
-        others begin production.
+        All crews have made them by then.
         """
-        return self.adapt_jumps - self.adapt_jumps // 4
+        return window(self.adaptation).stop
 
     @property
     def total(self) -> int:
         """Jumps per walker."""
-        return self.adapt_jumps + self.jumps
+        return self.adaptation + self.jumps
 
     def version_at(self, jump: int) -> int:
         """Flow version that draws the proposals of this jump."""
-        if jump >= self.adapt_jumps:
+        if jump >= self.adaptation:
             return self.last_version
         return min(max(0, jump // self.block - 1), self.last_version)
 

@@ -345,16 +345,18 @@ def check_not_a_worker() -> None:
 def _dismiss(processes: list[_Process]) -> None:
     """Have processes leave, by force where they don't."""
     for process in processes:
+        process.executor.shutdown(wait=False, cancel_futures=True)
         process.lifeline.close()
     ends = time.monotonic() + GRACE + TICK
-    waiting = {child.sentinel: child for process in processes for child in process.children}
+    children = [child for process in processes for child in process.children]
+    waiting = {child.sentinel: child for child in children}
     while waiting and (left := ends - time.monotonic()) > 0:
         for gone in wait(list(waiting), left):
             del waiting[gone]
     for child in waiting.values():
         child.kill()
-    for process in processes:
-        process.executor.shutdown(cancel_futures=True)
+    for child in children:
+        child.join(TICK)
 
 
 class _LeavingError(BaseException):

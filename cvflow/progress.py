@@ -64,6 +64,8 @@ def _progress(event: Under) -> Progress:
 def _stage(event: Under) -> str:
     if isinstance(event, Trying):
         return f"tuning {event.number}"
+    if event.longer:
+        return "adapting longer, populations still move"
     return "production" if event.production else "adapting"
 
 

@@ -5,12 +5,15 @@ which turn finished first. Adaptation is cut into blocks of jumps. Version v is 
 blocks 0 … v-1, beside the walkers while they work on block v, and draws the proposals of block v+1; the last version
 trained this way is frozen and draws all of production. So training never stalls a walker, unless it takes longer than
 a block.
+
+Adaptation goes on until the populations of the states have settled (`cvflow.settling`), or to its limit. What all
+walkers have made of it by a jump of a given number decides, again and again as it grows, so that a resumed run decides
+the same.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -24,11 +27,10 @@ from cvflow.flow.fit import Training
 from cvflow.flow.io import from_bytes, to_bytes
 from cvflow.flow.proposal import Proposal
 from cvflow.interrupt import deferred_interrupt
-from cvflow.journal import LOG
 from cvflow.plan import Plan
 from cvflow.random import Purpose, stream
+from cvflow.settling import labelled, settling, window
 from cvflow.states import States
-from cvflow.stopping import NEVER, PausedError, Stopping
 from cvflow.store import Commit, FlowEntry, Record, Store, sorted_turns, turn_type
 from cvflow.trajectory import Trajectories
 
@@ -58,6 +60,8 @@ class Progress(NamedTuple):
     mode_changes: int
     steps: int
     seconds: float
+    longer: bool = False
+    """Whether adaptation goes on past the jumps asked for."""
 
 
 @dataclass
@@ -91,18 +95,6 @@ _NEVER = -2
 """Mode of a walker that was not seen yet."""
 
 
-@contextmanager
-def _training_thread() -> Iterator[Executor]:
-    """Where flows are trained; a run that ends early doesn't wait for it."""
-    trainer = ThreadPoolExecutor(1, thread_name_prefix="training")
-    try:
-        yield trainer
-    except BaseException:
-        trainer.shutdown(wait=False, cancel_futures=True)
-        raise
-    trainer.shutdown()
-
-
 class Run:
     """Drives the crews to the end of the plan. One use: build it, call `go`."""
 
@@ -125,13 +117,11 @@ class Run:
         self._samples: list[list[np.ndarray]] = [[] for _ in crews]
         self._early: list[np.ndarray] = []
         self._flows: list[tuple[Proposal, float]] = []
+        self._judged = 0
         self._seen = _Counters(plan.states, np.full(plan.walkers, _NEVER))
         self._wall_before = wall_before
         self._begun = self._committed = time.perf_counter()
         self._interval = COMMIT_SECONDS
-        self._given = [0.0] * len(crews)
-        self._longest = 0.0  # seconds of a turn, or of a training
-        self._keeping = 0.0  # seconds of a commit
 
     def restore(self, record: Record) -> None:
         """Take up a run where its last commit left it."""
@@ -143,34 +133,23 @@ class Run:
                 self._count(index, rows)
         self._flows = [(from_bytes(flow.data), flow.span) for flow in record.flows]
         self._wall_before = record.commit.wall_seconds
+        self._settle()
 
-    def go(self, executor: Executor, stopping: Stopping = NEVER) -> None:
-        """Run to the end of the plan. What is done is committed, also when this is interrupted.
-
-        Raises:
-            PausedError: `stopping` wanted it; turns under way were waited for, as far as there was time.
-        """
-        with deferred_interrupt() as check, _training_thread() as trainer:
+    def go(self, executor: Executor) -> None:
+        """Run to the end of the plan. What is done is committed, also when this is interrupted."""
+        with deferred_interrupt() as check, ThreadPoolExecutor(1, thread_name_prefix="training") as trainer:
             pending: dict[Future, int] = {}
             training: Future[Training] | None = None
-            why = None
             try:
                 if not self._flows:
                     self.commit()  # what was equilibrated: from here on a run can be resumed, not only begun again
                     self._first_flow()
                     self.commit()
-                LOG.info("from jump %d to %d", min(self._next), self._plan.total)
                 while min(self._next) < self._plan.total:
-                    last = RESPONSE_SECONDS + 2 * self._keeping
-                    why = why or stopping.wanted(self._longest + last)
-                    if why and (not pending or stopping.overdue(last)):
-                        raise PausedError(why)
-                    if not why:
-                        training = training or self._train(trainer)
-                        self._submit(executor, pending)
+                    training = training or self._train(trainer)
+                    self._submit(executor, pending)
                     waited = [*pending, *([training] if training else [])]
                     done, _ = wait(waited, timeout=RESPONSE_SECONDS, return_when=FIRST_COMPLETED)
-                    check()  # before a result is taken: the signal may have gone to the worker's program, too
                     for future in done - {training}:
                         self._collect(pending.pop(future), future.result())
                     if training in done:
@@ -195,11 +174,11 @@ class Run:
         begun = time.perf_counter()
         self._store.commit(Commit(frames, self._wall_before + begun - self._begun))
         self._committed = time.perf_counter()
-        self._keeping = max(self._keeping, self._committed - begun)
         self._interval = commit_interval(self._committed - begun)
 
     def _submit(self, executor: Executor, pending: dict[Future, int]) -> None:
         """Give every idle crew its next turn, unless the flow it needs is still being trained."""
+        self._settle()
         busy = set(pending.values())
         for index, (crew, jump) in enumerate(zip(self._crews, self._next, strict=True)):
             version = self._plan.version_at(jump)
@@ -209,8 +188,22 @@ class Run:
                 continue
             skips = self._plan.states if self._plan.production(jump) and not self._plan.within_states else None
             learned = Learned(*self._flows[version], self._barriers(jump), skips)
-            self._given[index] = time.perf_counter()
             pending[crew.take_turn(executor, self._standings[index], jump, learned)] = index
+
+    def _settle(self) -> None:
+        """Make adaptation longer for as long as what all crews have made of it says that populations move."""
+        plan = self._plan
+        while plan.can_be_longer and plan.times > self._judged and min(self._next) >= plan.settled:
+            labels = labelled(self._made(), plan.states, plan.walkers)
+            if settling(labels[:, window(plan.adaptation)]).passed:
+                self._judged = plan.times
+            else:
+                plan = self._plan = plan.longer()
+
+    def _made(self) -> np.ndarray:
+        """Turns of adaptation that all crews have made by the time that production can begin, as chains."""
+        turns = np.concatenate([*self._early, _no_turns(self._plan)])
+        return sorted_turns(turns[turns["jump"] < self._plan.settled])
 
     def _barriers(self, jump: int) -> Barriers | None:
         """What paths are held against: nothing while they are only looked at, to learn it."""
@@ -221,7 +214,7 @@ class Run:
     @cached_property
     def _found(self) -> Barriers:
         """The barriers of production, from the jumps of adaptation that all crews have made."""
-        turns = sorted_turns(np.concatenate([*self._early, _no_turns(self._plan)]))
+        turns = self._made()
         return estimated(
             turns, self._axes(np.concatenate([self._pilot.reshape(-1, turns["cv"].shape[1]), turns["cv"]]))
         )
@@ -234,8 +227,7 @@ class Run:
 
     def _collect(self, index: int, result: TurnResult) -> None:
         rows = result.rows
-        self._longest = max(self._longest, time.perf_counter() - self._given[index])
-        rows["production"] = self._next[index] >= self._plan.adapt_jumps
+        rows["production"] = self._plan.production(self._next[index])
         self._standings[index] = result.standing
         self._store.append_turns(rows)
         if self._trajectories:
@@ -245,10 +237,9 @@ class Run:
         self._watch(self._progress())
 
     def _count(self, index: int, rows: np.ndarray) -> None:
-        """One turn of one crew; samples are kept as long as a flow can learn from them."""
-        if self._next[index] < self._plan.adapt_jumps and not self._plan.fixed:
+        """One turn of one crew; those of adaptation are kept, to learn and to judge from."""
+        if not rows["production"].any():
             self._samples[index].append(rows["cv"])
-        if self._next[index] < self._plan.settled:
             self._early.append(rows)
         self._next[index] += 1
         self._seen.add(rows)
@@ -256,10 +247,13 @@ class Run:
     def _progress(self) -> Progress:
         seen = self._seen
         turns = sum(done * len(crew.walkers) for done, crew in zip(self._next, self._crews, strict=True))
-        production = min(self._next) >= self._plan.adapt_jumps
+        production = self._plan.production(min(self._next))
         seconds = self._wall_before + time.perf_counter() - self._begun
         total = self._plan.total * self._plan.walkers
-        return Progress(turns, total, production, seen.proposed, seen.accepted, seen.mode_changes, seen.steps, seconds)
+        return Progress(
+            turns, total, production, seen.proposed, seen.accepted, seen.mode_changes, seen.steps, seconds,
+            longer=self._plan.times > 1 and not production,
+        )  # fmt: skip
 
     def _first_flow(self) -> None:
         """Version 0: the fixed proposal, or a flow trained on the walkers' equilibration."""
@@ -298,8 +292,6 @@ class Run:
     def _add_flow(self, training: Training) -> None:
         version = training.proposal.version
         span = self._plan.span(self._pooled(version))
-        self._longest = max(self._longest, training.seconds)
-        LOG.info("flow %d: %d samples, %d epochs, %.1f s", version, training.samples, training.epochs, training.seconds)
         entry = FlowEntry(
             version, span, training.holdout_nll, training.samples, training.epochs, training.seconds, b"",
             training.training_nll, training.kept_epoch, training.effective_samples,

@@ -227,7 +227,9 @@ def _configured(config: Config, setting: Setting, seed: int, jumps: int) -> Conf
     return config.model_copy(
         update={
             "path": config.path.model_copy(update=path),
-            "run": config.run.model_copy(update={"seed": seed, "adapt_jumps": _adaptation(config), "jumps": jumps}),
+            "run": config.run.model_copy(
+                update={"seed": seed, "adapt_jumps": _adaptation(config), "adapt_limit": 1, "jumps": jumps}
+            ),
         }
     )
 

@@ -68,6 +68,12 @@ def _check_name(name: str) -> None:
         raise ValueError(f"a state's name has 1 to {LONGEST} letters that can be printed, got {name[:LONGEST]!r}")
 
 
+def last_named(visited: Int[np.ndarray, "*chains points"]) -> Int[np.ndarray, "*chains points"]:
+    """Along each chain, replace -1 by the state visited before it; before the first named state it stays."""
+    position = np.maximum.accumulate(np.where(visited >= 0, np.arange(visited.shape[-1]), 0), axis=-1)
+    return np.take_along_axis(visited, position, axis=-1)
+
+
 def parse(name: str, text: str, cv_names: Sequence[str]) -> Region:
     """Turn an expression such as ``0 < phi < 2.1 or not psi > 1`` into a function of CV points.
 

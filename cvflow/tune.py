@@ -66,7 +66,7 @@ class Pilots:
         config = self.setup.config
         jumps = max(4, -(-2 * PILOTS // config.run.walkers))
         seed = seed_for(config.run.seed, Purpose.SCAN, 1000 + number)
-        run = config.run.model_copy(update={"seed": seed, "adapt_jumps": jumps, "jumps": 1})
+        run = config.run.model_copy(update={"seed": seed, "adapt_jumps": jumps, "adapt_limit": 1, "jumps": 1})
         path = config.path.model_copy(update={**setting, "early_rejection": False})
         setup = self.setup.with_config(config.model_copy(update={"run": run, "path": path}))
         kappa = setup.kappa(self.start.samples)

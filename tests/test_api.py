@@ -15,7 +15,7 @@ from cvflow.cli import execute
 from cvflow.store import read_record
 
 STATES = {"octahedron": "a < 0.22", "capped": "a >= 0.22"}
-RUN = {"walkers": 2, "adapt_jumps": 3, "jumps": 4, "local_steps": 3, "seed": 2}
+RUN = {"walkers": 2, "adapt_jumps": 3, "adapt_limit": 1, "jumps": 4, "local_steps": 3, "seed": 2}
 PATH = {"steps": 6, "timestep": 0.015, "kappa": 500.0}
 DOCUMENT = Path(__file__).parents[1] / "docs" / "ase.md"
 
@@ -64,7 +64,7 @@ def test_it_is_the_run_of_the_config(silver, finished, tmp_path):
         write(tmp_path / name, atoms, format="xyz", fmt="%.17g")
     (tmp_path / "run.toml").write_text(
         f"""
-        run = {{ walkers = 2, adapt_jumps = 3, jumps = 4, local_steps = 3, seed = 2 }}
+        run = {{ walkers = 2, adapt_jumps = 3, adapt_limit = 1, jumps = 4, local_steps = 3, seed = 2 }}
         engine = {{ name = "ase", temperature = 300.0 }}
         path = {{ steps = 6, timestep = 0.015, kappa = 500.0 }}
         states = {{ octahedron = "a < 0.22", capped = "a >= 0.22" }}

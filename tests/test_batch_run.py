@@ -140,7 +140,7 @@ def test_a_learned_flow_on_a_soft_restraint_finds_it_too(tmp_path, monkeypatch):
     """Another kT: works are in kT, energies are not."""
     monkeypatch.setattr("cvflow.build.setup.FitSettings", partial(FitSettings, epochs=40))
     result = sample(
-        tmp_path, valley.valley(weight=0.4, kT=2.5), walkers=128, adapt_jumps=4, jumps=30, proposal=None,
+        tmp_path, valley.valley(weight=0.4, kT=2.5), walkers=128, adapt_jumps=4, adapt_limit=1, jumps=30, proposal=None,
         flow={"retrain_every": 256}, path={"kernel": "restraint", "steps": 12, "timestep": 0.2},
     )  # fmt: skip
     agrees(result, valley.difference(0.4), within=0.12)
@@ -162,7 +162,7 @@ def test_flows_are_learned_on_circles_and_in_boxes(name, tmp_path):
     axis, kernel, timestep, steps = ON[name]
     record = begin(
         tmp_path, system=named(name), proposal=None, flow={"retrain_every": 128, "hidden": [16], "bins": 6},
-        run={"walkers": 64, "adapt_jumps": 4, "jumps": 10, "local_steps": 20, "local_timestep": 0.02},
+        run={"walkers": 64, "adapt_jumps": 4, "adapt_limit": 1, "jumps": 10, "local_steps": 20, "local_timestep": 0.02},
         path={"kernel": kernel, "steps": steps, "timestep": timestep},
     )  # fmt: skip
     summary, exact = summarise(record), CASES[name].exact.free_energy_difference()
@@ -250,7 +250,7 @@ def test_the_same_seed_gives_the_same_chain(tmp_path):
 @pytest.mark.usefixtures("quick")
 def test_an_interrupted_run_continues_as_if_nothing_had_happened(tmp_path):
     """Interrupted while the flow learns, again in production, and made longer: as in one go."""
-    lengths = {"adapt_jumps": 12, "jumps": 6}
+    lengths = {"adapt_jumps": 12, "adapt_limit": 1, "jumps": 6}
     begin(tmp_path / "whole", run=lengths, **LEARNED)
 
     def stopping(after):
@@ -392,7 +392,9 @@ def test_every_built_in_runs_from_a_file(name, tmp_path):
 def test_every_built_in_learns_a_flow(name, tmp_path):
     sections = section(name) | LEARNED
     record = begin(
-        tmp_path, run={"walkers": 4, "adapt_jumps": 2, "jumps": 2}, **sections | {"flow": {"retrain_every": 4}}
+        tmp_path,
+        run={"walkers": 4, "adapt_jumps": 2, "adapt_limit": 1, "jumps": 2},
+        **sections | {"flow": {"retrain_every": 4}},
     )
     turns = record.turns
     assert [flow.version for flow in record.flows] == [0, 1]
@@ -592,7 +594,7 @@ def made(folder, store, watch, **sections):
 @pytest.mark.usefixtures("quick")
 def test_samples_are_kept_while_a_flow_learns_from_them_and_no_longer(tmp_path):
     counts = []
-    learning = {"adapt_jumps": 4, "jumps": 8}
+    learning = {"adapt_jumps": 4, "adapt_limit": 1, "jumps": 8}
     run, executor = made(
         tmp_path, MemoryStore, lambda progress: counts.append(sum(map(len, run._samples))), run=learning, **LEARNED
     )

@@ -20,6 +20,7 @@ CONFIG = """
 [run]
 walkers = 2
 adapt_jumps = 2
+adapt_limit = 1
 jumps = 3
 local_steps = 20
 [system]

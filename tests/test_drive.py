@@ -17,6 +17,7 @@ CONFIG = """
 seed = 3
 walkers = 2
 adapt_jumps = 12
+adapt_limit = 1
 jumps = 20
 local_steps = 6
 [system]
@@ -227,6 +228,7 @@ PESMD = """
 seed = 1
 walkers = 4
 adapt_jumps = 60
+adapt_limit = 1
 jumps = 250
 local_steps = 20
 [system]

@@ -93,7 +93,7 @@ def test_tunnel(tmp_path):
     exact = math.log(0.3 / 0.7)
     text = (EXAMPLES / "tunnel.toml").read_text()
     assert f"ln(0.3/0.7) = {exact:.3f} kT" in text
-    shorter = ("run.adapt_jumps=15", "flow.retrain_every=320")
+    shorter = ("run.adapt_jumps=15", "run.adapt_limit=1", "flow.retrain_every=320")
     settings = [word for setting in shorter for word in ("--set", setting)]
     command = [sys.executable, "-W", "error", "-c", "from cvflow.cli import main; main()", "run"]
     done = subprocess.run(
@@ -121,7 +121,7 @@ def test_the_tunnel_s_settings_are_those_of_the_example():
 
 def test_ag6(ase, tmp_path):
     """Over ASE, end to end from the command line: a flow that is learned, with fewer jumps and shorter local moves."""
-    shorter = ("run.adapt_jumps=8", "run.jumps=3", "run.local_steps=4", "flow.retrain_every=8")
+    shorter = ("run.adapt_jumps=8", "run.adapt_limit=1", "run.jumps=3", "run.local_steps=4", "flow.retrain_every=8")
     settings = [word for setting in shorter for word in ("--set", setting)]
     command = [sys.executable, "-W", "error", "-c", "from cvflow.cli import main; main()", "run"]
     done = subprocess.run(

@@ -16,14 +16,14 @@ from tests import valley
 from tests.test_batch_run import chain
 
 BATCH = {
-    "run": {"walkers": 64, "adapt_jumps": 20, "jumps": 60, "local_steps": 8, "seed": 5},
+    "run": {"walkers": 64, "adapt_jumps": 20, "adapt_limit": 1, "jumps": 60, "local_steps": 8, "seed": 5},
     "system": {"python": f"{valley.__file__}:valley"},
     "engine": {"name": "batch"},
     "path": {"kernel": "langevin", "steps": 8, "timestep": 0.3},
     "flow": {"retrain_every": 320},
 }
 POLYMER = {
-    "run": {"walkers": 2, "adapt_jumps": 4, "jumps": 60, "local_steps": 20},
+    "run": {"walkers": 2, "adapt_jumps": 4, "adapt_limit": 1, "jumps": 60, "local_steps": 20},
     "system": {"name": "polymer"},
     "path": {"steps": 40},
 }

@@ -17,14 +17,14 @@ from tests.test_batch_run import chain
 
 KILLS = 40
 BATCH = {
-    "run": {"walkers": 64, "adapt_jumps": 20, "jumps": 40, "local_steps": 8, "seed": 5},
+    "run": {"walkers": 64, "adapt_jumps": 20, "adapt_limit": 1, "jumps": 40, "local_steps": 8, "seed": 5},
     "system": {"python": f"{valley.__file__}:valley"},
     "engine": {"name": "batch"},
     "path": {"kernel": "langevin", "steps": 8, "timestep": 0.3},
     "flow": {"retrain_every": 320},
 }
 POLYMER = {
-    "run": {"walkers": 2, "adapt_jumps": 10, "jumps": 30, "local_steps": 20},
+    "run": {"walkers": 2, "adapt_jumps": 10, "adapt_limit": 1, "jumps": 30, "local_steps": 20},
     "system": {"name": "polymer"},
     "path": {"steps": 40},
     "flow": {"retrain_every": 10},

@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
     {"faults", "openmm_xml", "quantities", "sizes", "text_file"},
-    {"units", "state", "random", "interrupt", "journal", "stopping", "loading", "atomic", "cores", "pool"},
+    {"units", "state", "random", "interrupt", "journal", "loading", "atomic", "cores", "pool"},
     {"circle", "torch_random"},
     {"cv", "schedule"},
     {"flow", "accept", "states"},
@@ -25,7 +25,7 @@ LAYERS = [
     {"jump", "shape_jump", "local", "ensemble"},
     {"torch_system"},
     {"store", "trajectory"},
-    {"prospect", "crew", "plan", "walker", "shape_crew", "chains", "run"},
+    {"prospect", "settling", "crew", "plan", "walker", "shape_crew", "chains", "run"},
     {"estimate"},
     {"report"},
     {"systems"},

@@ -100,6 +100,7 @@ RUN = """
 [run]
 walkers = 4
 adapt_jumps = 6
+adapt_limit = 1
 jumps = 4
 local_steps = 2
 [system]

@@ -162,7 +162,7 @@ def test_no_run_is_said(tmp_path, capsys, command):
     assert list(tmp_path.iterdir()) == [tmp_path / "config.resolved.toml"]
 
 
-LEARNING = {"run": {"adapt_jumps": 4, "jumps": 4}, "proposal": None, "flow": {"retrain_every": 16}}
+LEARNING = {"run": {"adapt_jumps": 4, "adapt_limit": 1, "jumps": 4}, "proposal": None, "flow": {"retrain_every": 16}}
 
 
 @pytest.fixture(scope="module")

@@ -151,7 +151,7 @@ def test_a_learned_flow_is_frozen_first(tmp_path, monkeypatch):
         return measure(bench, setting, number)
 
     monkeypatch.setattr(scanning.Bench, "measure", noting)
-    run = SHORT | {"adapt_jumps": 4}
+    run = SHORT | {"adapt_jumps": 4, "adapt_limit": 1}
     path = {"kernel": "restraint", "steps": 6, "timestep": 0.2}
     config = written(tmp_path, run=run, path=path, proposal=None, flow={"retrain_every": 16})
     setup, found = measured(config, [], 2)

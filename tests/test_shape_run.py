@@ -11,7 +11,7 @@ from cvflow.cli import execute
 from cvflow.config import ConfigError, parse
 from cvflow.presets import POLYMER_BEADS
 
-TINY = {"walkers": 2, "adapt_jumps": 4, "jumps": 4, "local_steps": 20, "seed": 1}
+TINY = {"walkers": 2, "adapt_jumps": 4, "adapt_limit": 1, "jumps": 4, "local_steps": 20, "seed": 1}
 
 
 def config(path=None, **sections):

@@ -14,7 +14,7 @@ from cvflow.tune import Trial, Trying, chosen, fitted
 from tests.test_batch_run import begin, written
 
 AUTO = {"steps": "auto", "friction": "auto", "schedule": "auto", "timestep": 0.1}
-RUN = {"walkers": 24, "adapt_jumps": 12, "jumps": 10, "local_steps": 4}
+RUN = {"walkers": 24, "adapt_jumps": 12, "adapt_limit": 1, "jumps": 10, "local_steps": 4}
 
 
 @pytest.fixture(scope="module")

@@ -190,6 +190,7 @@ class Setup(ABC):
             seed=run.seed,
             walkers=run.walkers,
             adapt_jumps=run.adapt_jumps,
+            adapt_limit=run.adapt_limit,
             jumps=run.jumps,
             retrain_every=flow.retrain_every if flow else 50,
             scale=np.sqrt(kappa) if self.restrained else ones,

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 
 from cvflow.estimate.convergence import production
-from cvflow.states import States
+from cvflow.states import States, last_named
 from cvflow.store import Record
 
 
@@ -47,15 +47,9 @@ def count_modes(record: Record) -> ModeCount:
 def crossings(chain: np.ndarray, states: States) -> Crossings:
     """Which jumps and which local moves of one chain ended in another named state than the last visited."""
     visited = np.stack([states.assign(chain[name]) for name in ("cv_old", "cv_kept", "cv")], axis=1)
-    last = _last_named(visited.reshape(-1)).reshape(visited.shape)
+    last = last_named(visited.reshape(-1)).reshape(visited.shape)
     moved = (last[:, :-1] >= 0) & (last[:, 1:] != last[:, :-1])
     return Crossings(moved[:, 0], moved[:, 1])
-
-
-def _last_named(visited: Int[np.ndarray, " points"]) -> Int[np.ndarray, " points"]:
-    """Replace -1 by the state visited before it."""
-    position = np.maximum.accumulate(np.where(visited >= 0, np.arange(len(visited)), 0))
-    return visited[position]
 
 
 def between_states(turns: np.ndarray, states: States) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from cvflow.estimate.convergence import cv_chains, effective_sample_size, r_hat
 from cvflow.estimate.discovery import state_visits
+from cvflow.estimate.equilibration import adaptation, populations
 from cvflow.estimate.free_energy import chain_differences
 from cvflow.estimate.modes import ModeCount, count_modes
 from cvflow.estimate.work import Difference, bennett, crossing_works
@@ -45,6 +46,8 @@ def summarise(record: Record) -> dict[str, Any]:
         "delta_f": [_difference(d) for d in chain_differences(record)],
         "delta_f_bar": [_difference(d) for d in bar],
         "states": {name: visits._asdict() for name, visits in state_visits(record).items()},
+        "adaptation": adaptation(record)._asdict(),
+        "populations": populations(record)._asdict(),
         "ess": {cv: effective_sample_size(chains[:, :, i]) for i, cv in enumerate(header.cvs)},
         "rhat": {cv: r_hat(chains[:, :, i]) for i, cv in enumerate(header.cvs)},
         "flow": {

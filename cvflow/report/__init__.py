@@ -24,7 +24,7 @@ from cvflow.report.figures import (
     trace_figure,
     work_figure,
 )
-from cvflow.report.findings import Summary
+from cvflow.report.findings import Summary, cautions
 from cvflow.report.html import Illustration, html_report
 from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text, surface_text
 from cvflow.report.tables import final_table
@@ -45,6 +45,7 @@ def write_report(record: Record, folder: Path, others: Sequence[Shown] = ()) -> 
         ValueError: a walker has no production turn yet.
     """
     summary = summarise(record)
+    summary["warnings"] = cautions(summary)
     illustrations = _illustrations(record, summary)
     runs = [Shown(folder, record.header, summary), *others]
     files = {illustration.file: illustration.image for illustration in illustrations} | {

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from cvflow.report.unsettled import unsettled
+
 Summary = Mapping[str, Any]
 
 R_HAT_LIMIT = 1.05
@@ -96,7 +98,7 @@ def cautions(summary: Summary) -> list[str]:
     if failed > MANY_FAILED * made:
         found.append(f"{failed:,} of {made:,} production jumps failed and were rejected: is the time step too long?")
     if summary["delta_f"]:
-        found += _few_mode_changes(summary["mode_changes"])
+        found += [*_few_mode_changes(summary["mode_changes"]), *unsettled(summary)]
     return found + [text for comparison in comparisons(summary) for text in _disagreement(comparison)]
 
 

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cvflow.report.findings import Summary, cautions, comparisons, discovery, plus_minus
+from cvflow.report.unsettled import relaxing
 from cvflow.store import Header
 
 Rows = list[tuple[str, str]]
@@ -31,7 +32,13 @@ def summary_rows(summary: Summary, header: Header) -> Rows:
 
 
 def _other_rows(summary: Summary, header: Header) -> Rows:
-    return [("states", discovery(summary)), *_jumps(summary, header), *_convergence(summary), *_effort(summary)]
+    return [
+        ("states", discovery(summary)),
+        *_settling(summary),
+        *_jumps(summary, header),
+        *_convergence(summary),
+        *_effort(summary),
+    ]
 
 
 def duration(seconds: float) -> str:
@@ -85,6 +92,14 @@ def _jumps(summary: Summary, header: Header) -> Rows:
             f"{f'{per_change:,.0f} path steps' if per_change else 'no mode change yet'}; beside them {beside}",
         ),
     ]
+
+
+def _settling(summary: Summary) -> Rows:
+    made, found = summary["adaptation"], summary["populations"]
+    longer = f", {made['asked']:,} asked for" if made["made"] > made["asked"] else ""
+    verdict = {None: "", True: "; populations had settled", False: "; populations had NOT settled"}[made["passed"]]
+    rows = [("adaptation", f"{made['made']:,} jumps a walker{longer}{verdict}")]
+    return rows if found["passed"] is None else [*rows, ("populations of the states", relaxing(found))]
 
 
 def _convergence(summary: Summary) -> Rows:

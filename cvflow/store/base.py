@@ -37,7 +37,7 @@ class Header:
         local_steps: time steps of a local move; of hybrid Monte Carlo their mean, and each turn has its own.
         walkers: number of chains.
         workers: number of worker processes.
-        adapt_jumps: jumps per walker before production.
+        adapt_jumps: jumps per walker before production, as asked for; rows say where it begins.
         exact: whether the chain is exact.
         exact_reason: why (not).
         notes: one line for everything that was changed in the system or chosen by the program.

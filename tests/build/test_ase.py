@@ -17,7 +17,7 @@ from cvflow.store import read_record
 from cvflow.systems import Ag6
 
 AG6 = """
-run = { walkers = 2, adapt_jumps = 1, jumps = 2, local_steps = 3 }
+run = { walkers = 2, adapt_jumps = 1, adapt_limit = 1, jumps = 2, local_steps = 3 }
 engine = { name = "ase" }
 system = { name = "ag6" }
 path = { steps = 6, timestep = 0.015, kappa = 500.0 }
@@ -124,7 +124,7 @@ MISUSE = {
     ),
     "both in one state": (
         {"system": {"python": "theirs.py:cluster", "starts": {"low": "low.xyz", "high": "low.xyz"}}},
-        "lies in another state than its name says",
+        "fewer than two",
     ),
     "a device": ({"engine": {"name": "ase", "temperature": 300.0, "device": "0"}}, "device is another engine's word"),
     "a kernel": ({"path": {"kernel": "mala"}}, "ASE has 'restraint'"),

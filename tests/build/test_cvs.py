@@ -71,7 +71,7 @@ unit = "nm"
 """
 
 RUN = """
-run = {{ walkers = 2, adapt_jumps = 1, jumps = 3, local_steps = 5 }}
+run = {{ walkers = 2, adapt_jumps = 1, adapt_limit = 1, jumps = 3, local_steps = 5 }}
 path = {{ steps = 10, timestep = 0.02, kappa = 5.0 }}
 engine = {{ temperature = {temperature}, platform = "Reference" }}
 states = {{ cis = "-1.7 < phi < 1.25", trans = "phi <= -1.7 or phi >= 1.25" }}

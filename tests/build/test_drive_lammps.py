@@ -15,6 +15,7 @@ CONFIG = """
 [run]
 walkers = 2
 adapt_jumps = 2
+adapt_limit = 1
 jumps = 3
 local_steps = 3
 [system]

@@ -19,7 +19,9 @@ from cvflow.systems.peptide import alanine_dipeptide_positions, alanine_dipeptid
 from tests.systems.alanine_umbrella import torsion
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "alanine"
-SHORT = ["run.walkers=2", "run.adapt_jumps=4", "run.jumps=4", "run.local_steps=50", "path.steps=60"]
+SHORT = [
+    "run.walkers=2", "run.adapt_jumps=4", "run.adapt_limit=1", "run.jumps=4", "run.local_steps=50", "path.steps=60",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -199,6 +201,7 @@ def test_python_takes_the_same_molecule(folder):
             quiet=True,
             walkers=3,
             adapt_jumps=3,
+            adapt_limit=1,
             jumps=4,
             local_steps=20,
             path={"steps": 30, "timestep": 0.001},

@@ -17,7 +17,7 @@ from tests.engine.lammps_missing import skip_module_without_lammps
 skip_module_without_lammps()
 
 SMALL = {
-    "run": {"walkers": 2, "adapt_jumps": 2, "jumps": 4, "local_steps": 20},
+    "run": {"walkers": 2, "adapt_jumps": 2, "adapt_limit": 1, "jumps": 4, "local_steps": 20},
     "system": {"name": "polymer", "parameters": {"n_solvent": 70}},
     "engine": {"name": "lammps"},
     "path": {"steps": 60, "kappa": 300.0},

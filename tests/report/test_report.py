@@ -8,6 +8,7 @@ import pytest
 from cvflow.estimate.summary import summarise
 from cvflow.flow.io import from_bytes
 from cvflow.report import write_fes, write_report
+from cvflow.report.findings import cautions
 from tests.report.synthetic import Lengths, fake_record
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -25,7 +26,8 @@ def test_everything_is_written(three, tmp_path):
         *("work.png", "acceptance.png", "trace.png"),
         *("flow.safetensors", "flow.cvf", "report.html", "summary.json"),
     }
-    assert json.loads((folder / "summary.json").read_text()) == summary == summarise(three)
+    assert json.loads((folder / "summary.json").read_text()) == summary
+    assert summary == summarise(three) | {"warnings": cautions(summary)}
     assert from_bytes((folder / "flow.safetensors").read_bytes()).version == three.flows[-1].version
     assert all(path.read_bytes().startswith(PNG) for path in folder.glob("*.png"))
 

@@ -117,7 +117,7 @@ def test_the_reference_has_its_error():
 
 
 CONFIG = """
-run = { walkers = 2, adapt_jumps = 6, jumps = 6, local_steps = 50 }
+run = { walkers = 2, adapt_jumps = 6, adapt_limit = 1, jumps = 6, local_steps = 50 }
 system = { name = "alanine_dipeptide" }
 engine = { temperature = 310.0 }
 path = { steps = 100 }

@@ -14,7 +14,7 @@ def test_the_chain_agrees_with_umbrella_sampling(tmp_path):
     """Minutes: 64 chains, constrained paths, hybrid Monte Carlo between them; the first jumps melt the lattice."""
     result = cvflow.sample(
         Dimer().system(), out=tmp_path / "dimer", quiet=True, walkers=64, adapt_jumps=10, jumps=60, seed=4,
-        local_steps=50, local_timestep=0.02, engine={"precision": "float32"},
+        adapt_limit=1, local_steps=50, local_timestep=0.02, engine={"precision": "float32"},
         path={"kernel": "constrained", "steps": 400, "timestep": 0.0212},
         proposal={"means": [[0.0], [1.0]], "sigmas": [[0.2], [0.2]], "weights": [0.5, 0.5]},
     )  # fmt: skip

@@ -1,0 +1,94 @@
+"""Whether production began in equilibrium and stayed there, as far as the populations of the named states tell."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from arviz_stats.base import array_stats
+
+from cvflow.estimate.convergence import production
+from cvflow.settling import Settling, labelled, settling, window
+from cvflow.states import States
+from cvflow.store import Record
+
+
+class Adaptation(NamedTuple):
+    """How long adaptation took, and whether the populations had settled in it.
+
+    Attributes:
+        asked: jumps per walker.
+        made: jumps per walker; more than asked for where populations had not settled.
+        passed: None without adaptation, and with fewer than two named states.
+        left: see `cvflow.settling.Settling`; NaN where `passed` is None.
+        drift: the same.
+    """
+
+    asked: int
+    made: int
+    passed: bool | None
+    left: float
+    drift: float
+
+
+class Populations(NamedTuple):
+    """How the populations fared in production.
+
+    Attributes:
+        passed: None with fewer than two named states.
+        left: see `cvflow.settling.Settling`, as for what follows; NaN where `passed` is None.
+        drift: between the halves of production.
+        begun: bias that the start of production leaves in its averages.
+        relaxation_jumps: of the slowest population.
+        rhat: split R-hat of being in a state, of the worst (Gelman and Rubin 1992; Vehtari et al. 2021).
+    """
+
+    passed: bool | None
+    left: float
+    drift: float
+    begun: float
+    relaxation_jumps: float
+    rhat: float
+
+
+def adaptation(record: Record) -> Adaptation:
+    """What the run itself saw when it decided to begin production, or saw at its limit."""
+    turns = record.turns[~record.turns["production"]]
+    walkers, asked = record.header.walkers, record.header.adapt_jumps
+    made = len(turns) // walkers
+    states = _states(record)
+    if not made or len(states.names) < 2:
+        return Adaptation(asked, made, None, math.nan, math.nan)
+    found = settling(labelled(turns, states, walkers)[:, window(made)])
+    return Adaptation(asked, made, found.passed, found.left, found.drift)
+
+
+def populations(record: Record) -> Populations:
+    """Judge production as adaptation is judged, and by how far the walkers agree.
+
+    Raises:
+        ValueError: a walker has no production turn yet.
+    """
+    turns, states = production(record), _states(record)
+    labels = labelled(turns.reshape(-1), states, len(turns))
+    if len(states.names) < 2:
+        return Populations(None, *(math.nan,) * 5)
+    found: Settling = settling(labels)
+    rhat = max((indicator_r_hat(labels == state) for state in np.unique(labels[labels >= 0])), default=math.nan)
+    return Populations(found.passed, found.left, found.drift, found.begun, found.relaxation, rhat)
+
+
+def indicator_r_hat(inside: np.ndarray) -> float:
+    """Split R-hat of whether walkers are in a state; infinite where they differ and none ever leaves or enters.
+
+    NaN where all of them are in it all the time or never, or turns are too few.
+    """
+    if inside.shape[1] < 8 or inside.all() or not inside.any():
+        return math.nan
+    halves = inside[:, : inside.shape[1] // 2 * 2].reshape(2 * len(inside), -1)
+    if (halves == halves[:, :1]).all():
+        return math.inf
+    return float(array_stats.rhat(inside.astype(float), chain_axis=0, draw_axis=1, method="split"))
+
+
+def _states(record: Record) -> States:
+    return States(record.header.states, record.header.cvs)

@@ -1,0 +1,107 @@
+"""Walkers that need no engine: they hop between named states, and forget where they were at a known rate."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+
+from cvflow.crew import Crew, Standing, TurnResult
+from cvflow.flow.fit import FitSettings, Training
+from cvflow.flow.mixture import GaussianMixture
+from cvflow.flow.topology import Space
+from cvflow.plan import Plan
+from cvflow.run import Run
+from cvflow.state import Frame
+from cvflow.states import States
+from cvflow.store import Header, MemoryStore, turn_type
+
+TWO, THREE = (0.2, 0.8), (0.1, 0.3, 0.6)
+
+
+def hops(weights, rate, walkers, turns, seed, begin=None):
+    """States after each turn; in a turn a walker is drawn anew with probability `rate`. Even starts unless told."""
+    rng = np.random.default_rng(seed)
+    current = np.arange(walkers) % len(weights) if begin is None else begin
+    labels = np.empty((walkers, turns), dtype=int)
+    for turn in range(turns):
+        labels[:, turn] = current = hop(current, weights, rate, rng)
+    return labels
+
+
+def hop(current, weights, rate, rng):
+    drawn = np.minimum(np.searchsorted(np.cumsum(weights), rng.random(len(current))), len(weights) - 1)
+    return np.where(rng.random(len(current)) < rate, drawn, current)
+
+
+def settled(weights, walkers, seed):
+    """States of walkers in equilibrium."""
+    return np.random.default_rng(seed).choice(len(weights), size=walkers, p=weights)
+
+
+def states(weights):
+    """Of a CV that is the state's number."""
+    return States({f"s{i}": f"{i - 0.5} < z < {i + 0.5}" for i in range(len(weights))}, ("z",))
+
+
+@dataclass(frozen=True)
+class Hopping(Crew):
+    """A crew of such walkers; the rate may depend on the version of the flow."""
+
+    walkers: tuple[int, ...]
+    weights: tuple[float, ...]
+    rate: float
+    seed: int
+    gain: float = 0.0
+
+    def standing(self, current):
+        return Standing(current, [Frame(np.array([[float(state), 0.0, 0.0]]), None) for state in current])
+
+    def take_turn(self, executor, standing, jump, learned) -> "Future[TurnResult]":
+        return executor.submit(self._turn, standing.state, jump, learned.proposal.version)
+
+    def _turn(self, current, jump, version):
+        rng = np.random.default_rng((self.seed, self.walkers[0], jump))
+        after = hop(current, self.weights, self.rate + self.gain * version, rng)
+        rows = np.zeros(len(current), turn_type(1))
+        rows["walker"], rows["jump"], rows["flow_version"] = self.walkers, jump, version
+        rows["cv_old"][:, 0] = rows["centre_old"][:, 0] = current
+        for name in ("cv_end", "cv_kept", "cv", "centre_new"):
+            rows[name][:, 0] = after
+        rows["accepted"] = True
+        return TurnResult(self.standing(after), rows)
+
+
+def untrained(histories, space, blur, fit, previous, rng) -> Training:
+    """A new version in no time."""
+    version = 0 if previous is None else previous.version + 1
+    samples = sum(map(len, histories))
+    return Training(GaussianMixture(((0.0,),), ((1.0,),), (1.0,), version), 0.0, 0.0, 1, 1, samples, 1.0, 0.0)
+
+
+def plan(weights, walkers, **settings) -> Plan:
+    """Of a fixed proposal, unless one is learned."""
+    return Plan(
+        seed=1, walkers=walkers, retrain_every=settings.pop("retrain_every", 10 * walkers), scale=np.ones(1),
+        blur=np.zeros(1), space=Space((np.inf,), ((-np.inf, np.inf),)), states=states(weights), fit=FitSettings(),
+        learn=untrained, gives_up=False, **settings,
+    )  # fmt: skip
+
+
+def crews(weights, rate, walkers, seed, alone=False, gain=0.0):
+    """All walkers in one crew, or each in its own."""
+    groups = [(walker,) for walker in range(walkers)] if alone else [tuple(range(walkers))]
+    return [Hopping(group, weights, rate, seed, gain) for group in groups]
+
+
+def begun(the_plan, the_crews, watch=lambda progress: None):
+    """A run from even starts, and its store."""
+    weights = the_crews[0].weights
+    pilot = (np.arange(the_plan.walkers) % len(weights)).astype(float)[:, None, None]
+    header = Header(
+        seed=1, system="hopping", engine="batch", cvs=["z"], units=[""], states=dict(the_plan.states.expressions),
+        kT=1.0, kappa=[], timestep=1.0, local_steps=1, walkers=the_plan.walkers, workers=1,
+        adapt_jumps=the_plan.adapt_jumps, exact=True, exact_reason="by construction", notes=[], config="", version="0",
+    )  # fmt: skip
+    store = MemoryStore(header, pilot)
+    standings = [crew.standing(np.array(crew.walkers) % len(weights)) for crew in the_crews]
+    return Run(the_plan, the_crews, store, pilot, standings, watch=watch), store
