@@ -70,7 +70,13 @@ def longer(data, rng):
     return data + rng.bytes(1 + int(rng.integers(300)))
 
 
-@pytest.mark.parametrize("damage", [flipped, cut, zeroed, longer])
+def inserted(data, rng):
+    """A byte too many, most often of the image, sometimes between it and its seal."""
+    place = len(data) - 148 if rng.random() < 0.2 else int(rng.integers(len(data)))
+    return data[:place] + b"x" + data[place:]
+
+
+@pytest.mark.parametrize("damage", [flipped, cut, zeroed, longer, inserted])
 def test_no_damaged_byte_is_read(tmp_path, damage):
     path = written(tmp_path)
     whole, rng = path.read_bytes(), np.random.default_rng(12)
