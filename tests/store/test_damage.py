@@ -162,6 +162,7 @@ def test_a_commit_that_fails_changes_nothing_and_can_be_made_again(tmp_path, mon
         store.commit(commit(9))
     assert failed.value.filename == str(path)
     assert path.read_bytes() == before
+    assert not path.with_name("run.h5.tmp").exists(), "the room is given back"
     assert len(store.record().turns) == 2 * COMMITS, "what is read is what is on disk"
     monkeypatch.undo()
     store.commit(commit(9))
