@@ -1,7 +1,9 @@
 """The Python way in: one's own system, of OpenMM, ASE or torch, and one's own CVs."""
 
+import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +13,7 @@ from matplotlib.figure import Figure
 from openmm import app, unit
 
 from cvflow import project
-from cvflow.build import AseSystem, MolecularSystem, ase_system_from, from_objects, parametrised
+from cvflow.build import IN_MEMORY, AseSystem, MolecularSystem, Setup, ase_system_from, from_objects, parametrised
 from cvflow.build.loading import absolute
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import with_hydrogen_mass
@@ -23,6 +25,7 @@ from cvflow.progress import watching
 from cvflow.quantities import plain, positive
 from cvflow.report.figures import free_energy_figure, laid_out, surface_figure
 from cvflow.report.findings import cautions
+from cvflow.stopping import seconds_of
 from cvflow.store import Record
 from cvflow.torch_system import TorchSystem
 
@@ -134,6 +137,18 @@ def ase_system(
     return ase_system_from(reference, plain(parameters or {}), positive(temperature, "temperature"), what)
 
 
+@contextmanager
+def _noting_the_way_on(setup: Setup, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, Exception) as error:
+        error.add_note(_IN_MEMORY if setup.config.system.python == IN_MEMORY else project.way_on(folder))
+        raise
+
+
+_IN_MEMORY = "what is done is committed, but the system is in no file: `cvflow resume` cannot go on with it"
+
+
 def sample(
     system: MolecularSystem | AseSystem | TorchSystem,
     cvs: Sequence[CollectiveVariable] = (),
@@ -143,6 +158,7 @@ def sample(
     *,
     quiet: bool = False,
     workers: int | None = None,
+    wall_time: str | None = None,
     path: Mapping[str, Any] | None = None,
     engine: Mapping[str, Any] | None = None,
     flow: Mapping[str, Any] | None = None,
@@ -166,6 +182,7 @@ def sample(
         out: folder for the results.
         quiet: plain progress lines.
         workers: worker processes; one a walker, up to the number of cores, if left out.
+        wall_time: when to stop, counted from the call, e.g. ``"11:30:00"``.
         path: settings of `[path]`, e.g. ``{"steps": 2000, "timestep": 0.0005}``; for molecules the time step [ps] is
             0.0005 here unless given, since bonds to hydrogen are not constrained, and 0.001 with ASE.
         engine: settings of `[engine]`, e.g. ``{"platform": "CUDA"}`` or ``{"precision": "float32"}``.
@@ -177,7 +194,12 @@ def sample(
 
     Raises:
         ValueError: misuse; the message says what, where and the mend. Nothing is written then.
+        PausedError: the wall time was over, or a file EXIT in the folder asked the run to stop.
+        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP. What is done is committed; a note says how to go on.
+
+    Any other exception is as it was raised; its traceback is in run.log, and what is done is committed.
     """
+    until = None if wall_time is None else time.monotonic() + seconds_of(wall_time)
     check_not_a_worker()
     check_not_importing("cvflow.sample")
     chosen = {"run": run, "path": path, "engine": engine, "flow": flow, "proposal": proposal, "states": states}
@@ -198,5 +220,6 @@ def sample(
     with watching(quiet) as watch:
         for line in setup.opening_words:
             watch(line)
-        summary = project.begin(setup, folder, watch, workers)
+        with _noting_the_way_on(setup, folder):
+            summary = project.begin(setup, folder, watch, workers, until)
     return Result(folder, project.open_record(folder), summary)

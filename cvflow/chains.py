@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from cvflow.crew import Crew, Learned, Standing, TurnResult
 from cvflow.ensemble import EnsembleInfo, EnsembleJump, EnsembleMove, EnsembleState, LocalInfo
+from cvflow.faults import blaming
 from cvflow.path import Paths
 from cvflow.random import Purpose, sequence
 from cvflow.state import Frame, Point
@@ -57,7 +58,14 @@ class BatchCrew(Crew):
 
         Raises:
             ArithmeticError: most chains never moved: the time step is too long, or the starts are bad.
+            UserFunctionError: the user's potential or CV fails.
         """
+        with blaming("equilibration"):
+            return self._piloted(standing, moves)
+
+    def _piloted(
+        self, standing: Standing, moves: EnsembleMove
+    ) -> tuple[Standing, Float[np.ndarray, "chains samples cvs"]]:
         state, samples = standing.state, []
         generator = self._generator(Purpose.EQUILIBRATION, 0)
         moved = torch.zeros(len(self.walkers), dtype=torch.bool, device=self.device)
@@ -81,12 +89,10 @@ class BatchCrew(Crew):
         """Run one turn.
 
         Raises:
-            RuntimeError: a user's function raised something; what it was, in one line.
+            UserFunctionError: the user's potential or CV fails.
         """
-        try:
+        with blaming(f"turn {jump}"):
             return self._turned(state, jump, learned)
-        except Exception as error:  # whatever a user's potential or CV raises
-            raise RuntimeError(f"turn {jump}: {type(error).__name__}: {error}") from error
 
     def _turned(self, state: EnsembleState, jump: int, learned: Learned) -> TurnResult:
         generator = self._generator(Purpose.TURN, jump)

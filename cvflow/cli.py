@@ -1,11 +1,16 @@
 """The command line: thin layers over the Python calls.
 
-Exit codes: 0 done, 1 the run failed (what it had is on disk), 2 misuse (one line, nothing touched), 130 interrupted.
+Exit codes: 0 done, 1 the run failed (what it had is on disk), 2 misuse (one line, nothing touched), 75 stopped before
+its end, to be resumed (--wall-time, or a file EXIT in its folder), 129, 130 and 143 the same after SIGHUP, Ctrl-C and
+SIGTERM.
 """
 
+import os
 import sys
+import threading
+import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +20,11 @@ import typer
 
 from cvflow import __version__
 from cvflow.config import Config, ConfigError
+from cvflow.faults import said
+from cvflow.interrupt import Terminated
+from cvflow.journal import FILE
 from cvflow.plumed_cli import app as plumed_app
+from cvflow.stopping import PausedError, seconds_of
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(plumed_app, name="plumed")
@@ -26,6 +35,14 @@ UsageError: Any = typer.BadParameter.__bases__[0]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; must not hold a run.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a live progress line.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes, each pinned to a core.")]
+WallTime = Annotated[
+    str | None,
+    typer.Option(
+        "--wall-time",
+        help="Stop within [D-]HH:MM:SS or MM:SS, with all committed, and exit with code 75.",
+        metavar="TIME",
+    ),
+]
 Beside = Annotated[
     list[Path] | None,
     typer.Option("--beside", help="Folder of another run of the same system, to stand beside this one; repeatable."),
@@ -61,9 +78,11 @@ def polymer(
     seed: Annotated[int, typer.Option(min=0, help="Every random number follows from it.")] = 1,
     out: Out = None,
     quick: Annotated[bool, typer.Option("--quick", help="A minute instead of four.")] = False,
+    wall_time: WallTime = None,
     quiet: Quiet = False,
 ) -> None:
     """Sample the 9-bead polymer in solvent, stuck between a compact and an extended state."""
+    until = _until(wall_time)
     from cvflow.config import parse
     from cvflow.presets import POLYMER, POLYMER_BEADS, POLYMER_BEADS_QUICK, POLYMER_QUICK
 
@@ -74,7 +93,7 @@ def polymer(
     run |= {key: value for key, value in (("walkers", walkers), ("jumps", jumps)) if value is not None}
     path = preset["path"] | faster["path"] | ({"steps": path_steps} if path_steps else {})
     config = parse(preset | {"run": run, "path": path, "engine": {"name": engine.value}}, "cvflow polymer")
-    _sample(config, Path(), out or _free_folder("cvflow-polymer"), quiet, None)
+    _sample(config, Path(), out or _free_folder("cvflow-polymer"), quiet, None, until)
 
 
 @app.command()
@@ -83,15 +102,17 @@ def run(
     out: Out = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file.")] = None,
     workers: Workers = None,
+    wall_time: WallTime = None,
     quiet: Quiet = False,
 ) -> None:
     """Run a config file."""
+    until = _until(wall_time)
     from cvflow.config import load
 
     loaded = load(config, settings)
     if loaded.drive is not None:
         raise ConfigError(f"{config}: an external program ([drive]) is run by `cvflow drive`")
-    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers)
+    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers, until)
 
 
 @app.command()
@@ -100,15 +121,17 @@ def drive(
     out: Out = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file.")] = None,
     workers: Workers = None,
+    wall_time: WallTime = None,
     quiet: Quiet = False,
 ) -> None:
     """Run an external MD program that PLUMED is built into, jump by jump."""
+    until = _until(wall_time)
     from cvflow.config import load
 
     loaded = load(config, settings)
     if loaded.drive is None:
         raise ConfigError(f"{config}: no [drive] section; `cvflow run` is for engines inside cvflow")
-    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers)
+    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers, until)
 
 
 @app.command()
@@ -116,14 +139,16 @@ def resume(
     folder: Folder,
     jumps: Annotated[int | None, typer.Option(min=1, help="Production jumps per walker, in all.")] = None,
     workers: Workers = None,
+    wall_time: WallTime = None,
     quiet: Quiet = False,
 ) -> None:
     """Continue an interrupted run, or make a finished one longer."""
+    until = _until(wall_time)
     from cvflow import project
     from cvflow.progress import watching
 
     with _saying_how_to_go_on(folder), watching(quiet) as watch:
-        summary = project.resume(folder, jumps, watch, workers)
+        summary = project.resume(folder, jumps, watch, workers, until)
     _show(summary, folder)
 
 
@@ -155,9 +180,8 @@ def recover(folder: Folder) -> None:
     """Go back to the commit before the last, where the store is damaged; the damaged file stays under another name."""
     from cvflow.recover import recover
 
-    with _failing_plainly():
-        for line in recover(folder):
-            typer.echo(line)
+    for line in recover(folder):
+        typer.echo(line)
 
 
 @app.command()
@@ -203,16 +227,12 @@ def scan(
     folder = out or (what if what.is_dir() else Path(f"cvflow-scan-{what.stem}"))
     if out is not None and not out.is_dir() and (out.exists() or not out.absolute().parent.is_dir()):
         raise ConfigError(f"--out {out}: not a folder, nor one that can be made")
-    with _failing_plainly():
-        setup, found = (
-            scan_run(what, jumps, watch) if what.is_dir() else scan_config(what, settings or [], jumps, watch)
-        )
+    setup, found = scan_run(what, jumps, watch) if what.is_dir() else scan_config(what, settings or [], jumps, watch)
     rows = [(each.axis, each.setting._asdict(), each.cost) for each in found.measured]
     best, local_steps = found.best._asdict(), setup.config.run.local_steps
     title = f"{setup.name}, kernel {setup.config.path.kernel}, {local_steps:,} local steps between two jumps"
     Console().print(scan_table(rows, best, found.again, local_steps))
-    with _failing_plainly():
-        write_scan(folder, rows, best, found.again, local_steps, title)
+    write_scan(folder, rows, best, found.again, local_steps, title)
     typer.echo(f"the best setting:\n[path]\n{found.best.words()}")
     typer.echo(f"wrote {folder / 'scan.png'} and {folder / 'scan.json'}")
 
@@ -243,7 +263,16 @@ def doctor() -> None:
         raise StoppedError("what the default engine needs is not all there", 1)
 
 
-def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int | None) -> None:
+def _until(wall_time: str | None) -> float | None:
+    """On the monotonic clock, from the time that a command begins."""
+    begun = time.monotonic()
+    try:
+        return None if wall_time is None else begun + seconds_of(wall_time)
+    except ValueError as error:
+        raise ConfigError(f"--wall-time: {error}") from error
+
+
+def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int | None, until: float | None) -> None:
     from cvflow import project
     from cvflow.build import from_config
     from cvflow.progress import watching
@@ -252,7 +281,7 @@ def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int 
     for line in (*setup.opening_words, *map(project.said, setup.notes)):
         typer.echo(line)
     with _saying_how_to_go_on(folder), watching(quiet) as watch:
-        summary = project.begin(setup, folder, watch, workers)
+        summary = project.begin(setup, folder, watch, workers, until)
     _show(summary, folder)
 
 
@@ -280,31 +309,30 @@ class StoppedError(Exception):
 @contextmanager
 def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
     """Turn what ends a run early into one line that says what is left of it."""
-    from openmm import OpenMMException
-
     from cvflow.engine.external import ProgramFailedError
+    from cvflow.project import holds_run, way_on
 
     try:
         yield
-    except ProgramFailedError as error:
-        for line in error.lines:
-            typer.echo(line, err=True)
-        raise StoppedError(f"the run stopped: {error}; {_way_on(folder)}", 1) from error
+    except ConfigError:
+        raise
+    except PausedError as error:
+        raise StoppedError(f"{error}: {way_on(folder)}", TO_BE_CONTINUED if holds_run(folder) else 1) from error
+    except Terminated as error:
+        raise StoppedError(f"ended by {error}; {way_on(folder)}", 128 + error.number) from error
     except KeyboardInterrupt as error:
-        raise StoppedError(f"interrupted; {_way_on(folder)}", 130) from error
-    except BrokenProcessPool as error:
-        raise StoppedError(f"a worker process died (out of memory?); {_way_on(folder)}", 1) from error
-    except (OSError, ArithmeticError, RuntimeError, OpenMMException) as error:
-        raise StoppedError(f"the run failed: {error}; {_way_on(folder)}", 1) from error
+        raise StoppedError(f"interrupted; {way_on(folder)}", 130) from error
+    except Exception as error:  # a user's function, the system, or a fault of ours: run.log has where
+        for line in error.lines if isinstance(error, ProgramFailedError) else ():
+            typer.echo(line, err=True)
+        trace = f"; the traceback is in {folder / FILE}" if (folder / FILE).exists() else ""
+        raise StoppedError(f"the run failed: {_what(error)}{trace}; {way_on(folder)}", 1) from error
 
 
-@contextmanager
-def _failing_plainly() -> Iterator[None]:
-    """What goes wrong in a command that keeps no run: one line."""
-    try:
-        yield
-    except (OSError, ArithmeticError, RuntimeError) as error:
-        raise StoppedError(f"failed: {error}", 1) from error
+def _what(error: Exception) -> str:
+    """What went wrong. Messages of our own say all; others are little without their type."""
+    own = type(error).__module__.startswith("cvflow") or type(error) is ArithmeticError or isinstance(error, OSError)
+    return str(error) if own else said(error)
 
 
 @contextmanager
@@ -314,14 +342,6 @@ def _needing_production() -> Iterator[None]:
         yield
     except ValueError as error:
         raise ConfigError(str(error)) from error
-
-
-def _way_on(folder: Path) -> str:
-    from cvflow.project import holds_run
-
-    if holds_run(folder):
-        return f"what is done is committed, go on with `cvflow resume {folder}`"
-    return "nothing was committed yet, start it again"
 
 
 def _free_folder(name: str) -> Path:
@@ -334,8 +354,17 @@ def _free_folder(name: str) -> Path:
     return folder
 
 
+DEBUG = "--debug"
+
+TO_BE_CONTINUED = 75
+"""Exit code of a run that stopped as it was asked to; sysexits.h calls it EX_TEMPFAIL."""
+
+
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Print the traceback of what goes wrong.")] = False,
+) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit
@@ -343,21 +372,38 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 def main() -> None:
     """Entry point: turns exceptions into one line and an exit code."""
-    sys.exit(execute(sys.argv[1:]))
+    code = execute(sys.argv[1:])
+    if any(thread.name.startswith("training") for thread in threading.enumerate()):
+        # Python would wait for it, and the run has ended.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def execute(arguments: list[str]) -> int:
-    """Run a command line; returns its exit code."""
+    """Run a command line; returns its exit code. `--debug` may stand anywhere in it."""
+    debug = DEBUG in arguments
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
-    except ConfigError as error:
-        return _say(str(error), 2)
-    except UsageError as error:
-        return _say(f"{error.format_message().replace('Value error, ', '')}; see `cvflow --help`", 2)
-    except StoppedError as stopped:
-        return _say(str(stopped), stopped.code)
-    except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted", 130)
+        return int(app([word for word in arguments if word != DEBUG], standalone_mode=False) or 0)
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exception(error)
+        return _say(*_line(error, debug))
+
+
+def _line(error: BaseException, debug: bool) -> tuple[str, int]:
+    """What is said of an error, and the exit code."""
+    if isinstance(error, ConfigError):
+        return str(error), 2
+    if isinstance(error, UsageError):
+        return f"{error.format_message().replace('Value error, ', '')}; see `cvflow --help`", 2
+    if isinstance(error, StoppedError):
+        return str(error), error.code
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "interrupted", 130
+    assert isinstance(error, Exception)
+    return f"failed: {_what(error)}{'' if debug else '; --debug shows where'}", 1
 
 
 def _say(message: str, code: int) -> int:

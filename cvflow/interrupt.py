@@ -1,35 +1,67 @@
-"""Ctrl-C at a moment of one's own choosing."""
+"""Signals that end a run, at a moment of one's own choosing: Ctrl-C, and what schedulers and terminals send."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What a scheduler sends before it kills, and a terminal that is closed."""
+
+HELD = tuple(getattr(signal, name) for name in ("SIGINT", "SIGALRM") if hasattr(signal, name)) + ENDING
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal asks the process to end; `number` is the signal's. Like Ctrl-C, it is no error."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise `Terminated` while the context lasts, in the main thread.
+
+    One that is ignored, as nohup has it, or handled by the program around, is left alone.
+    """
+    with handled(_terminate, *(number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL)):
+        yield
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated(number)
+
+
+@contextmanager
+def handled(handler: Callable[[int, FrameType | None], Any], *numbers: int) -> Iterator[None]:
+    """Handle signals while the context lasts; not outside the main thread, where Python delivers none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back while the context lasts; yields a function that raises it if it came.
+    """Hold such signals back while the context lasts; yields a function that raises what the first of them would have.
 
     A KeyboardInterrupt between two lines that belong together, a walker's new frame and the row that says how it got
-    there, would leave a store that no run has ever been in. Outside the main thread, where Python delivers no signals,
-    nothing is held back.
+    there, would leave a store that no run has ever been in. Outside the main thread nothing is held back.
     """
-    came = False
-
-    def note(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        came = True
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in HELD}
 
     def check() -> None:
-        if came:
-            raise KeyboardInterrupt
+        if came and callable(handler := before[came[0]]):
+            handler(came[0], None)
 
-    if threading.current_thread() is not threading.main_thread():
+    with handled(lambda number, frame: came.append(number), *(number for number in HELD if callable(before[number]))):
         yield check
-        return
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, before)

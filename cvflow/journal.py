@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cvflow.stopping import PausedError
+
 LOG = logging.getLogger("cvflow")
 
 FILE = "run.log"
@@ -44,9 +46,12 @@ def journal(folder: Path) -> Iterator[None]:
     LOG.setLevel(logging.INFO if level == logging.NOTSET else level)
     try:
         yield
+    except (KeyboardInterrupt, PausedError) as stop:
+        LOG.info("stopped: %s", str(stop) or "Ctrl-C")
+        raise
     except Exception as error:
         # Not to the terminal: whoever called says it there.
-        LOG.info("the run ended with an error", exc_info=error)
+        LOG.info("stopped by an error", exc_info=error)
         raise
     finally:
         LOG.setLevel(level)

@@ -345,18 +345,16 @@ def check_not_a_worker() -> None:
 def _dismiss(processes: list[_Process]) -> None:
     """Have processes leave, by force where they don't."""
     for process in processes:
-        process.executor.shutdown(wait=False, cancel_futures=True)
         process.lifeline.close()
     ends = time.monotonic() + GRACE + TICK
-    children = [child for process in processes for child in process.children]
-    waiting = {child.sentinel: child for child in children}
+    waiting = {child.sentinel: child for process in processes for child in process.children}
     while waiting and (left := ends - time.monotonic()) > 0:
         for gone in wait(list(waiting), left):
             del waiting[gone]
     for child in waiting.values():
         child.kill()
-    for child in children:
-        child.join(TICK)
+    for process in processes:
+        process.executor.shutdown(cancel_futures=True)
 
 
 class _LeavingError(BaseException):

@@ -1,5 +1,7 @@
 """A run in its folder: begin one, or take it up again."""
 
+import os
+import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -9,11 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from cvflow import __version__
 from cvflow.atomic import write_whole
 from cvflow.build import Setup, from_config, header
 from cvflow.config import ConfigError, load
+from cvflow.interrupt import terminable
+from cvflow.journal import LOG, journal
 from cvflow.report import Shown, shown, write_report
 from cvflow.run import Progress, Run
+from cvflow.stopping import Stopping, stopping
 from cvflow.store import HDF5Store, Record, previous, read_record
 from cvflow.tune import Trying, tuned
 
@@ -24,16 +30,34 @@ STORE = "run.h5"
 CONFIG = "config.resolved.toml"
 
 
-def begin(setup: Setup, folder: Path, watch: Watch, workers: int | None = None) -> dict[str, Any]:
+@contextmanager
+def _attended(folder: Path, until: float | None) -> Iterator[Stopping]:
+    """A run's folder while it runs: what happens is noted down, and what asks it to stop is heard."""
+    with journal(folder), terminable(), stopping(folder, until) as stop:
+        LOG.info("cvflow %s, process %d on %s, in %s", __version__, os.getpid(), platform.node(), folder.resolve())
+        yield stop
+
+
+def begin(
+    setup: Setup, folder: Path, watch: Watch, workers: int | None = None, until: float | None = None
+) -> dict[str, Any]:
     """Run a setup from its starts to its report; returns the summary.
+
+    Args:
+        setup: the run.
+        folder: for all that it writes.
+        watch: is told how far it is.
+        workers: processes, if not as many as suit.
+        until: `time.monotonic()` at which it has to have stopped, if ever.
 
     Raises:
         ConfigError: the folder already holds a run, or cannot be written.
+        PausedError: the time was over, or a file EXIT asked it to stop.
     """
     begun = time.perf_counter()
     workers = setup.workers(workers)
     prepare_folder(setup, folder)
-    with setup.executor(workers) as pool:
+    with _attended(folder, until) as stop, setup.executor(workers) as pool:
         standings, samples = equilibrated = setup.equilibrate(pool)
         noted, setup = len(setup.notes), setup.after(equilibrated)
         for note in setup.notes[noted:]:
@@ -48,14 +72,17 @@ def begin(setup: Setup, folder: Path, watch: Watch, workers: int | None = None) 
             setup.plan(kappa), setup.crews(kappa), store, samples, standings,
             trajectories, watch, wall_before=time.perf_counter() - begun,
         )  # fmt: skip
-        return _finish(run, pool, store, folder)
+        return _finish(run, pool, store, folder, stop)
 
 
-def resume(folder: Path, jumps: int | None, watch: Watch, workers: int | None = None) -> dict[str, Any]:
+def resume(
+    folder: Path, jumps: int | None, watch: Watch, workers: int | None = None, until: float | None = None
+) -> dict[str, Any]:
     """Continue a run from its last commit, to its own length or to another; returns the summary.
 
     Raises:
         ConfigError: the folder holds no run, or fewer jumps are asked for than are done.
+        PausedError: the time, as `begin` has it, was over, or a file EXIT asked it to stop.
     """
     record = open_record(folder)
     config = load(folder / CONFIG)
@@ -66,14 +93,15 @@ def resume(folder: Path, jumps: int | None, watch: Watch, workers: int | None = 
         if jumps < done:
             raise ConfigError(f"--jumps {jumps}: walkers have done {done} production jumps already; ask for more")
     workers = setup.workers(workers)
-    write_whole(folder / CONFIG, setup.config.to_toml())
-    store = HDF5Store.reopen(folder / STORE)
-    kappa, standings = np.array(record.header.kappa), setup.standings(record.commit.frames)
-    trajectories = setup.trajectories(folder, record.turns_done)
-    run = Run(setup.plan(kappa), setup.crews(kappa), store, record.pilot, standings, trajectories, watch)
-    run.restore(record)
-    with setup.executor(workers) as pool:
-        return _finish(run, pool, store, folder)
+    with _attended(folder, until) as stop:
+        write_whole(folder / CONFIG, setup.config.to_toml())
+        store = HDF5Store.reopen(folder / STORE)
+        kappa, standings = np.array(record.header.kappa), setup.standings(record.commit.frames)
+        trajectories = setup.trajectories(folder, record.turns_done)
+        run = Run(setup.plan(kappa), setup.crews(kappa), store, record.pilot, standings, trajectories, watch)
+        run.restore(record)
+        with setup.executor(workers) as pool:
+            return _finish(run, pool, store, folder, stop)
 
 
 def report(folder: Path, beside: Sequence[Path] = (), out: Path | None = None) -> list[Shown]:
@@ -147,6 +175,13 @@ def said(note: str) -> str:
     return note if note.startswith("warning: ") else f"note: {note}"
 
 
+def way_on(folder: Path) -> str:
+    """How to go on with a run that ended early."""
+    if not holds_run(folder):
+        return "nothing was committed yet, start it again"
+    return f"what is done is committed, go on with `cvflow resume {folder}`"
+
+
 def prepare_folder(setup: Setup, folder: Path) -> None:
     """Make the folder and write what a later `resume` builds the engine from, "auto" as it was given.
 
@@ -165,9 +200,10 @@ def prepare_folder(setup: Setup, folder: Path) -> None:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
 
 
-def _finish(run: Run, pool: Executor, store: HDF5Store, folder: Path) -> dict[str, Any]:
+def _finish(run: Run, pool: Executor, store: HDF5Store, folder: Path, stop: Stopping) -> dict[str, Any]:
     try:
-        run.go(pool)
+        run.go(pool, stop)
+        LOG.info("all jumps are done")
         return write_report(store.record(), folder)
     finally:
         store.close()

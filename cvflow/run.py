@@ -12,8 +12,9 @@ the same.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -27,10 +28,12 @@ from cvflow.flow.fit import Training
 from cvflow.flow.io import from_bytes, to_bytes
 from cvflow.flow.proposal import Proposal
 from cvflow.interrupt import deferred_interrupt
+from cvflow.journal import LOG
 from cvflow.plan import Plan
 from cvflow.random import Purpose, stream
 from cvflow.settling import labelled, settling, window
 from cvflow.states import States
+from cvflow.stopping import NEVER, PausedError, Stopping
 from cvflow.store import Commit, FlowEntry, Record, Store, sorted_turns, turn_type
 from cvflow.trajectory import Trajectories
 
@@ -95,6 +98,18 @@ _NEVER = -2
 """Mode of a walker that was not seen yet."""
 
 
+@contextmanager
+def _training_thread() -> Iterator[Executor]:
+    """Where flows are trained; a run that ends early doesn't wait for it."""
+    trainer = ThreadPoolExecutor(1, thread_name_prefix="training")
+    try:
+        yield trainer
+    except BaseException:
+        trainer.shutdown(wait=False, cancel_futures=True)
+        raise
+    trainer.shutdown()
+
+
 class Run:
     """Drives the crews to the end of the plan. One use: build it, call `go`."""
 
@@ -122,6 +137,9 @@ class Run:
         self._wall_before = wall_before
         self._begun = self._committed = time.perf_counter()
         self._interval = COMMIT_SECONDS
+        self._given = [0.0] * len(crews)
+        self._longest = 0.0  # seconds of a turn, or of a training
+        self._keeping = 0.0  # seconds of a commit
 
     def restore(self, record: Record) -> None:
         """Take up a run where its last commit left it."""
@@ -135,21 +153,33 @@ class Run:
         self._wall_before = record.commit.wall_seconds
         self._settle()
 
-    def go(self, executor: Executor) -> None:
-        """Run to the end of the plan. What is done is committed, also when this is interrupted."""
-        with deferred_interrupt() as check, ThreadPoolExecutor(1, thread_name_prefix="training") as trainer:
+    def go(self, executor: Executor, stopping: Stopping = NEVER) -> None:
+        """Run to the end of the plan. What is done is committed, also when this is interrupted.
+
+        Raises:
+            PausedError: `stopping` wanted it; turns under way were waited for, as far as there was time.
+        """
+        with deferred_interrupt() as check, _training_thread() as trainer:
             pending: dict[Future, int] = {}
             training: Future[Training] | None = None
+            why = None
             try:
                 if not self._flows:
                     self.commit()  # what was equilibrated: from here on a run can be resumed, not only begun again
                     self._first_flow()
                     self.commit()
+                LOG.info("from jump %d to %d", min(self._next), self._plan.total)
                 while min(self._next) < self._plan.total:
-                    training = training or self._train(trainer)
-                    self._submit(executor, pending)
+                    last = RESPONSE_SECONDS + 2 * self._keeping
+                    why = why or stopping.wanted(self._longest + last)
+                    if why and (not pending or stopping.overdue(last)):
+                        raise PausedError(why)
+                    if not why:
+                        training = training or self._train(trainer)
+                        self._submit(executor, pending)
                     waited = [*pending, *([training] if training else [])]
                     done, _ = wait(waited, timeout=RESPONSE_SECONDS, return_when=FIRST_COMPLETED)
+                    check()  # before a result is taken: the signal may have gone to the worker's program, too
                     for future in done - {training}:
                         self._collect(pending.pop(future), future.result())
                     if training in done:
@@ -174,6 +204,7 @@ class Run:
         begun = time.perf_counter()
         self._store.commit(Commit(frames, self._wall_before + begun - self._begun))
         self._committed = time.perf_counter()
+        self._keeping = max(self._keeping, self._committed - begun)
         self._interval = commit_interval(self._committed - begun)
 
     def _submit(self, executor: Executor, pending: dict[Future, int]) -> None:
@@ -188,6 +219,7 @@ class Run:
                 continue
             skips = self._plan.states if self._plan.production(jump) and not self._plan.within_states else None
             learned = Learned(*self._flows[version], self._barriers(jump), skips)
+            self._given[index] = time.perf_counter()
             pending[crew.take_turn(executor, self._standings[index], jump, learned)] = index
 
     def _settle(self) -> None:
@@ -227,6 +259,7 @@ class Run:
 
     def _collect(self, index: int, result: TurnResult) -> None:
         rows = result.rows
+        self._longest = max(self._longest, time.perf_counter() - self._given[index])
         rows["production"] = self._plan.production(self._next[index])
         self._standings[index] = result.standing
         self._store.append_turns(rows)
@@ -292,6 +325,8 @@ class Run:
     def _add_flow(self, training: Training) -> None:
         version = training.proposal.version
         span = self._plan.span(self._pooled(version))
+        self._longest = max(self._longest, training.seconds)
+        LOG.info("flow %d: %d samples, %d epochs, %.1f s", version, training.samples, training.epochs, training.seconds)
         entry = FlowEntry(
             version, span, training.holdout_nll, training.samples, training.epochs, training.seconds, b"",
             training.training_nll, training.kept_epoch, training.effective_samples,

@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "cvflow"
 LAYERS = [
     {"faults", "openmm_xml", "quantities", "sizes", "text_file"},
-    {"units", "state", "random", "interrupt", "journal", "loading", "atomic", "cores", "pool"},
+    {"units", "state", "random", "interrupt", "journal", "stopping", "loading", "atomic", "cores", "pool"},
     {"circle", "torch_random"},
     {"cv", "schedule"},
     {"flow", "accept", "states"},

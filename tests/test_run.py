@@ -88,8 +88,9 @@ def test_an_interrupted_run_continues_as_if_nothing_had_happened(finished, tmp_p
 
     monkeypatch.setattr("cvflow.run.Run._progress", lambda self: self)
     monkeypatch.setattr("cvflow.api.watching", _Watching(interrupt))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         sample(folder, workers=2)
+    assert caught.value.__notes__ == [f"what is done is committed, go on with `cvflow resume {folder}`"]
     monkeypatch.undo()
     done = len(read_record(folder / "run.h5").turns)
     assert done >= 150

@@ -12,7 +12,7 @@ from cvflow.circle import into_period
 from cvflow.cv.base import checked_name
 from cvflow.cv.python import PythonCV
 from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group
-from cvflow.faults import USERS_FAULTS, brief, said
+from cvflow.faults import USERS_FAULTS, UserFunctionError, brief, said
 from cvflow.state import Positions
 
 
@@ -64,7 +64,7 @@ class TorchCV(PythonCV):
             with torch.enable_grad():
                 value = self.function(batch)
         except USERS_FAULTS as error:
-            raise ValueError(
+            raise UserFunctionError(
                 f"CV {self.name}: the function fails on positions of shape {tuple(batch.shape)}, float64: {said(error)}"
             ) from error
         if not isinstance(value, Tensor) or value.shape != (1,) or not value.requires_grad:

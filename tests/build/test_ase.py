@@ -124,7 +124,7 @@ MISUSE = {
     ),
     "both in one state": (
         {"system": {"python": "theirs.py:cluster", "starts": {"low": "low.xyz", "high": "low.xyz"}}},
-        "fewer than two",
+        "lies in another state than its name says",
     ),
     "a device": ({"engine": {"name": "ase", "temperature": 300.0, "device": "0"}}, "device is another engine's word"),
     "a kernel": ({"path": {"kernel": "mala"}}, "ASE has 'restraint'"),

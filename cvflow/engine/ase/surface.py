@@ -7,6 +7,7 @@ import numpy as np
 
 from cvflow.cv import Particles
 from cvflow.engine.motion import BlownUpError
+from cvflow.faults import USERS_FAULTS, UserFunctionError, called, said
 from cvflow.state import Frame, Positions
 
 ANGSTROM = 0.1
@@ -38,7 +39,7 @@ class Surface:
 
     def __init__(self, source: Callable[[], Any]) -> None:
         self._errors = _errors()
-        atoms = made(source)
+        atoms = made(lambda: called(source, "the function that makes the ase.Atoms"))
         self._atoms = atoms
         self.masses = np.array(atoms.get_masses(), dtype=float)[:, None]
         if not (self.masses > 0).all():
@@ -61,6 +62,7 @@ class Surface:
 
         Raises:
             BlownUpError: the calculator says that it failed, or what it gives is not finite.
+            UserFunctionError: it fails in any other way.
         """
         spread = np.abs(frame.positions - frame.positions.mean(axis=0))
         if not (spread < FAR).all():
@@ -73,6 +75,8 @@ class Surface:
             energy = float(self._atoms.get_potential_energy())
         except self._errors as error:
             raise BlownUpError(f"the calculator failed: {error}") from error
+        except USERS_FAULTS as error:
+            raise UserFunctionError(f"the calculator {type(self._atoms.calc).__name__} fails: {said(error)}") from error
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
             raise BlownUpError("the calculator's energy or forces are not finite")
         return Evaluation(energy * ELECTRONVOLT, forces * (ELECTRONVOLT / ANGSTROM))
@@ -82,7 +86,8 @@ class Surface:
         from ase.optimize import FIRE
 
         self.evaluate(frame)
-        FIRE(self._atoms, logfile=None).run(fmax=0.05, steps=500)
+        what = f"the calculator {type(self._atoms.calc).__name__}, while the start is relaxed,"
+        called(lambda: FIRE(self._atoms, logfile=None).run(fmax=0.05, steps=500), what)
         return Frame(self._atoms.get_positions() * ANGSTROM, frame.box)
 
 
