@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -372,6 +373,10 @@ def _root(
 
 def main() -> None:
     """Entry point: turns exceptions into one line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # In the C locale a Greek letter is a question mark, and not the end of a run.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     code = execute(sys.argv[1:])
     if any(thread.name.startswith("training") for thread in threading.enumerate()):
         # Python would wait for it, and the run has ended.

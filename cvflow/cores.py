@@ -30,7 +30,7 @@ def usable_cores() -> int:
 def _groups() -> list[Path]:
     """Folders of the control groups that share out this process's CPU time, its own and those around it."""
     try:
-        lines = OWN_GROUPS.read_text().splitlines()
+        lines = OWN_GROUPS.read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
     found = []
@@ -47,10 +47,10 @@ def _groups() -> list[Path]:
 def _quota(group: Path) -> float:
     """CPU time per wall time that a group has, of cgroup v2 or v1; infinite where there is no limit."""
     with suppress(OSError, ValueError):
-        granted, period = (group / "cpu.max").read_text().split()
+        granted, period = (group / "cpu.max").read_text(encoding="utf-8").split()
         return float("inf") if granted == "max" else int(granted) / int(period)
     with suppress(OSError, ValueError):
-        granted, period = ((group / f"cpu.cfs_{word}_us").read_text() for word in ("quota", "period"))
+        granted, period = ((group / f"cpu.cfs_{word}_us").read_text(encoding="utf-8") for word in ("quota", "period"))
         return float("inf") if int(granted) < 0 else int(granted) / int(period)
     return float("inf")
 

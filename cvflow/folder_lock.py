@@ -201,7 +201,11 @@ def _myself() -> Holder:
 def _place() -> str:
     """The boot and the process namespace: containers share a machine's name, and number their processes from 1."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + " " + os.readlink("/proc/self/ns/pid")
+        return (
+            Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+            + " "
+            + os.readlink("/proc/self/ns/pid")
+        )
     except OSError:  # no Linux
         return socket.gethostname()
 
@@ -209,7 +213,7 @@ def _place() -> str:
 def _started(pid: int) -> str | None:
     """When a process began, in the kernel's count; "" if it has ended, None if it cannot be told."""
     try:
-        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        state, *rest = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
     except OSError:
         return None
     return "" if state in "ZX" else rest[18]

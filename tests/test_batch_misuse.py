@@ -132,6 +132,7 @@ CONFIGS = {
         "the potential fails on a batch of shape (8, 2): RuntimeError: expected m1 and m2 to have the same dtype",
     ),
     "device": ({"engine": {"device": "abacus"}}, "engine.device = 'abacus' cannot be used here"),
+    "a device without numbers": ({"engine": {"device": "meta"}}, "engine.device = 'meta' cannot be used here"),
     "no cores": ({"engine": {"threads": 0}}, "engine.threads"),
     "wide proposal": ({"proposal": MIXTURE}, "proposal.means has 2 columns for 1 CVs: z"),
     "ragged proposal": ({"proposal": {"means": [[0.0], [4.0, 1.0]]}}, "proposal.means has 2 columns for 1 CVs: z"),

@@ -247,8 +247,8 @@ def _check_engine(config: Config) -> None:
     if (engine.precision or "float64") not in _TYPES:
         raise ValueError(f"engine.precision must be one of {', '.join(_TYPES)}, got {engine.precision!r}")
     try:
-        torch.zeros(1, device=engine.device or "cpu")
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, dtype=_TYPES[engine.precision or "float64"], device=engine.device or "cpu").item()
+    except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"engine.device = {engine.device!r} cannot be used here: {reason}") from error
     if engine.compile is True and not compiler_available():

@@ -238,7 +238,7 @@ def _period(name: str, text: str, atoms: int) -> float:
         plumed = _started(name, f"{text}\nPRINT ARG={name} FILE={folder}/domain", atoms)
         _calculate(plumed, x)
         plumed.finalize()  # closes the file
-        header = Path(folder, "domain").read_text()
+        header = Path(folder, "domain").read_text(encoding="utf-8")
     low, high = (re.search(rf"^#! SET {end}_{name} (.+)$", header, re.MULTILINE) for end in ("min", "max"))
     return _number(name, high[1]) - _number(name, low[1]) if low and high else inf
 

@@ -113,11 +113,11 @@ def _version_beside(kernel: Path) -> str:
 
 
 def _compiled(plumed: Plumed, folder: Path) -> subprocess.CompletedProcess:
-    (folder / "probe.cpp").write_text(_PROBE)
+    (folder / "probe.cpp").write_text(_PROBE, encoding="utf-8")
     return run([str(plumed.program), "mklib", "probe.cpp"], folder)
 
 
 def _loaded(plumed: Plumed, library: Path, folder: Path) -> subprocess.CompletedProcess:
-    (folder / "plumed.dat").write_text(_PATH.format(library=library))
-    (folder / "two.xyz").write_text(_FRAME)
+    (folder / "plumed.dat").write_text(_PATH.format(library=library), encoding="utf-8")
+    (folder / "two.xyz").write_text(_FRAME, encoding="utf-8")
     return run([str(plumed.program), "driver", "--plumed", "plumed.dat", "--ixyz", "two.xyz"], folder)

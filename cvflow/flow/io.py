@@ -131,12 +131,12 @@ def _unpack_learned(tensors: dict, about: dict) -> LearnedProposal:
     centre, scale = (tensors.pop(name).numpy() for name in ("centre", "scale"))
     standard = Standard(tuple(_AXES[axis] for axis in about["axes"]), centre, scale)
     architecture = Architecture(about["transforms"], tuple(about["hidden"]), about["bins"])
+    if not 0 < about["epsilon"] < 1:
+        raise ValueError(f"flow: damaged, epsilon is {about['epsilon']}")
     _check_network(tensors, standard, architecture)
     with torch.random.fork_rng():
         flow = SplineFlow(standard.axes, architecture)
     flow.load_state_dict({name.removeprefix("flow."): tensor for name, tensor in tensors.items()})
-    if not 0 < about["epsilon"] < 1:
-        raise ValueError(f"flow: damaged, epsilon is {about['epsilon']}")
     return LearnedProposal(flow, architecture, standard, about["epsilon"], about["version"])
 
 

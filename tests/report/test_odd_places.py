@@ -3,7 +3,6 @@
 from errno import EACCES
 
 import matplotlib
-import matplotlib.pyplot
 import pytest
 from matplotlib import rc_context
 

@@ -74,7 +74,7 @@ class Custom(Program):
         words = {"steps": order.steps, "timestep": order.timestep, "kT": order.kT, "seed": int(rng.integers(1, 2**31))}
         for word, number in words.items():
             script = script.replace(f"{{{word}}}", str(number))  # not str.format: other braces are the shell's
-        (folder / _SCRIPT).write_text(script)
+        (folder / _SCRIPT).write_text(script, encoding="utf-8")
 
     def commands(self) -> list[list[str]]:
         return [["sh", _SCRIPT]]

@@ -175,7 +175,7 @@ class ExternalEngine(Engine):
         try:
             lines = (*spec.lines, *spec.program.plumed_lines(order))
             text = input_text(lines, spec.cvs, steps, steering, spec.schedule, spec.action, self.kT)
-            (folder / INPUT).write_text(text)
+            (folder / INPUT).write_text(text, encoding="utf-8")
             spec.program.bring_inputs(folder)
             spec.program.write(folder, order, rng)
             for command in spec.program.commands():

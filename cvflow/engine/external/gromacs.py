@@ -136,14 +136,16 @@ class Gromacs(Program):
 
     def last_words(self, folder: Path) -> list[str]:
         """Warnings and errors stand in blocks, far above the last line."""
-        printed = (folder / OUTPUT).read_text(errors="replace") if (folder / OUTPUT).exists() else ""
+        printed = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace") if (folder / OUTPUT).exists() else ""
         blocks = [" ".join(block.split()) for block in _COMPLAINT.findall(printed)]
         return blocks or super().last_words(folder)
 
     def _write(self, folder: Path, order: Order, velocities: np.ndarray) -> None:
         shutil.copy(self.top, folder)
         lengths = {key: str(order.steps) for key in ("nsteps", "nstxout", "nstvout")}
-        (folder / f"{NAME}.mdp").write_text(with_settings(self.mdp, _LAW | lengths | {"dt": f"{order.timestep:.12g}"}))
+        (folder / f"{NAME}.mdp").write_text(
+            with_settings(self.mdp, _LAW | lengths | {"dt": f"{order.timestep:.12g}"}), encoding="utf-8"
+        )
         x, box = order.frame.positions, order.frame.box
         with TRRFile(str(folder / START), "w") as states:
             states.write(
@@ -197,7 +199,7 @@ def prepared(program: Gromacs) -> Gromacs:
     with tempfile.TemporaryDirectory(prefix="cvflow-gromacs-") as folder:
         universe = program._universe(Path(folder))
         try:
-            rigid = rigid_pairs((Path(folder) / OUTPUT).read_text(errors="replace"))
+            rigid = rigid_pairs((Path(folder) / OUTPUT).read_text(encoding="utf-8", errors="replace"))
         except ValueError as error:
             raise ValueError(f"{program.top}: {error}") from error
     return replace(program, masses=tuple(float(mass) for mass in universe.atoms.masses), rigid=rigid)

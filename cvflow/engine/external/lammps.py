@@ -14,6 +14,7 @@ from cvflow.engine.external.lammps_script import UNITS, Units, check_information
 from cvflow.engine.external.process import OUTPUT, PathFailedError, ProgramFailedError, run
 from cvflow.engine.external.program import INPUT, Ends, Order, Program
 from cvflow.state import Exactness, Frame, Outcome
+from cvflow.text_file import text_of
 
 _INPUT, _LOG, _START, _ENDS, _ATOMS = "cvflow.in", "cvflow.log", "cvflow_start.dump", "cvflow_ends.dump", "cvflow.atoms"
 _X, _V = ("xu", "yu", "zu"), ("vx", "vy", "vz")
@@ -104,9 +105,11 @@ class Lammps(Program):
         length, _, time = self._worth
         x, v = order.frame.positions / length, velocities * (time / length)
         box = np.asarray(order.frame.box) / length
-        (folder / _START).write_text(dump_text(box, dict(zip(_X + _V, np.hstack([x, v]).T, strict=True))))
+        (folder / _START).write_text(
+            dump_text(box, dict(zip(_X + _V, np.hstack([x, v]).T, strict=True))), encoding="utf-8"
+        )
         text = _PATH.format(script=Path(self.script).name, timestep=order.timestep / time, steps=order.steps)
-        (folder / _INPUT).write_text(text)
+        (folder / _INPUT).write_text(text, encoding="utf-8")
 
     def commands(self) -> list[list[str]]:
         return [[self.lmp, "-in", _INPUT, "-log", _LOG, "-nocite"]]
@@ -114,7 +117,7 @@ class Lammps(Program):
     def ends(self, folder: Path, order: Order) -> Ends:
         try:
             given, (first, last) = read_dump(folder / _START)[0], read_dump(folder / _ENDS)
-            steps, energies = _thermo((folder / _LOG).read_text())
+            steps, energies = _thermo((folder / _LOG).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError) as error:
             reason = f"LAMMPS's {_ENDS} or {_LOG} is missing or cut off"
             raise PathFailedError(Outcome.PROGRAM_FAILED, reason) from error
@@ -127,7 +130,7 @@ class Lammps(Program):
 
     def last_words(self, folder: Path) -> list[str]:
         """Errors, of LAMMPS and of PLUMED, are followed by what is said at every end."""
-        printed = (folder / OUTPUT).read_text(errors="replace") if (folder / OUTPUT).exists() else ""
+        printed = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace") if (folder / OUTPUT).exists() else ""
         return _COMPLAINT.findall(printed) or super().last_words(folder)
 
     @property
@@ -147,17 +150,17 @@ def prepared(program: Lammps) -> Lammps:
         ValueError: it has no `fix plumed`, or the script makes no system that paths can be run of.
     """
     name = Path(program.script).name
-    check_script(Path(program.script).read_text(), name)
+    check_script(text_of(Path(program.script)), name)
     with tempfile.TemporaryDirectory(prefix="cvflow-lammps-") as text:
         folder = Path(text)
         program.bring_inputs(folder)
-        (folder / INPUT).write_text("")
-        (folder / _INPUT).write_text(_PROBE.format(script=name))
+        (folder / INPUT).write_text("", encoding="utf-8")
+        (folder / _INPUT).write_text(_PROBE.format(script=name), encoding="utf-8")
         try:
             run(program.commands()[0], folder, _PATIENCE)
         except PathFailedError as failure:
             raise _refusal(program, failure, program.last_words(folder)) from failure
-        units = check_information((folder / OUTPUT).read_text(errors="replace"), name)
+        units = check_information((folder / OUTPUT).read_text(encoding="utf-8", errors="replace"), name)
         atoms = read_dump(folder / _ATOMS)[0].columns
     return replace(program, units=units, masses=tuple(atoms["mass"].tolist()), types=tuple(map(int, atoms["type"])))
 

@@ -49,7 +49,7 @@ def read_dump(path: Path) -> list[Snapshot]:
         OSError: it cannot be read.
         ValueError: it is no such dump, or is cut off, or its atoms are not numbered from 1.
     """
-    lines, found, at = path.read_text().splitlines(), [], 0
+    lines, found, at = path.read_text(encoding="utf-8").splitlines(), [], 0
     while at < len(lines):
         if not lines[at].startswith("ITEM: TIMESTEP"):
             at += 1  # units and time may stand before a configuration

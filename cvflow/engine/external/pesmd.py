@@ -72,7 +72,7 @@ class PesMD(Program):
             "plumed": INPUT,
             "periodic": "false",
         }
-        (folder / _INPUT).write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
+        (folder / _INPUT).write_text("".join(f"{key} {value}\n" for key, value in settings.items()), encoding="utf-8")
 
     def commands(self) -> list[list[str]]:
         return [[self.plumed, "pesmd", _INPUT]]

@@ -73,7 +73,7 @@ def read_columns(path: Path) -> Columns:
         PathFailedError: it is not there, or was not written to its end.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         lines = [line.split() for line in text.splitlines()]
         names = next(line[2:] for line in lines if line[:2] == ["#!", "FIELDS"])
         header = {line[2]: line[3] for line in lines if line[:2] == ["#!", "SET"]}

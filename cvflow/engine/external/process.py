@@ -86,7 +86,7 @@ def run(command: Sequence[str], folder: Path, time_limit: float) -> None:
 def last_lines(folder: Path) -> list[str]:
     """The last lines of what was printed."""
     path = folder / OUTPUT
-    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     return [line.rstrip() for line in lines if line.strip()][-LAST_LINES:]
 
 

@@ -27,6 +27,9 @@ from cvflow.cv.selection import indices
 from cvflow.openmm_xml import deserialised
 from cvflow.state import Frame, Positions
 
+MOST_TERMS = 32
+"""Of a CustomCVForce."""
+
 Expression = Callable[[str], str]
 """From the name that a force has for its variable to the energy."""
 
@@ -94,6 +97,11 @@ def _coordination(cv: Coordination, energy: Expression) -> openmm.Force:
 
 @force_of.register
 def _combination(cv: Combination, energy: Expression) -> openmm.Force:
+    if len(cv.terms) > MOST_TERMS:
+        raise ValueError(
+            f"CV {cv.name}: OpenMM takes at most {MOST_TERMS} terms in one combination, got {len(cv.terms)}: make "
+            "combinations of combinations"
+        )
     names = [f"cvflow_term{i}" for i in range(len(cv.terms))]
     total = "+".join(f"({float(factor)!r})*{name}" for factor, name in zip(cv.coefficients, names, strict=True))
     terms = {name: force_of(term, str) for name, term in zip(names, cv.terms, strict=True)}
