@@ -201,7 +201,7 @@ def parse(values: dict[str, Any], source: str) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_one_line(error)}") from error
+        raise ConfigError(f"{source}: {' '.join(_one_line(error).split())}") from error
 
 
 def _override(values: dict[str, Any], override: str) -> None:

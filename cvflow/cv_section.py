@@ -73,7 +73,7 @@ class CvSection(Section):
         if sum(source is not None for source in (self.type, self.python, self.plumed)) != 1:
             raise ValueError(
                 f'give type = one of {", ".join(_CV_NEEDS)}, or python = "file.py:function", '
-                f'or plumed = "{self.name}: …"'
+                f'or plumed = "{self.name[:64]}: …"'
             )
         kind = self.type or ("python" if self.python is not None else "PLUMED text")
         needed = _CV_NEEDS.get(kind, {})

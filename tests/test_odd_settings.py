@@ -210,7 +210,7 @@ def test_a_cv_goes_into_the_config_and_comes_back(make):
     cv = make()
     section = cv_section(cv)
     written = tomllib.loads(_toml(section))["cv"][0]
-    (again,) = cvs_from([CvSection.model_validate(written)], None, topology())
+    (again,) = cvs_from([CvSection.model_validate(written)], Path(), topology())
     assert again == cv
 
 
