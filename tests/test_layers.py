@@ -50,6 +50,8 @@ PHYSICS = {
     "faults",
     "openmm_xml",
     "quantities",
+    "sizes",
+    "text_file",
     "units",
     "state",
     "random",
