@@ -218,8 +218,6 @@ def sample(
         warnings.warn(note, stacklevel=2)
     folder = Path(out)
     with watching(quiet) as watch:
-        for line in setup.opening_words:
-            watch(line)
         with _noting_the_way_on(setup, folder):
             summary = project.begin(setup, folder, watch, workers, until)
     return Result(folder, project.open_record(folder), summary)

@@ -279,8 +279,8 @@ def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int 
     from cvflow.progress import watching
 
     setup = from_config(config, base)
-    for line in (*setup.opening_words, *map(project.said, setup.notes)):
-        typer.echo(line)
+    for note in setup.notes:
+        typer.echo(project.said(note))
     with _saying_how_to_go_on(folder), watching(quiet) as watch:
         summary = project.begin(setup, folder, watch, workers, until)
     _show(summary, folder)

@@ -57,8 +57,12 @@ def begin(
     begun = time.perf_counter()
     workers = setup.workers(workers)
     prepare_folder(setup, folder)
+    for line in setup.opening_words:
+        watch(line)
     with _attended(folder, until) as stop, setup.executor(workers) as pool:
         standings, samples = equilibrated = setup.equilibrate(pool)
+        for walker, frame in enumerate(frame for standing in standings for frame in standing.frames):
+            setup.check_frame(walker, frame)
         noted, setup = len(setup.notes), setup.after(equilibrated)
         for note in setup.notes[noted:]:
             watch(said(note))
@@ -70,7 +74,7 @@ def begin(
         trajectories = setup.trajectories(folder, [0] * setup.config.run.walkers)
         run = Run(
             setup.plan(kappa), setup.crews(kappa), store, samples, standings,
-            trajectories, watch, wall_before=time.perf_counter() - begun,
+            trajectories, watch, wall_before=time.perf_counter() - begun, check=setup.check_frame,
         )  # fmt: skip
         return _finish(run, pool, store, folder, stop)
 
@@ -98,7 +102,10 @@ def resume(
         store = HDF5Store.reopen(folder / STORE)
         kappa, standings = np.array(record.header.kappa), setup.standings(record.commit.frames)
         trajectories = setup.trajectories(folder, record.turns_done)
-        run = Run(setup.plan(kappa), setup.crews(kappa), store, record.pilot, standings, trajectories, watch)
+        run = Run(
+            setup.plan(kappa), setup.crews(kappa), store, record.pilot, standings, trajectories, watch,
+            check=setup.check_frame,
+        )  # fmt: skip
         run.restore(record)
         with setup.executor(workers) as pool:
             return _finish(run, pool, store, folder, stop)

@@ -32,6 +32,7 @@ from cvflow.journal import LOG
 from cvflow.plan import Plan
 from cvflow.random import Purpose, stream
 from cvflow.settling import labelled, settling, window
+from cvflow.state import Frame
 from cvflow.states import States
 from cvflow.stopping import NEVER, PausedError, Stopping
 from cvflow.store import Commit, FlowEntry, Record, Store, sorted_turns, turn_type
@@ -123,9 +124,10 @@ class Run:
         trajectories: Trajectories | None = None,
         watch: Callable[[Progress], None] = lambda progress: None,
         wall_before: float = 0.0,
+        check: Callable[[int, Frame], None] = lambda walker, frame: None,
     ) -> None:
         self._plan, self._crews, self._store, self._watch = plan, crews, store, watch
-        self._trajectories = trajectories
+        self._trajectories, self._check = trajectories, check
         self._standings = list(standings)
         self._next = [0] * len(crews)
         self._pilot = pilot
@@ -261,6 +263,8 @@ class Run:
         rows = result.rows
         self._longest = max(self._longest, time.perf_counter() - self._given[index])
         rows["production"] = self._plan.production(self._next[index])
+        for walker, frame in zip(self._crews[index].walkers, result.standing.frames, strict=True):
+            self._check(walker, frame)
         self._standings[index] = result.standing
         self._store.append_turns(rows)
         if self._trajectories:

@@ -50,7 +50,7 @@ SYSTEMS = {
     "one_start": "starts('left', 4, rng) gives shape (2,), not (4, 2)",
     "worded_starts": "starts('left', 4, rng) fails: ValueError",
     "failing_starts": "starts('right', 4, rng) fails: KeyError: 'right'",
-    "all_left": "fewer than two of the named states",
+    "all_left": "lies in left",
     "not_a_number": "has the energy nan",
     "failing": "wrong.py:failing fails: KeyError: 'parameters.json'",
     "own_fault": "wrong.py:own_fault fails: TypeError",
@@ -163,7 +163,7 @@ CONFIGS = {
     "unknown local move": ({"run": {"local": "gibbs"}}, "run.local"),
     "local steps below zero": ({"run": {"local_steps": -1}}, "run.local_steps"),
     "local time step of zero": ({"run": {"local_timestep": 0.0}}, "run.local_timestep"),
-    "one walker": ({"run": {"walkers": 1}}, "fewer than two of the named states"),
+    "one walker": ({"run": {"walkers": 1}}, "run.walkers = 1: one walker starts in one state"),
     "state of an unknown CV": ({"states": {"left": "x < 0", "right": "x > 0"}}, "unknown CV 'x'"),
 }
 

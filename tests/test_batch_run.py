@@ -16,6 +16,7 @@ import cvflow
 from cvflow import project
 from cvflow.accept import log_acceptance
 from cvflow.build import from_config
+from cvflow.build.batch import BatchSetup
 from cvflow.cli import execute
 from cvflow.config import ConfigError, load
 from cvflow.ensemble import EnsembleJump, EnsembleState
@@ -73,9 +74,26 @@ def test_walkers_that_leave_their_states_before_the_run_are_named(tmp_path):
     said, broad = [], {"means": [[0.0], [4.0]], "sigmas": [[2.0], [2.0]], "weights": [0.5, 0.5]}
     states = {"left": "z < 0.5", "right": "z >= 0.5"}
     record = begin(tmp_path, said.append, states=states, proposal=broad)
-    (line,) = [event for event in said if isinstance(event, str)]
+    *opening, line = [event for event in said if isinstance(event, str)]
+    assert [words.split(":")[0] for words in opening] == ["start left", "start right"]
     assert "equilibration took" in line
     assert line.removeprefix("note: ") in record.header.notes
+
+
+def test_a_configuration_that_does_not_keep_stops_the_run_before_its_turn_counts(tmp_path, monkeypatch):
+    """Every walker is looked at after every turn; what was done before is committed."""
+    looked = []
+
+    def check(setup, walker, frame):
+        looked.append(walker)
+        if len(looked) > 8 * 4:  # after equilibration, and after three turns
+            raise ArithmeticError("drifted")
+
+    monkeypatch.setattr(BatchSetup, "check_frame", check)
+    with pytest.raises(ArithmeticError, match="drifted"):
+        begin(tmp_path)
+    assert looked == [*range(8)] * 4 + [0]
+    assert read_record(tmp_path / "out" / "run.h5").turns["jump"].max() == 2
 
 
 def named(system, **parameters):

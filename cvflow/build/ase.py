@@ -12,6 +12,7 @@ from openmm import app, unit
 from cvflow.build.cvs import cv_section, cvs_from
 from cvflow.build.loading import absolute
 from cvflow.build.molecular import built_in_starts, settled
+from cvflow.build.placing import boxed, check_spacing, in_one_box, spacing
 from cvflow.build.setup import check_named, checked_states, without_auto
 from cvflow.build.starts import Starts, in_turn
 from cvflow.build.walkers import AtomsSetup, check_atoms, check_moves, started
@@ -39,12 +40,16 @@ class AseSystem:
         topology: names of the atoms.
         box: the cell [nm], if any direction is periodic.
         temperature: K.
+        periodic: which of the directions are, where there is a cell.
+        spacing: of nearest neighbours among the Atoms as they are made [nm]; NaN for one atom.
     """
 
     source: NamedFunction
     topology: app.Topology
     box: Box | None
     temperature: float
+    periodic: tuple[bool, ...] = (True, True, True)
+    spacing: float = float("nan")
 
     def start(self, given: Any, what: str) -> Frame:
         """A start from an ase.Atoms, or from a file that ase.io reads; `what` names it in errors.
@@ -64,12 +69,6 @@ class AseSystem:
                     f"{what}: atom {atom.index} is {other} there and {atom.name} in the system: give the same atoms in "
                     "the same order"
                 )
-        return frame
-
-    def placed(self, frame: Frame) -> Frame:
-        """A start in a cell if the system has one: its own, or the system's if it brings none."""
-        if self.box is None or frame.box is None:
-            return frame._replace(box=self.box)
         return frame
 
 
@@ -133,7 +132,8 @@ def system_from(reference: str, parameters: Mapping[str, float | int], temperatu
     atoms = made(lambda: _called(source, f"{what}: {reference}"))
     _called(atoms.get_potential_energy, f"{what}: the calculator of {reference}")
     _called(atoms.get_forces, f"{what}: paths need forces, and the calculator of {reference}")
-    return AseSystem(source, topology_of(atoms), frame_of(atoms).box, temperature)
+    frame, periodic = frame_of(atoms), tuple(bool(direction) for direction in atoms.pbc)
+    return AseSystem(source, topology_of(atoms), frame.box, temperature, periodic, spacing(frame.positions))
 
 
 def _called(function: Callable[[], Any], what: str) -> Any:
@@ -156,8 +156,10 @@ def assemble(config: Config, system: AseSystem, cvs: tuple[CollectiveVariable, .
     """
     if "timestep" not in config.path.model_fields_set:
         config = config.model_copy(update={"path": config.path.model_copy(update={"timestep": TIMESTEP})})
-    kT, frames = thermal_energy(system.temperature), tuple(system.placed(frame) for frame in starts.frames)
-    return _assembled(config, "ase", system.source, system.topology, cvs, kT, starts._replace(frames=frames))
+    check_atoms(starts, system.topology.getNumAtoms())
+    check_spacing(starts, system.spacing)
+    starts, kT = in_one_box(boxed(starts, system.box)), thermal_energy(system.temperature)
+    return _assembled(config, "ase", system.source, system.topology, cvs, kT, starts, system.periodic)
 
 
 def topology_of(atoms: Any) -> app.Topology:
@@ -197,6 +199,7 @@ def _assembled(
     cvs: tuple[CollectiveVariable, ...],
     kT: float,
     starts: Starts,
+    periodic: tuple[bool, ...] = (True, True, True),
 ) -> AseSetup:
     check_moves(config, "ASE")
     check_atoms(starts, topology.getNumAtoms())
@@ -205,7 +208,7 @@ def _assembled(
     setup = AseSetup(
         config, name, names, tuple(cv.unit for cv in cvs), tuple(cv.period for cv in cvs),
         checked_states(config, names), kT, (), start_frames=starts.frames, topology=topology, cvs=cvs, source=source,
-        auto=auto,
+        auto=auto, periodic=periodic,
     )  # fmt: skip
     setup.check()
     return started(setup, starts)

@@ -10,6 +10,7 @@ from openmm import app
 
 from cvflow.atomic import copy_whole, write_whole
 from cvflow.build.loading import read_text
+from cvflow.build.placing import in_one_box
 from cvflow.build.plumed_input import check_plumed
 from cvflow.build.setup import check_named, checked_states, without_auto
 from cvflow.build.starts import Starts, in_turn, opened, start_notes
@@ -245,6 +246,7 @@ def _assembled(
     names = tuple(checked_name(section.name) for section in config.cv)
     states = checked_states(config, names)
     notes = tuple(f"{setting} in {drive.mdp} is not for paths: they have their own" for setting in _overridden(program))
+    starts = in_one_box(starts)
     frames = dict(zip(starts.names, starts.frames, strict=True))
     spec = ExternalSpec(program, lines, names, action, kT, config.path.timestep, "LINEAR", drive.time_limit)
     engine = spec.build()

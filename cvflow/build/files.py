@@ -1,5 +1,6 @@
 """Molecular systems from files: a PDB with a force field, or a serialised OpenMM System; structures to start from."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from cvflow.build.cvs import cv_section, cvs_from
 from cvflow.build.force_field import force_field
 from cvflow.build.loading import deserialised, read_text
 from cvflow.build.molecular import MolecularSetup, assemble
+from cvflow.build.placing import is_no_box
+from cvflow.build.same_atoms import check_same_atoms
 from cvflow.build.setup import check_named
 from cvflow.build.starts import Starts, in_turn
 from cvflow.config import Config, ConfigError
@@ -24,10 +27,11 @@ TIMESTEP = 0.0005
 
 
 class Molecule(NamedTuple):
-    """Names and bonds, and the potential."""
+    """Names and bonds, the potential, and what was changed in the files."""
 
     topology: app.Topology
     system: openmm.System
+    notes: tuple[str, ...] = ()
 
 
 def from_files(config: Config, folder: Path, with_starts: bool) -> MolecularSetup:
@@ -49,7 +53,8 @@ def from_files(config: Config, folder: Path, with_starts: bool) -> MolecularSetu
     cvs = cvs_from(config.cv, folder, molecule.topology)
     starts = _starts(config, folder, molecule.topology) if with_starts else Starts()
     config = _with_standard_names(config, folder, cvs)
-    return assemble(config, "openmm", molecule.system, molecule.topology, cvs, kT, starts)
+    setup = assemble(config, "openmm", molecule.system, molecule.topology, cvs, kT, starts)
+    return replace(setup, notes=molecule.notes + setup.notes)
 
 
 def parametrised(topology: app.Topology, field: app.ForceField) -> openmm.System:
@@ -58,33 +63,44 @@ def parametrised(topology: app.Topology, field: app.ForceField) -> openmm.System
     Raises:
         ValueError: the force field does not know the molecule.
     """
-    method = app.NoCutoff if topology.getPeriodicBoxVectors() is None else app.PME
+    vectors = topology.getPeriodicBoxVectors()
+    periodic = vectors is not None and not is_no_box(np.array(vectors._value))
+    method = app.PME if periodic else app.NoCutoff
     return field.createSystem(
         topology, nonbondedMethod=method, constraints=None, rigidWater=False, removeCMMotion=False
     )
 
 
-def start_frame(path: Path, what: str) -> Frame:
-    """A start from a PDB file; `what` names it in errors.
+def start_frame(path: Path, topology: app.Topology, what: str) -> Frame:
+    """A start from a PDB file of the topology's atoms; `what` names it in errors.
 
     Raises:
-        ConfigError: the file cannot be read.
+        ConfigError: the file cannot be read, or has other atoms.
     """
-    return _frame(_pdb(path, what))
+    pdb = _pdb(path, what)
+    check_same_atoms(pdb.topology, topology, what)
+    box = pdb.topology.getPeriodicBoxVectors()
+    return Frame(np.array(pdb.getPositions(asNumpy=True)._value), None if box is None else np.array(box._value))
 
 
 def _from_pdb(config: Config, folder: Path) -> Molecule:
     given = config.system
     topology = _pdb(folder / str(given.pdb), "system.pdb").topology
+    vectors, notes = topology.getPeriodicBoxVectors(), tuple[str, ...]()
+    if vectors is not None and is_no_box(np.array(vectors._value)):
+        topology.setPeriodicBoxVectors(None)
+        notes = (f"system.pdb: the CRYST1 line of {given.pdb} has a cell of 1 Å or less, which is no box: dropped",)
     field = force_field(given.forcefield, folder, "system.forcefield")
     try:
         system = parametrised(topology, field)
     except ValueError as error:
         reason = " ".join(str(error).split())
+        if "nonbonded method" in reason and vectors is not None:
+            reason += "; the file's CRYST1 line makes the system periodic, and implicit solvent has no box: remove it"
         raise ConfigError(f"system.pdb: the force field does not fit {given.pdb}: {reason}") from error
     if given.hydrogen_mass is not None:
         system = with_hydrogen_mass(system, topology, given.hydrogen_mass)
-    return Molecule(topology, system)
+    return Molecule(topology, system, notes)
 
 
 def _from_xml(config: Config, folder: Path) -> Molecule:
@@ -109,27 +125,8 @@ def _starts(config: Config, folder: Path, topology: app.Topology) -> Starts:
     if not given:
         raise ConfigError('system.starts is missing: one structure per state, starts = {compact = "a.pdb", ...}')
     check_named(config, given, "system.starts")
-    frames = []
-    for state, name in given.items():
-        pdb = _pdb(folder / name, f"system.starts.{state}")
-        _check_atoms(pdb.topology, topology, f"system.starts.{state}")
-        frames.append(_frame(pdb))
+    frames = [start_frame(folder / name, topology, f"system.starts.{state}") for state, name in given.items()]
     return in_turn(frames, list(given), config.run.walkers)
-
-
-def _check_atoms(start: app.Topology, topology: app.Topology, what: str) -> None:
-    """The same atoms in the same order, as far as names tell; their number is checked later, for all starts."""
-    for ours, theirs in zip(topology.atoms(), start.atoms(), strict=False):
-        if ours.name != theirs.name:
-            raise ConfigError(
-                f"{what}: atom {ours.index} is {theirs.name} there and {ours.name} in the system: give the same atoms "
-                "in the same order"
-            )
-
-
-def _frame(pdb: app.PDBFile) -> Frame:
-    box = pdb.topology.getPeriodicBoxVectors()
-    return Frame(np.array(pdb.getPositions(asNumpy=True)._value), None if box is None else np.array(box._value))
 
 
 def _pdb(path: Path, what: str) -> app.PDBFile:

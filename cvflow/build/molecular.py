@@ -5,17 +5,28 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import openmm
 from openmm import app
 
 from cvflow.atomic import write_whole
 from cvflow.build.cvs import check_force_files, cv_section, cvs_from, force_cvs
+from cvflow.build.placing import (
+    bonds_of,
+    boxed,
+    check_bond_lengths,
+    check_frozen,
+    in_one_box,
+    made_whole,
+    whole_in,
+)
 from cvflow.build.setup import checked_states, without_auto
 from cvflow.build.starts import Starts
 from cvflow.build.walkers import AtomsSetup, check_atoms, check_moves, started
 from cvflow.config import Config, ConfigError
 from cvflow.cv import CollectiveVariable
-from cvflow.engine.openmm import OpenMMSpec, default_box, prepare
+from cvflow.cv.images import Bonds, Molecules
+from cvflow.engine.openmm import OpenMMSpec, default_box, particles_of, piston, prepare
 from cvflow.random import Purpose, stream
 from cvflow.schedule import BY_NAME
 from cvflow.systems import AtomsReference, MolecularReference
@@ -76,14 +87,32 @@ def assemble(
     states = checked_states(config, names)
     prepared = prepare(system)
     check_atoms(starts, system.getNumParticles())
-    box = default_box(system) if system.usesPeriodicBoundaryConditions() else None
-    frames = tuple(frame if frame.box is not None else frame._replace(box=box) for frame in starts.frames)
+    bonds = bonds_of(topology, system)
+    molecules = whole_in(prepared.system, bonds)
+    starts = _placed(starts, prepared.system, bonds, molecules)
     setup = MolecularSetup(
         config, name, names, tuple(cv.unit for cv in cvs), tuple(cv.period for cv in cvs), states, kT, prepared.notes,
-        system=prepared.system, topology=topology, cvs=cvs, start_frames=frames, auto=auto,
+        system=prepared.system, topology=topology, cvs=cvs, start_frames=starts.frames, molecules=molecules,
+        auto=auto,
     )  # fmt: skip
     setup.check()
     return started(setup, starts)
+
+
+def _placed(starts: Starts, system: openmm.System, bonds: Bonds, molecules: Molecules) -> Starts:
+    """The starts as the System takes them.
+
+    Raises:
+        ValueError: they are of different boxes or have frozen particles in different places, or are in another unit.
+    """
+    own = default_box(system) if system.usesPeriodicBoundaryConditions() else None
+    starts = boxed(starts, own)
+    if own is not None and piston(system) is None:
+        starts = in_one_box(starts)
+    starts = made_whole(starts, bonds, molecules)
+    check_bond_lengths(starts, system)
+    check_frozen(starts, np.array(particles_of(system).masses))
+    return starts
 
 
 def from_built_in(reference: MolecularReference, config: Config, folder: Path, with_starts: bool) -> MolecularSetup:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def _of_openmm(
     sections["path"] = {"timestep": 0.0005, **sections.get("path", {})}
     config, cvs = _config(system, "openmm", sections, cvs)
     periodic = system.system.usesPeriodicBoundaryConditions()
-    frames = _starts(config, starts, periodic, _from_file)
+    frames = _starts(config, starts, periodic, partial(_from_file, system.topology))
     return assemble(config, "openmm", system.system, system.topology, cvs, thermal_energy(system.temperature), frames)
 
 
@@ -114,12 +115,12 @@ def _config(
     return parse(sections, "cvflow.sample"), resolved
 
 
-def _from_file(given: Any, what: str) -> Frame:
+def _from_file(topology: app.Topology, given: Any, what: str) -> Frame:
     if not isinstance(given, str | Path):
         raise ValueError(
             f"{what} is of type {type(given).__name__}: give positions [nm], an openmm.State or a PDB file"
         )
-    return start_frame(Path(given), what)
+    return start_frame(Path(given), topology, what)
 
 
 def _starts(config: Config, starts: Mapping[str, Any], periodic: bool, otherwise: Reader) -> Starts:

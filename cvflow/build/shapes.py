@@ -76,6 +76,9 @@ class ShapeSetup(Setup):
     def workers(self, wanted: int | None) -> int:
         return self.molecular.workers(wanted)
 
+    def check_frame(self, walker: int, frame: Frame) -> None:
+        self.molecular.check_frame(walker, frame)
+
     def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories:
         return self.molecular.trajectories(folder, frames)
 

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from cvflow.config import Config, ConfigError
 from cvflow.cores import available_cores, usable_cores
 from cvflow.crew import Crew, Standing
 from cvflow.cv import CollectiveVariable
+from cvflow.cv.images import Cell, Molecules, image_shift
 from cvflow.engine.base import EmbeddedEngine, EngineSpec
 from cvflow.journal import LOG
 from cvflow.jump import JumpState
@@ -31,6 +32,10 @@ from cvflow.walker import WalkerCrew, equilibrate, standing_at
 
 CROWD = 4
 """Workers a core, at most: more are a slip of the pen."""
+
+
+SAME = 1e-6
+"""Difference of a CV from its value with nearest images that is rounding."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +108,51 @@ class AtomsSetup(WalkerSetup):
     Attributes:
         topology: the names, residues and bonds.
         cvs: of the atoms.
+        molecules: atoms that are taken as they are among each other, where nearest images are asked for; none where
+            there are no bonds.
+        periodic: directions in which the system repeats itself, where there is a box.
     """
 
     topology: app.Topology
     cvs: tuple[CollectiveVariable, ...]
+    molecules: Molecules | None = field(default=None, kw_only=True)
+    periodic: tuple[bool, ...] = field(default=(True, True, True), kw_only=True)
+
+    def check_frame(self, walker: int, frame: Frame) -> None:
+        """Raises ArithmeticError if a CV is not what it is with nearest images: molecules have drifted apart."""
+        if fault := self._image_fault(frame):
+            raise ArithmeticError(
+                f"walker {walker}: {fault}: molecules have drifted over the box's border, and the CV tells apart what "
+                "is one configuration; give it in PLUMED's words (plumed = …), which take nearest images, or keep the "
+                "molecules together"
+            )
+
+    def check_start(self, name: str, frame: Frame) -> None:
+        """Check that each CV of a start is what it is with nearest images.
+
+        Raises:
+            ValueError: one is not.
+        """
+        if fault := self._image_fault(frame):
+            raise ValueError(
+                f"the start of {name}: {fault}: bring the molecules together in the structure, or give the CV in "
+                "PLUMED's words (plumed = …), which take nearest images"
+            )
+
+    def _image_fault(self, frame: Frame) -> str | None:
+        """Words for the first CV that differs from its value with nearest images."""
+        if frame.box is None:
+            return None
+        molecules = np.arange(len(frame.positions)) if self.molecules is None else self.molecules
+        cell = Cell(frame.box * np.array(self.periodic)[:, None], molecules)
+        for cv in self.cvs:
+            shift = image_shift(cv, frame, cell)
+            if abs(shift) > SAME:
+                value = cv.evaluate(frame)
+                return (
+                    f"CV {cv.name} is {value:.3g} as the atoms lie, and {value + shift:.3g} with their nearest images"
+                )
+        return None
 
     def write_topology(self, frame: Frame, folder: Path) -> None:
         write_whole(folder / "topology.pdb", topology_text(self.topology, frame))
@@ -132,6 +178,8 @@ def started(setup: SetupOfAtoms, starts: Starts) -> SetupOfAtoms:
         return setup
     assert isinstance(engine, EmbeddedEngine)
     points, energies = looked_at(engine, frames, setup.cv_names, np.array(setup.periods))
+    for name, frame in dict(zip(starts.names, frames, strict=True)).items():
+        setup.check_start(name, frame)
     opening = opened(setup.states, starts.names, points, starts.said)
     for name, energy in zip(starts.names, energies, strict=True):
         if not np.isfinite(energy):

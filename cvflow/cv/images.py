@@ -22,10 +22,12 @@ from cvflow.cv.combination import Combination
 from cvflow.cv.force import ForceCV
 from cvflow.cv.geometry import Angle, Distance, Torsion
 from cvflow.cv.groups import CentreDistance, Coordination, Gyration, shares
+from cvflow.cv.plumed import PlumedCV
 from cvflow.cv.python import PythonCV
 from cvflow.cv.selection import indices
 from cvflow.state import Box, Frame, Positions
 
+Vector = Float[np.ndarray, "3"]
 Vectors = Float[np.ndarray, "*batch 3"]
 Bonds = Int[np.ndarray, "bonds 2"]
 Molecules = Int[np.ndarray, " atoms"]
@@ -90,9 +92,9 @@ def whole(x: Positions, bonds: Bonds, cell: Cell) -> tuple[Positions, int]:
     return x, mended
 
 
-def _moved(bonds: Bonds, shifts: Vectors) -> dict[int, Vectors] | None:
+def _moved(bonds: Bonds, shifts: Float[np.ndarray, "bonds 3"]) -> dict[int, Vector] | None:
     """By how much each atom of a molecule is moved to lie beside its neighbours; None if no shifts do that."""
-    neighbours: dict[int, list[tuple[int, Vectors]]] = {}
+    neighbours: dict[int, list[tuple[int, Vector]]] = {}
     for (first, second), shift in zip(bonds.tolist(), shifts, strict=True):
         neighbours.setdefault(first, []).append((second, shift))
         neighbours.setdefault(second, []).append((first, -shift))
@@ -109,9 +111,21 @@ def _moved(bonds: Bonds, shifts: Vectors) -> dict[int, Vectors] | None:
     return moved
 
 
+def image_shift(cv: CollectiveVariable, frame: Frame, cell: Cell) -> float:
+    """By how much nearest images change the CV, on a circle the shorter way; zero where it takes them itself."""
+    if isinstance(cv, PlumedCV):
+        return 0.0
+    if isinstance(cv, Combination):
+        pairs = zip(cv.coefficients, cv.terms, strict=True)
+        shift = sum(factor * image_shift(term, frame, cell) for factor, term in pairs)
+    else:
+        shift = nearest_value(cv, frame, cell) - cv.evaluate(frame)
+    return into_period(shift, cv.period)
+
+
 @singledispatch
 def nearest_value(cv: CollectiveVariable, frame: Frame, cell: Cell) -> float:
-    """The CV with nearest images where those of different molecules meet; as it is where it takes images itself."""
+    """The CV with nearest images where those of different molecules meet."""
     return cv.evaluate(frame)
 
 
@@ -149,12 +163,6 @@ def _coordination(cv: Coordination, frame: Frame, cell: Cell) -> float:
     first, second = (np.array(indices(cv.name, atoms)) for atoms in (cv.atoms, cv.atoms2))
     apart = cell.between(frame.positions, *np.broadcast_arrays(first[:, None], second[None]))
     return float((1 / (1 + ((apart**2).sum(axis=2) / cv.r0**2) ** 3)).sum())
-
-
-@nearest_value.register
-def _combination(cv: Combination, frame: Frame, cell: Cell) -> float:
-    pairs = zip(cv.coefficients, cv.terms, strict=True)
-    return into_period(sum(factor * nearest_value(term, frame, cell) for factor, term in pairs), cv.period)
 
 
 @nearest_value.register

@@ -166,6 +166,33 @@ def test_every_start_is_shown_in_words(folder):
     assert header(setup, np.ones(2), 1).notes[:2] == list(setup.opening_words)
 
 
+def with_cell(folder, side):
+    """The structures with a cubic cell [Å] in their CRYST1 lines."""
+    for path in folder.glob("*.pdb"):
+        cell = f"CRYST1{side:9.3f}{side:9.3f}{side:9.3f}  90.00  90.00  90.00 P 1           1\n"
+        path.write_text(cell + path.read_text())
+
+
+@pytest.mark.parametrize("fields", [[], ["implicit/obc2.xml"]])
+def test_a_cell_of_one_angstrom_is_no_box(folder, fields):
+    plain = build(folder, f"system.forcefield={json.dumps(['amber14-all.xml', *fields])}")
+    with_cell(folder, 1.0)
+    setup = build(folder, f"system.forcefield={json.dumps(['amber14-all.xml', *fields])}")
+    assert setup.notes == (
+        "system.pdb: the CRYST1 line of c7eq.pdb has a cell of 1 Å or less, which is no box: dropped",
+    )
+    assert all("0.1 x 0.1 x 0.1 nm, is dropped" in line for line in setup.opening_words)
+    assert setup.spec.build().potential_energy(setup.start_frames[0]) == plain.spec.build().potential_energy(
+        plain.start_frames[0]
+    )
+
+
+def test_implicit_solvent_in_a_true_box_is_refused_with_the_line_to_remove(folder):
+    with_cell(folder, 30.0)
+    with pytest.raises(ConfigError, match="CRYST1 line makes the system periodic, and implicit solvent has no box"):
+        build(folder, 'system.forcefield=["amber14-all.xml", "implicit/obc2.xml"]')
+
+
 def test_one_structure_for_two_states_is_refused(folder):
     settings = [
         "states.C7ax='0 < phi < 2.1 and psi < 0'",

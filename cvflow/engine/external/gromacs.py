@@ -87,7 +87,24 @@ class Gromacs(Program):
             raise ValueError(f"{path}: the structure has no box; `gmx editconf -box` gives it one")
         if self.masses and len(universe.atoms) != len(self.masses):
             raise ValueError(f"{path}: it has {len(universe.atoms)} atoms, the topology has {len(self.masses)}")
+        self._check_names(universe, path)
         return Frame(universe.atoms.positions.astype(float) / 10, np.array(box, dtype=float) / 10)
+
+    def _check_names(self, universe: MDAnalysis.Universe, path: Path) -> None:
+        """The atoms are those of `structure`, which grompp holds against the topology, in their order.
+
+        Raises:
+            ValueError: one has another name.
+        """
+        if path.resolve() == Path(self.structure).resolve():
+            return
+        own = MDAnalysis.Universe(self.structure).atoms.names
+        for atom, (ours, theirs) in enumerate(zip(own, universe.atoms.names, strict=False), 1):
+            if ours != theirs:
+                raise ValueError(
+                    f"{path}: atom {atom} is {theirs} there and {ours} in {Path(self.structure).name}: give the same "
+                    "atoms in the same order"
+                )
 
     def topology(self) -> app.Topology:
         with tempfile.TemporaryDirectory(prefix="cvflow-gromacs-") as folder:

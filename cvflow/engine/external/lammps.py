@@ -82,7 +82,8 @@ class Lammps(Program):
 
     def read_start(self, path: Path) -> Frame:
         try:
-            frame = self._frame(read_dump(path)[-1])
+            snapshot = read_dump(path)[-1]
+            frame, types = self._frame(snapshot), snapshot.columns.get("type")
         except (OSError, ValueError, KeyError) as error:
             raise ValueError(
                 f"{path}: cannot be read as a text dump ({error}); `write_dump all custom FILE id xu yu zu modify "
@@ -90,6 +91,12 @@ class Lammps(Program):
             ) from error
         if len(frame.positions) != len(self.masses):
             raise ValueError(f"{path}: it has {len(frame.positions)} atoms, the script makes {len(self.masses)}")
+        if types is not None and (others := np.flatnonzero(types != np.array(self.types))).size:
+            atom = int(others[0])
+            raise ValueError(
+                f"{path}: atom {atom + 1} is of type {types[atom]:g} there and {self.types[atom]} in the script: give "
+                "the same atoms by the same ids"
+            )
         return frame
 
     def topology(self) -> app.Topology:
