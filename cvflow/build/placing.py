@@ -44,7 +44,7 @@ def boxed(starts: Starts, own: Box | None) -> Starts:
             return frame if frame.box is None else frame._replace(box=None)
         if frame.box is None or is_no_box(frame.box):
             none = "" if frame.box is None else f"{box_words(frame.box)} is no box: "
-            said[name] = f"{none}in the system's own, {box_words(own)}"
+            said[name] = f"{none}in the system's own box, {box_words(own)}"
             return frame._replace(box=own)
         if not _same(frame.box, own):
             said[name] = f"in its own box, {box_words(frame.box)} (the system's is {box_words(own)})"
@@ -93,11 +93,10 @@ def made_whole(starts: Starts, bonds: Bonds, molecules: Molecules) -> Starts:
     return starts._replace(frames=frames, said=(*starts.said, *said.items()))
 
 
-def bonds_of(topology: app.Topology, system: openmm.System) -> Bonds:
-    """Bonds of the topology, and those of the System's harmonic bonds and constraints."""
+def bonds_of(topology: app.Topology, system: openmm.System | None = None) -> Bonds:
+    """Bonds of the topology, and those that are a System's harmonic bonds."""
     pairs = {(bond.atom1.index, bond.atom2.index) for bond in topology.bonds()}
-    pairs |= {tuple(system.getConstraintParameters(i)[:2]) for i in range(system.getNumConstraints())}
-    for force in system.getForces():
+    for force in system.getForces() if system is not None else ():
         if isinstance(force, openmm.HarmonicBondForce):
             pairs |= {tuple(force.getBondParameters(i)[:2]) for i in range(force.getNumBonds())}
     return np.array(sorted(pairs), dtype=int).reshape(-1, 2)

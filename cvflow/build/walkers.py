@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ import numpy as np
 from openmm import app
 
 from cvflow.atomic import write_whole
+from cvflow.build.placing import bonds_of
 from cvflow.build.setup import Equilibrated, Setup
 from cvflow.build.starts import Starts, opened, start_notes
 from cvflow.build.steady import looked_at
@@ -20,7 +22,7 @@ from cvflow.config import Config, ConfigError
 from cvflow.cores import available_cores, usable_cores
 from cvflow.crew import Crew, Standing
 from cvflow.cv import CollectiveVariable
-from cvflow.cv.images import Cell, Molecules, image_shift
+from cvflow.cv.images import Cell, Molecules, image_shift, molecules_of
 from cvflow.engine.base import EmbeddedEngine, EngineSpec
 from cvflow.journal import LOG
 from cvflow.jump import JumpState
@@ -108,8 +110,8 @@ class AtomsSetup(WalkerSetup):
     Attributes:
         topology: the names, residues and bonds.
         cvs: of the atoms.
-        molecules: atoms that are taken as they are among each other, where nearest images are asked for; none where
-            there are no bonds.
+        molecules: atoms that are taken as they are among each other, where nearest images are asked for; those of the
+            topology's bonds if left out.
         periodic: directions in which the system repeats itself, where there is a box.
     """
 
@@ -139,12 +141,18 @@ class AtomsSetup(WalkerSetup):
                 "PLUMED's words (plumed = …), which take nearest images"
             )
 
+    @cached_property
+    def _whole(self) -> Molecules:
+        """Which atoms are taken as they are among each other."""
+        if self.molecules is not None:
+            return self.molecules
+        return molecules_of(bonds_of(self.topology), self.topology.getNumAtoms())
+
     def _image_fault(self, frame: Frame) -> str | None:
         """Words for the first CV that differs from its value with nearest images."""
         if frame.box is None:
             return None
-        molecules = np.arange(len(frame.positions)) if self.molecules is None else self.molecules
-        cell = Cell(frame.box * np.array(self.periodic)[:, None], molecules)
+        cell = Cell(frame.box * np.array(self.periodic)[:, None], self._whole)
         for cv in self.cvs:
             shift = image_shift(cv, frame, cell)
             if abs(shift) > SAME:

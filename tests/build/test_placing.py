@@ -108,8 +108,8 @@ def test_a_box_is_dropped_where_the_system_has_none(tmp_path):
 def test_a_cube_of_one_angstrom_is_no_box(tmp_path):
     system = diatomics()
     setup = built(system, pdb(tmp_path / "a.pdb", system, NEAR, 0.1), pdb(tmp_path / "b.pdb", system, FAR))
-    assert "0.1 x 0.1 x 0.1 nm is no box: in the system's own, 2 x 2 x 2 nm" in setup.opening_words[0]
-    assert setup.opening_words[1] == "start far: d = 0.8: far; in the system's own, 2 x 2 x 2 nm"
+    assert "0.1 x 0.1 x 0.1 nm is no box: in the system's own box, 2 x 2 x 2 nm" in setup.opening_words[0]
+    assert setup.opening_words[1] == "start far: d = 0.8: far; in the system's own box, 2 x 2 x 2 nm"
     assert all((frame.box == CUBE).all() for frame in setup.start_frames)
 
 
