@@ -217,7 +217,6 @@ def sample(
     for note in setup.notes:
         warnings.warn(note, stacklevel=2)
     folder = Path(out)
-    with watching(quiet) as watch:
-        with _noting_the_way_on(setup, folder):
-            summary = project.begin(setup, folder, watch, workers, until)
+    with watching(quiet) as watch, _noting_the_way_on(setup, folder):
+        summary = project.begin(setup, folder, watch, workers, until)
     return Result(folder, project.open_record(folder), summary)
