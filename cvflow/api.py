@@ -31,13 +31,22 @@ from cvflow.torch_system import TorchSystem
 
 
 class FreeEnergy(NamedTuple):
-    """A free-energy difference with its standard error, in kT and in kJ/mol; and what to beware of in this run."""
+    """A free-energy difference with its standard error, in kT and in kJ/mol; and what to beware of in this run.
+
+    All are NaN where the difference is not determined: `reason` says why, and is empty where it is.
+    """
 
     kT: float
     kT_stderr: float
     kJ_mol: float
     kJ_mol_stderr: float
     cautions: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def determined(self) -> bool:
+        """Whether chains went from one state to the other and back."""
+        return not self.reason
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,8 @@ class Result:
                 raise ValueError(f"unknown state {name!r}; the run has {', '.join(names)}")
         difference = chain_difference(self.record, names.index(start), names.index(end))
         kT, warnings = self.record.header.kT, tuple(cautions(self.summary))
-        return FreeEnergy(difference.value, difference.stderr, kT * difference.value, kT * difference.stderr, warnings)
+        value, stderr = difference.value, difference.stderr
+        return FreeEnergy(value, stderr, kT * value, kT * stderr, warnings, difference.reason)
 
     def plot_fes(self, cv: str, second: str | None = None, bins: int = 60) -> Figure:
         """Free energy along a CV with its error band, or a contour picture along two, as a matplotlib figure.

@@ -166,17 +166,20 @@ def test_the_summary_has_the_keys_of_the_contract(finished):
     summary = json.loads((finished.folder / "summary.json").read_text())
     assert list(summary) == [
         "version", "seed", "system", "engine", "cvs", "kT", "walkers", "jumps", "mode_changes", "local_crossings",
-        "steps", "steps_per_mode_change", "delta_f", "delta_f_bar", "states", "adaptation", "populations", "ess",
-        "rhat", "flow", "wall_s", "path_steps_per_s", "exact", "warnings",
+        "steps", "steps_per_mode_change", "delta_f", "delta_f_bar", "chain_less_bar", "states", "adaptation",
+        "populations", "ess", "rhat", "flow", "wall_s", "path_steps_per_s", "exact", "warnings",
     ]  # fmt: skip
     assert list(summary["adaptation"]) == ["asked", "made", "passed", "left", "drift"]
     assert list(summary["populations"]) == ["passed", "left", "drift", "begun", "relaxation_jumps", "rhat"]
     assert list(summary["jumps"]) == [
-        "proposed", "accepted", "acceptance", "failed", "given_up", "within_state", "between_states",
+        "proposed", "accepted", "acceptance", "acceptance_stderr", "failed", "given_up", "within_state",
+        "between_states",
     ]  # fmt: skip
-    assert list(summary["jumps"]["between_states"]) == ["proposed", "accepted", "acceptance"]
+    assert list(summary["jumps"]["between_states"]) == ["proposed", "accepted", "acceptance", "acceptance_stderr"]
     assert list(summary["steps"]) == ["local", "path", "total"]
-    assert list(summary["delta_f"][0]) == ["from", "to", "value_kT", "stderr_kT"]
+    estimate = ["from", "to", "value_kT", "stderr_kT", "determined", "reason"]
+    assert list(summary["delta_f"][0]) == list(summary["chain_less_bar"][0]) == estimate
+    assert list(summary["delta_f_bar"][0]) == [*estimate, "effective_paths"]
     assert list(summary["flow"]) == [
         "version", "trainings", "holdout_nll", "training_nll", "samples", "effective_samples",
     ]  # fmt: skip

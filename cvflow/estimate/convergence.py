@@ -1,10 +1,13 @@
-"""Effective sample sizes, R-hat and standard errors of chain averages (ArviZ's, Vehtari et al. 2021)."""
+"""Effective sample sizes and R-hat of chains (ArviZ's, Vehtari et al. 2021)."""
 
 import numpy as np
 from arviz_stats.base import array_stats
 from jaxtyping import Float
 
 from cvflow.store import Record
+
+_SHORTEST = 8
+"""Draws of a chain below which nothing is said about it."""
 
 Chains = Float[np.ndarray, "walkers draws"]
 
@@ -30,16 +33,9 @@ def cv_chains(record: Record) -> Float[np.ndarray, "walkers draws cvs"]:
     return pairs.reshape(len(turns), -1, pairs.shape[-1])
 
 
-def standard_error(chains: Chains) -> float:
-    """Monte Carlo standard error of the mean over all chains; NaN where the chains are constant or too short."""
-    if chains.shape[1] < 8 or np.ptp(chains) == 0:
-        return float("nan")
-    return float(array_stats.mcse(chains, chain_axis=0, draw_axis=1, method="mean"))
-
-
 def effective_sample_size(chains: Chains) -> dict[str, float]:
-    """Bulk and tail effective sample sizes."""
-    if chains.shape[1] < 8 or np.ptp(chains) == 0:
+    """Bulk and tail effective sample sizes; NaN where the chains are too short, or none of them moves."""
+    if chains.shape[1] < _SHORTEST or _stuck(chains):
         return {"bulk": float("nan"), "tail": float("nan")}
     return {
         "bulk": float(array_stats.ess(chains, chain_axis=0, draw_axis=1, method="bulk")),
@@ -48,7 +44,18 @@ def effective_sample_size(chains: Chains) -> dict[str, float]:
 
 
 def r_hat(chains: Chains) -> float:
-    """Rank-normalised split R-hat."""
-    if chains.shape[1] < 8 or np.ptp(chains) == 0:
+    """Rank-normalised split R-hat.
+
+    Infinite where no chain moves and they differ; NaN where they are too short, or all one number: nothing to compare.
+    """
+    if chains.shape[1] < _SHORTEST or np.ptp(chains) == 0:
         return float("nan")
+    if _stuck(chains):
+        return float("inf")
     return float(array_stats.rhat(chains, chain_axis=0, draw_axis=1))
+
+
+def _stuck(chains: Chains) -> bool:
+    """Whether every half of every chain is one number; halves are what R-hat compares."""
+    draws = chains.shape[1]
+    return all(bool((np.ptp(half, axis=1) == 0).all()) for half in (chains[:, : draws // 2], chains[:, draws // 2 :]))

@@ -3,6 +3,7 @@
 from math import inf, nan, sqrt
 from typing import NamedTuple
 
+from cvflow.estimate.acceptance import acceptance_between_states
 from cvflow.estimate.convergence import production
 from cvflow.estimate.modes import count_modes
 from cvflow.store import Record
@@ -33,8 +34,5 @@ def cost(record: Record) -> Cost:
     Raises:
         ValueError: a walker has no production turn yet.
     """
-    modes = count_modes(record)
-    proposed = modes.between_proposed
-    rate = modes.between_accepted / proposed if proposed else nan
-    error = sqrt(max(rate * (1 - rate), 0.0) / proposed) if proposed else nan
-    return Cost(rate, error, modes.mode_changes, int(production(record)["steps"].sum()))
+    between, changes = acceptance_between_states(record), count_modes(record).mode_changes
+    return Cost(between.rate, between.stderr, changes, int(production(record)["steps"].sum()))

@@ -5,15 +5,31 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from cvflow.estimate.convergence import cv_chains, standard_error
+from cvflow.estimate.convergence import cv_chains
+from cvflow.estimate.correlation import standard_error
+from cvflow.estimate.curve import from_cells
 from cvflow.estimate.grid import Axis, axis
-from cvflow.estimate.work import Difference
+from cvflow.estimate.modes import joined
 from cvflow.states import States
 from cvflow.store import Record
 
 
+class Difference(NamedTuple):
+    """F(to) - F(from) [kT] with its standard error; NaN where it is not determined, and then `reason` says why."""
+
+    start: str
+    end: str
+    value: float
+    stderr: float
+    reason: str = ""
+
+
 class Profile(NamedTuple):
-    """F along one CV [kT], zero at its minimum; NaN where no sample fell."""
+    """F along one CV [kT], zero at its minimum; NaN where no sample fell.
+
+    The error is that of the curve as it stands: of F less that at the minimum, where it is zero. NaN where too few
+    independent visits tell it, and where no chain has come and gone between there and the minimum.
+    """
 
     axis: Axis
     free_energy: Float[np.ndarray, " bins"]
@@ -33,16 +49,23 @@ class Profile(NamedTuple):
 def chain_difference(record: Record, start: int, end: int) -> Difference:
     """ΔF between two named states (indices into the header's), from the time the chains spend in them.
 
-    The error is that of the ratio of two averages (delta method), with the chains' autocorrelation in it.
+    The error is that of the ratio of two averages (delta method), with the chains' autocorrelation in it. Where chains
+    did not go from one state to the other and back, the time in each says where they started: nothing is determined.
     """
-    states = States(record.header.states, record.header.cvs)
-    inside = np.stack([states.assign(chain) for chain in cv_chains(record)])
-    first, other = ((inside == index).astype(float) for index in (start, end))
-    if not first.any() or not other.any():
-        return Difference(states.names[start], states.names[end], float("nan"), float("nan"))
-    influence = other / other.mean() - first / first.mean()
-    value = float(-np.log(other.mean() / first.mean()))
-    return Difference(states.names[start], states.names[end], value, standard_error(influence))
+    names = list(record.header.states)
+    reason = _undetermined(record, start, end)
+    if reason:
+        return Difference(names[start], names[end], float("nan"), float("nan"), reason)
+    first, other = (share.mean() for share in _inside(record, start, end))
+    value = float(-np.log(other / first))
+    return Difference(names[start], names[end], value, standard_error(chain_influence(record, start, end)))
+
+
+def chain_influence(record: Record, start: int, end: int) -> Float[np.ndarray, "walkers turns"]:
+    """What each turn adds to the chains' ΔF, over their number, to first order; NaN if a state is not visited."""
+    first, other = _inside(record, start, end)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return first / first.mean() - other / other.mean()
 
 
 def chain_differences(record: Record) -> list[Difference]:
@@ -57,10 +80,24 @@ def profile(record: Record, cv: str, bins: int) -> Profile:
         ValueError: the CV is unknown, or there are fewer than two bins.
     """
     bins_of = axis(record, cv, bins)
-    index = bins_of.bin_of(cv_chains(record)[:, :, record.header.cvs.index(cv)])
-    probability = np.array([np.mean(index == i) for i in range(bins)])
-    errors = np.array([standard_error((index == i).astype(float)) for i in range(bins)])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        free_energy = np.where(probability > 0, -np.log(probability), np.nan)
-        stderr = np.where(probability > 0, errors / probability, np.nan)
-    return Profile(bins_of, free_energy - np.nanmin(free_energy), stderr)
+    cells = bins_of.bin_of(cv_chains(record)[:, :, record.header.cvs.index(cv)])
+    return Profile(bins_of, *from_cells(record, cells, bins))
+
+
+def _inside(record: Record, *of: int) -> list[Float[np.ndarray, "walkers turns"]]:
+    """Part of each turn's two samples that lies in each of some states."""
+    states = States(record.header.states, record.header.cvs)
+    visited = np.stack([states.assign(chain) for chain in cv_chains(record)])
+    return [(visited == index).reshape(len(visited), -1, 2).mean(axis=2) for index in of]
+
+
+def _undetermined(record: Record, start: int, end: int) -> str:
+    """Why the chains do not know a difference; nothing if they do."""
+    names = list(record.header.states)
+    for index, share in zip((start, end), _inside(record, start, end), strict=True):
+        if not share.any():
+            return f"production did not visit {names[index]}"
+    groups = joined(record)
+    if groups[start] != groups[end]:
+        return f"in production no walkers went from {names[start]} to {names[end]} and back"
+    return ""

@@ -3,9 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
+from scipy.sparse.csgraph import connected_components
 
-from cvflow.estimate.convergence import production
+from cvflow.estimate.convergence import cv_chains, production
+from cvflow.estimate.correlation import correlation_window
 from cvflow.states import States, last_named
 from cvflow.store import Record
 
@@ -50,6 +52,36 @@ def crossings(chain: np.ndarray, states: States) -> Crossings:
     last = last_named(visited.reshape(-1)).reshape(visited.shape)
     moved = (last[:, :-1] >= 0) & (last[:, 1:] != last[:, :-1])
     return Crossings(moved[:, 0], moved[:, 1])
+
+
+def last_states(record: Record) -> Int[np.ndarray, "walkers draws"]:
+    """Index of the named state that each chain visited last, two a turn; -1 before the first one."""
+    states = States(record.header.states, record.header.cvs)
+    return np.stack([last_named(states.assign(chain)) for chain in cv_chains(record)])
+
+
+def joined(record: Record) -> Int[np.ndarray, " states"]:
+    """Number of the group that each named state belongs to: those between which chains went there and back.
+
+    By jumps or local moves, by way of other states or of one walker there and another one back. Only within a group
+    does the time that chains spend in each state say anything about free energies.
+    """
+    visited, count = last_states(record), len(record.header.states)
+    before, after = visited[:, :-1], visited[:, 1:]
+    moved = (before >= 0) & (before != after)
+    seen = np.bincount(before[moved] * count + after[moved], minlength=count * count).reshape(count, count)
+    return np.asarray(connected_components(seen, directed=True, connection="strong")[1])
+
+
+def state_window(record: Record) -> int:
+    """Turns over which the chains' states are correlated: the longest window of the indicators of all named states.
+
+    Fluxes between the states, whose autocovariance may be negative and finds no window by itself, take it as well.
+    """
+    states = States(record.header.states, record.header.cvs)
+    visited = np.stack([states.assign(chain) for chain in cv_chains(record)])
+    inside = [(visited == index).reshape(len(visited), -1, 2).mean(axis=2) for index in range(len(states.names))]
+    return max((correlation_window(share) for share in inside), default=1)
 
 
 def between_states(turns: np.ndarray, states: States) -> tuple[np.ndarray, np.ndarray]:

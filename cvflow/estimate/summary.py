@@ -6,18 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from cvflow.estimate.acceptance import Acceptance, acceptance, acceptance_between_states
+from cvflow.estimate.comparison import Compared, compared
 from cvflow.estimate.convergence import cv_chains, effective_sample_size, r_hat
 from cvflow.estimate.discovery import state_visits
 from cvflow.estimate.equilibration import adaptation, populations
-from cvflow.estimate.free_energy import chain_differences
-from cvflow.estimate.modes import ModeCount, count_modes
-from cvflow.estimate.work import Difference, bennett, crossing_works
+from cvflow.estimate.free_energy import Difference
+from cvflow.estimate.modes import count_modes
 from cvflow.state import Outcome
 from cvflow.store import Record
 
+INFINITY = "Infinity"
+"""What stands for an infinite R-hat in the summary, and is read back by `float`."""
+
 
 def summarise(record: Record) -> dict[str, Any]:
-    """Collect the summary. Numbers that cannot be had (too few jumps) are null.
+    """Collect the summary. Numbers that are not determined are null; an infinite R-hat is the text "Infinity".
 
     Acceptances and mode changes are those of production; steps and wall times are those of the whole run.
     """
@@ -25,10 +29,7 @@ def summarise(record: Record) -> dict[str, Any]:
     made = turns[turns["production"]]
     modes = count_modes(record)
     chains = cv_chains(record)
-    bar = [
-        bennett(crossing_works(record, 0, index), next(iter(header.states)), name, header.seed)
-        for index, name in enumerate(list(header.states)[1:], start=1)
-    ]
+    differences, settled = compared(record), populations(record)
     production_steps = int(made["steps"].sum())
     summary = {
         "version": header.version,
@@ -38,18 +39,19 @@ def summarise(record: Record) -> dict[str, Any]:
         "cvs": header.cvs,
         "kT": header.kT,
         "walkers": header.walkers,
-        "jumps": _jumps(made, modes),
+        "jumps": _jumps(record, made),
         "mode_changes": modes.mode_changes,
         "local_crossings": modes.local_crossings,
         "steps": _steps(turns),
         "steps_per_mode_change": production_steps / modes.mode_changes if modes.mode_changes else None,
-        "delta_f": [_difference(d) for d in chain_differences(record)],
-        "delta_f_bar": [_difference(d) for d in bar],
+        "delta_f": [_difference(found.chain) for found in differences],
+        "delta_f_bar": [_bar(found) for found in differences],
+        "chain_less_bar": [_difference(found.apart) for found in differences],
         "states": {name: visits._asdict() for name, visits in state_visits(record).items()},
         "adaptation": adaptation(record)._asdict(),
-        "populations": populations(record)._asdict(),
+        "populations": {**settled._asdict(), "rhat": _r_hat(settled.rhat)},
         "ess": {cv: effective_sample_size(chains[:, :, i]) for i, cv in enumerate(header.cvs)},
-        "rhat": {cv: r_hat(chains[:, :, i]) for i, cv in enumerate(header.cvs)},
+        "rhat": {cv: _r_hat(r_hat(chains[:, :, i])) for i, cv in enumerate(header.cvs)},
         "flow": {
             "version": record.flows[-1].version,
             "trainings": sum(flow.epochs > 0 for flow in record.flows),
@@ -65,20 +67,25 @@ def summarise(record: Record) -> dict[str, Any]:
     return _finite(summary)
 
 
-def _jumps(made: np.ndarray, modes: ModeCount) -> dict[str, Any]:
+def _jumps(record: Record, made: np.ndarray) -> dict[str, Any]:
     outcomes = [Outcome(code) for code in made["outcome"]]
     failed = Counter(outcome.words for outcome in outcomes if outcome.failed)
     return {
-        **_acceptance(len(made), int(made["accepted"].sum())),
+        **_acceptance(acceptance(record)),
         "failed": dict(failed),
         "given_up": outcomes.count(Outcome.GIVEN_UP),
         "within_state": outcomes.count(Outcome.WITHIN_STATE),
-        "between_states": _acceptance(modes.between_proposed, modes.between_accepted),
+        "between_states": _acceptance(acceptance_between_states(record)),
     }
 
 
-def _acceptance(proposed: int, accepted: int) -> dict[str, Any]:
-    return {"proposed": proposed, "accepted": accepted, "acceptance": accepted / proposed if proposed else None}
+def _acceptance(found: Acceptance) -> dict[str, Any]:
+    return {
+        "proposed": found.proposed,
+        "accepted": found.accepted,
+        "acceptance": found.rate,
+        "acceptance_stderr": found.stderr,
+    }
 
 
 def _steps(turns: np.ndarray) -> dict[str, int]:
@@ -109,11 +116,22 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "to": difference.end,
         "value_kT": difference.value,
         "stderr_kT": difference.stderr,
+        "determined": not difference.reason,
+        "reason": difference.reason or None,
     }
 
 
+def _bar(found: Compared) -> dict[str, Any]:
+    return {**_difference(found.bar), "effective_paths": found.effective_paths}
+
+
+def _r_hat(value: float) -> float | str:
+    """Infinite where chains are stuck in different places, which must not read as if it could not be had."""
+    return INFINITY if math.isinf(value) else value
+
+
 def _finite(value: Any) -> Any:
-    """NaN has no place in JSON: null instead."""
+    """NaN and infinities have no place in JSON: null instead."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):

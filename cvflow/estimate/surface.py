@@ -6,17 +6,13 @@ import numpy as np
 from jaxtyping import Float
 
 from cvflow.estimate.convergence import cv_chains
+from cvflow.estimate.curve import from_cells
 from cvflow.estimate.grid import Axis, axis
 from cvflow.store import Record
 
-BLOCKS = 24
-"""Stretches of the chains, of all walkers together, whose spread is the error."""
-
-_SHORTEST_BLOCK = 4
-
 
 class Surface(NamedTuple):
-    """F along two CVs [kT], zero at its minimum; NaN where no sample fell."""
+    """F along two CVs [kT], zero at its minimum; NaN where no sample fell. Errors as those of a `Profile`."""
 
     first: Axis
     second: Axis
@@ -25,10 +21,7 @@ class Surface(NamedTuple):
 
 
 def surface(record: Record, cvs: tuple[str, str], bins: int) -> Surface:
-    """F(z1, z2) = -ln p from production, with errors from blocks of the chains.
-
-    The blocks of one walker follow each other, so correlations longer than a block escape the error; an error is NaN
-    where the chains are too short for blocks.
+    """F(z1, z2) = -ln p from production, with the standard error of each cell.
 
     Raises:
         ValueError: the CVs are unknown or the same, there are fewer than two bins, or no production turns yet.
@@ -38,26 +31,6 @@ def surface(record: Record, cvs: tuple[str, str], bins: int) -> Surface:
     first, second = (axis(record, cv, bins) for cv in cvs)
     chains = cv_chains(record)
     columns = [record.header.cvs.index(cv) for cv in cvs]
-    cell = first.bin_of(chains[:, :, columns[0]]) * bins + second.bin_of(chains[:, :, columns[1]])
-    probability = _frequencies(cell.reshape(-1), bins)
-    error = _error(cell, bins)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        free_energy = np.where(probability > 0, -np.log(probability), np.nan)
-        stderr = np.where(probability > 0, error / probability, np.nan)
-    return Surface(first, second, free_energy - np.nanmin(free_energy), stderr)
-
-
-def _frequencies(cell: np.ndarray, bins: int) -> Float[np.ndarray, "bins bins"]:
-    return np.bincount(cell, minlength=bins * bins).reshape(bins, bins) / len(cell)
-
-
-def _error(cell: np.ndarray, bins: int) -> Float[np.ndarray, "bins bins"]:
-    """Standard error of each cell's probability."""
-    walkers, draws = cell.shape
-    each = min(-(-BLOCKS // walkers), draws // _SHORTEST_BLOCK)
-    if walkers * each < 2:
-        return np.full((bins, bins), np.nan)
-    length = draws // each
-    blocks = cell[:, : each * length].reshape(walkers * each, length)
-    frequencies = np.stack([_frequencies(block, bins) for block in blocks])
-    return frequencies.std(axis=0, ddof=1) / np.sqrt(len(blocks))
+    cells = first.bin_of(chains[:, :, columns[0]]) * bins + second.bin_of(chains[:, :, columns[1]])
+    free_energy, stderr = (of.reshape(bins, bins) for of in from_cells(record, cells, bins * bins))
+    return Surface(first, second, free_energy, stderr)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cvflow.estimate.summary import summarise
-from cvflow.report.findings import Comparison, Estimate, Summary, apart, comparisons
+from cvflow.report.findings import Comparison, Estimate, Summary, apart, comparisons, number
 from cvflow.report.tables import acceptance_rate
 from cvflow.store import Header, Record
 
@@ -166,8 +166,8 @@ def _estimates(pair: str, estimator: str, found: Sequence[Estimate], first: str)
 
 
 def _largest_r_hat(summary: Summary) -> str:
-    known = {cv: value for cv, value in summary["rhat"].items() if value is not None}
+    known = {cv: found for cv, value in summary["rhat"].items() if not math.isnan(found := number(value))}
     if not known:
         return "not available"
     worst = max(known, key=lambda cv: known[cv])
-    return f"{known[worst]:.3f} ({worst})"
+    return f"{known[worst]:.3f} ({worst})" if math.isfinite(known[worst]) else f"infinite ({worst})"

@@ -1,6 +1,6 @@
 """What the numbers of a run say: the two estimates of each free-energy difference side by side, and what to beware of.
 
-All of it reads the summary (`cvflow.estimate.summary`), whose numbers are null where they could not be had.
+All of it reads the summary (`cvflow.estimate.summary`), whose numbers are null where they are not determined.
 """
 
 import math
@@ -18,11 +18,16 @@ FEW_MODE_CHANGES = 20
 """Below it the error of ΔF, about 2/√M kT, is itself hardly known."""
 
 FAR_APART = 2.0
-"""Combined errors between chain and BAR beyond which they disagree."""
+"""Errors of the difference between chain and BAR beyond which they disagree."""
 
 MANY_FAILED = 0.05
 """Fraction of failed jumps above which something is wrong with the paths; the chain stays exact all the same."""
 
+
+FEW_PATHS = 10
+"""Effective paths below which BAR rests on a few lucky ones, and its error is too small (docs/theory.md, section 5)."""
+
+NOT_DETERMINED = "not determined"
 
 UNVISITED = "Modes that no walker has visited are not sampled"
 
@@ -37,20 +42,37 @@ class Estimate(NamedTuple):
         """Such as "0.80 ± 0.12 kT"; in another unit with its factor."""
         return plus_minus(self.value * factor, self.stderr * factor, unit)
 
+    @property
+    def errors(self) -> float:
+        """Its size in standard errors; NaN if it cannot be had."""
+        return abs(self.value) / self.stderr if self.stderr else math.nan
+
 
 def apart(one: Estimate, other: Estimate) -> float:
-    """Distance of two estimates in combined standard errors; NaN if it cannot be had."""
-    combined = math.hypot(one.stderr, other.stderr)
-    return abs(one.value - other.value) / combined if combined else math.nan
+    """Distance of two estimates of different runs in combined standard errors; NaN if it cannot be had."""
+    return Estimate(one.value - other.value, math.hypot(one.stderr, other.stderr)).errors
 
 
 class Comparison(NamedTuple):
-    """F(end) - F(start), from the chain's averages and from the works (BAR)."""
+    """F(end) - F(start), from the chain's averages and from the works (BAR).
+
+    Attributes:
+        start: a state.
+        end: another one.
+        chain: from the chain's averages.
+        bar: from the works.
+        between: chain less BAR, with an error that knows that both come from the same turns.
+        effective_paths: how many equal chances BAR rests on.
+        reasons: why chain and BAR are not determined, empty where they are.
+    """
 
     start: str
     end: str
     chain: Estimate
     bar: Estimate
+    between: Estimate
+    effective_paths: float = math.inf
+    reasons: tuple[str, str] = ("", "")
 
     @property
     def pair(self) -> str:
@@ -59,8 +81,8 @@ class Comparison(NamedTuple):
 
     @property
     def distance(self) -> float:
-        """Distance of the two estimates in combined standard errors; NaN if it cannot be had."""
-        return apart(self.chain, self.bar)
+        """Distance of the two estimates in standard errors of their difference; NaN if it cannot be had."""
+        return self.between.errors
 
     @property
     def verdict(self) -> str:
@@ -68,14 +90,23 @@ class Comparison(NamedTuple):
         if math.isnan(self.distance):
             return "cannot be compared"
         answer = "yes" if self.distance <= FAR_APART else "no"
-        return f"{answer}, {self.distance:.1f} combined errors apart"
+        return f"{answer}, {self.distance:.1f} errors of their difference apart"
 
 
 def comparisons(summary: Summary) -> list[Comparison]:
     """Both estimates of every difference from the first state."""
+    rows = zip(summary["delta_f"], summary["delta_f_bar"], summary["chain_less_bar"], strict=True)
     return [
-        Comparison(chain["from"], chain["to"], _estimate(chain), _estimate(bar))
-        for chain, bar in zip(summary["delta_f"], summary["delta_f_bar"], strict=True)
+        Comparison(
+            chain["from"],
+            chain["to"],
+            _estimate(chain),
+            _estimate(bar),
+            _estimate(between),
+            bar["effective_paths"],
+            (chain["reason"] or "", bar["reason"] or ""),
+        )
+        for chain, bar, between in rows
     ]
 
 
@@ -86,14 +117,7 @@ def cautions(summary: Summary) -> list[str]:
         found.append(
             f"The chain is not exact: {summary['exact']['reason']}. Its averages carry a bias that no error bar shows."
         )
-    for cv, value in summary["rhat"].items():
-        if value is None:
-            found.append(f"R-hat of {cv} could not be computed: too few turns, or the CV never moved.")
-        elif value > R_HAT_LIMIT:
-            found.append(
-                f"R-hat of {cv} is {value:.3f}, above {R_HAT_LIMIT}: the walkers do not agree with each other yet. "
-                "Run longer."
-            )
+    found += [text for cv, value in summary["rhat"].items() for text in _disagreeing_walkers(cv, number(value))]
     failed, made = sum(summary["jumps"]["failed"].values()), summary["jumps"]["proposed"]
     if failed > MANY_FAILED * made:
         found.append(f"{failed:,} of {made:,} production jumps failed and were rejected: is the time step too long?")
@@ -122,12 +146,30 @@ def plus_minus(value: float, stderr: float, unit: str = "") -> str:
     """A value with its standard error, to two digits of the error, and its unit."""
     unit = f" {unit}" if unit else ""
     if not math.isfinite(value):
-        return "not available"
+        return NOT_DETERMINED
     if not math.isfinite(stderr):
-        return f"{value:.2f}{unit} (error unknown)"
+        return f"{value:.2f}{unit} (error not determined)"
     digits = min(4, max(0, 1 - math.floor(math.log10(stderr)))) if stderr > 0 else 2
     # Adding zero turns -0.0 into 0.0.
     return f"{round(value, digits) + 0.0:.{digits}f} ± {stderr:.{digits}f}{unit}"
+
+
+def number(value: float | str | None) -> float:
+    """A number of the summary: null is NaN, and the text "Infinity" infinite."""
+    return math.nan if value is None else float(value)
+
+
+def _disagreeing_walkers(cv: str, r_hat: float) -> list[str]:
+    if math.isnan(r_hat):
+        return [f"R-hat of {cv} could not be computed: too few turns, or the CV never moved."]
+    if math.isinf(r_hat):
+        return [f"R-hat of {cv} is infinite: no walker ever moved, and they are in different places."]
+    if r_hat > R_HAT_LIMIT:
+        return [
+            f"R-hat of {cv} is {r_hat:.3f}, above {R_HAT_LIMIT}: the walkers do not agree with each other yet. "
+            "Run longer."
+        ]
+    return []
 
 
 def _few_mode_changes(count: int) -> list[str]:
@@ -145,20 +187,27 @@ def _few_mode_changes(count: int) -> list[str]:
 
 
 def _disagreement(comparison: Comparison) -> list[str]:
+    of_chain, of_bar = comparison.reasons
     texts = []
-    if math.isnan(comparison.chain.value):
-        texts.append(f"ΔF {comparison.pair} has no chain estimate: production did not visit both states.")
-    if math.isnan(comparison.bar.value):
-        texts.append(f"ΔF {comparison.pair} has no BAR estimate: no paths connect the two states in both directions.")
+    if of_chain:
+        texts.append(f"ΔF {comparison.pair} is not determined by the chains: {of_chain}.")
+    elif math.isnan(comparison.chain.stderr):
+        texts.append(f"The error of ΔF {comparison.pair} is not determined by the chains: too few independent visits.")
+    if of_bar:
+        texts.append(f"ΔF {comparison.pair} is not determined by BAR: {of_bar}.")
+    elif comparison.effective_paths < FEW_PATHS:
+        texts.append(
+            f"ΔF {comparison.pair} by BAR rests on {comparison.effective_paths:.1f} effective paths (fewer than "
+            f"{FEW_PATHS}) in one of the directions: its error is itself uncertain, and likely too small."
+        )
     if comparison.distance > FAR_APART:
         texts.append(
             f"ΔF {comparison.pair}: chain ({comparison.chain.text()}) and BAR ({comparison.bar.text()}) differ "
-            f"by {comparison.distance:.1f} combined errors. At least one of them has not converged: trust neither yet."
+            f"by {comparison.distance:.1f} errors of their difference. At least one of them has not converged: trust "
+            "neither yet."
         )
     return texts
 
 
 def _estimate(difference: Mapping[str, Any]) -> Estimate:
-    """An error of zero is that of a bootstrap with nothing to resample: unknown."""
-    value, stderr = difference["value_kT"], difference["stderr_kT"]
-    return Estimate(math.nan if value is None else value, stderr or math.nan)
+    return Estimate(number(difference["value_kT"]), number(difference["stderr_kT"]))

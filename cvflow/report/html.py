@@ -1,5 +1,6 @@
 """`report.html`: one file with everything in it, no network, no scripts."""
 
+import math
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -8,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cvflow.report.beside import NOTE, Shown, lines, names
-from cvflow.report.findings import Summary, cautions, comparisons, discovery
+from cvflow.report.findings import Estimate, Summary, cautions, comparisons, discovery
 from cvflow.report.stylesheet import CSS
 from cvflow.report.tables import duration, summary_rows
 from cvflow.state import Outcome
@@ -18,6 +19,10 @@ START_EVERYWHERE = (
     "The flow proposes only what it has learned from the walkers, so start one walker in every metastable state you "
     "know of."
 )
+
+
+class Strong(str):
+    """The text of a cell in bold."""
 
 
 class Illustration(NamedTuple):
@@ -65,8 +70,9 @@ def _result(summary: Summary) -> str:
     rows = []
     for found in comparisons(summary):
         both = (found.chain, found.bar)
-        texts = [estimate.text("", factor) for factor in (1.0, summary["kT"]) for estimate in both]
-        rows.append((found.pair, *texts, found.verdict))
+        in_kT = [_key(estimate) for estimate in both]
+        in_kjmol = [estimate.text("", summary["kT"]) for estimate in both]
+        rows.append((found.pair, *in_kT, *in_kjmol, found.verdict))
     head = ("ΔF", "chain [kT]", "BAR [kT]", "chain [kJ/mol]", "BAR [kJ/mol]", "do they agree?")
     table = _table(rows, head) if rows else "<p>Fewer than two named states: there is no difference to report.</p>"
     exact = summary["exact"]
@@ -77,6 +83,12 @@ def _result(summary: Summary) -> str:
         "unit of energy."
     )
     return _section("Free-energy differences", f"{table}<p>{answer}</p><p class='note'>{how}</p>", "result")
+
+
+def _key(estimate: Estimate) -> str:
+    """A figure that stands out, if it is one: no number without its error does."""
+    text = estimate.text("")
+    return Strong(text) if math.isfinite(estimate.errors) else text
 
 
 def _cautions(summary: Summary) -> str:
@@ -180,8 +192,9 @@ def _table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
     """A table; without a head, the first cell of a row is its name."""
     first = "td" if head else "th"
     heading = f"<thead><tr>{''.join(f'<th>{escape(cell)}</th>' for cell in head)}</tr></thead>" if head else ""
-    lines = [
-        f"<tr><{first}>{escape(row[0])}</{first}>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>"
-        for row in rows
-    ]
+    lines = [f"<tr><{first}>{escape(row[0])}</{first}>{''.join(map(_cell, row[1:]))}</tr>" for row in rows]
     return f'<div class="table"><table>{heading}<tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _cell(text: str) -> str:
+    return f"<td><strong>{escape(text)}</strong></td>" if isinstance(text, Strong) else f"<td>{escape(text)}</td>"

@@ -91,10 +91,17 @@ def _cell(value: Any) -> str:
 def _figures(cost: Cost) -> tuple[str, str, str]:
     per_change = cost.steps_per_mode_change
     return (
-        f"{cost.acceptance:.3f} ± {cost.acceptance_stderr:.3f}" if math.isfinite(cost.acceptance) else "none",
+        _rate(cost),
         f"{cost.mode_changes:,}",
         f"{per_change:,.0f} ± {cost.stderr:,.0f}" if math.isfinite(per_change) else "none",
     )
+
+
+def _rate(cost: Cost) -> str:
+    if math.isnan(cost.acceptance):
+        return "none"
+    error = f" ± {cost.acceptance_stderr:.3f}" if math.isfinite(cost.acceptance_stderr) else ""
+    return f"{cost.acceptance:.3f}{error}"
 
 
 def _numbers(cost: Cost) -> dict[str, Any]:

@@ -23,7 +23,7 @@ tbody th { font-weight: 600; white-space: nowrap; }
 thead th { font-weight: 600; color: #55595f; }
 td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 section.result th, section.result td:not(:last-child) { white-space: nowrap; }
-section.result td:nth-child(2), section.result td:nth-child(3) { font-weight: 600; }
+td strong { font-weight: 600; }
 section.beside td:first-child { font-weight: 600; }
 ul { margin: .3rem 0; padding-left: 1.3rem; }
 pre { background: #f4f5f7; padding: .8rem; overflow-x: auto; font-size: .85rem; }

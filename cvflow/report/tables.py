@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from cvflow.report.findings import Summary, cautions, comparisons, discovery, plus_minus
+from cvflow.report.findings import Summary, cautions, comparisons, discovery, number, plus_minus
 from cvflow.report.unsettled import relaxing
 from cvflow.store import Header
 
@@ -50,19 +51,20 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def acceptance(counts: Mapping[str, int]) -> str:
-    """Accepted of proposed jumps, with the binomial error of their ratio."""
+def acceptance(counts: Mapping[str, Any]) -> str:
+    """Accepted of proposed jumps, with the error of their ratio."""
     beside = f"  ({counts['accepted']:,} of {counts['proposed']:,})" if counts["proposed"] else ""
     return acceptance_rate(counts) + beside
 
 
-def acceptance_rate(counts: Mapping[str, int]) -> str:
+def acceptance_rate(counts: Mapping[str, Any]) -> str:
     """The same without the counts."""
     proposed, accepted = counts["proposed"], counts["accepted"]
     if not proposed:
         return "none proposed"
-    rate = accepted / proposed
-    return plus_minus(rate, math.sqrt(rate * (1 - rate) / proposed)) if 0 < accepted < proposed else f"{rate:.0f}"
+    if accepted in (0, proposed):
+        return f"{accepted / proposed:.0f}"
+    return plus_minus(number(counts["acceptance"]), number(counts["acceptance_stderr"]))
 
 
 def _free_energies(summary: Summary) -> Rows:
@@ -106,25 +108,28 @@ def _convergence(summary: Summary) -> Rows:
     rows = []
     for cv, value in summary["rhat"].items():
         size = summary["ess"][cv]
-        rows.append((f"R-hat of {cv}", _number(value, ".3f")))
-        rows.append((f"effective samples of {cv}", f"bulk {_number(size['bulk'])}, tail {_number(size['tail'])}"))
+        rows.append((f"R-hat of {cv}", _text(value, ".3f")))
+        rows.append((f"effective samples of {cv}", f"bulk {_text(size['bulk'])}, tail {_text(size['tail'])}"))
     return rows
 
 
 def _effort(summary: Summary) -> Rows:
     flow, wall, exact = summary["flow"], summary["wall_s"], summary["exact"]
     trained = (
-        f"{flow['trainings']} trainings, held-out -⟨ln q⟩ {_number(flow['holdout_nll'], '.3f')} nats, from "
-        f"{flow['samples']:,} samples worth {_number(flow['effective_samples'])} independent ones"
+        f"{flow['trainings']} trainings, held-out -⟨ln q⟩ {_text(flow['holdout_nll'], '.3f')} nats, from "
+        f"{flow['samples']:,} samples worth {_text(flow['effective_samples'])} independent ones"
     )
     parts = ", ".join(f"{name} {duration(wall[name])}" for name in ("path", "local", "training"))
     return [
         ("flow", f"version {flow['version']}, {trained if flow['trainings'] else 'fixed, never trained'}"),
         ("wall time", f"{duration(wall['total'])} ({parts})"),
-        ("path steps per second", _number(summary["path_steps_per_s"])),
+        ("path steps per second", _text(summary["path_steps_per_s"])),
         ("exact", f"{'yes' if exact['value'] else 'NO'}: {exact['reason']}"),
     ]
 
 
-def _number(value: float | None, form: str = ",.0f") -> str:
-    return "not available" if value is None else format(value, form)
+def _text(value: float | str | None, form: str = ",.0f") -> str:
+    known = number(value)
+    if math.isinf(known):
+        return "infinite"
+    return "not available" if math.isnan(known) else format(known, form)

@@ -1,5 +1,6 @@
 """What to beware of where the populations of the states had not settled when production began, or while it went on."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,11 +68,13 @@ def _left(found: Found) -> list[str]:
 def _disagreement(found: Found) -> list[str]:
     if not _above(found["rhat"], POPULATIONS_DISAGREE):
         return []
+    value = float(found["rhat"])
+    text = f"{value:.2f}" if math.isfinite(value) else "infinite"
     return [
-        f"R-hat of being in a state is {found['rhat']:.2f}, above {POPULATIONS_DISAGREE}: the walkers do not agree on "
+        f"R-hat of being in a state is {text}, above {POPULATIONS_DISAGREE}: the walkers do not agree on "
         "the populations yet. Run longer."
     ]
 
 
-def _above(value: float | None, limit: float) -> bool:
-    return value is not None and value > limit
+def _above(value: float | str | None, limit: float) -> bool:
+    return value is not None and float(value) > limit

@@ -29,7 +29,8 @@ def test_a_record_costs_what_its_summary_says():
     assert found.mode_changes == summary["mode_changes"] > 50
     assert found.acceptance == between["acceptance"]
     rate, proposed = between["acceptance"], between["proposed"]
-    assert found.acceptance_stderr == pytest.approx(math.sqrt(rate * (1 - rate) / proposed))
+    assert found.acceptance_stderr == between["acceptance_stderr"]
+    assert found.acceptance_stderr == pytest.approx(math.sqrt(rate * (1 - rate) / proposed), rel=0.3), "nearly binomial"
     made = record.turns[record.turns["production"]]
     assert found.path_steps == made["steps"].sum() < record.turns["steps"].sum(), "those of production alone"
 
@@ -37,7 +38,7 @@ def test_a_record_costs_what_its_summary_says():
 def test_where_all_paths_fail_there_is_no_change():
     found = cost(all_failed(fake_record(lengths=Lengths(2, 5, 20))))
     assert (found.acceptance, found.mode_changes, found.steps_per_mode_change) == (0.0, 0, math.inf)
-    assert found.acceptance_stderr == 0
+    assert math.isnan(found.acceptance_stderr), "none accepted: a bound, and no error"
 
 
 def test_where_nothing_is_proposed_between_states_the_acceptance_is_unknown():

@@ -22,16 +22,18 @@ def test_it_is_the_density_of_the_chain(record):
     middles = np.stack(np.meshgrid(found.first.centres, found.second.centres, indexing="ij"), axis=-1)
     exact = -THREE.density.log_density(middles.reshape(-1, 2)).reshape(20, 20)
     well = np.isfinite(found.free_energy) & (found.stderr < 0.3) & (found.stderr > 0)
-    apart = (found.free_energy - exact)[well]
-    assert well.sum() > 30
-    assert np.sqrt(np.mean(((apart - np.median(apart)) / np.hypot(found.stderr[well], 0.1)) ** 2)) < 2
+    lowest = np.unravel_index(np.nanargmin(found.free_energy), found.free_energy.shape)
+    apart = (found.free_energy - (exact - exact[lowest]))[well]
+    assert well.sum() > 20
+    assert np.sqrt(np.mean((apart / np.hypot(found.stderr[well], 0.1)) ** 2)) < 2
 
 
 def test_the_unvisited_is_nan(record):
     found = surface(record, ("psi", "phi"), 40)
     assert np.nanmin(found.free_energy) == 0
     assert np.isnan(found.free_energy).sum() > 400
-    assert np.array_equal(np.isnan(found.free_energy), np.isnan(found.stderr))
+    assert np.isnan(found.stderr[np.isnan(found.free_energy)]).all()
+    assert np.isfinite(found.stderr[found.free_energy < 1]).all()
 
 
 def test_the_order_of_the_cvs_is_that_of_the_axes(record):

@@ -8,14 +8,16 @@ import pytest
 from pymbar import other_estimators
 from scipy.stats import norm
 
+from cvflow.estimate.comparison import compared
 from cvflow.estimate.free_energy import chain_differences
 from cvflow.estimate.modes import count_modes, crossings
-from cvflow.estimate.work import CrossingWorks, bennett, crossing_works
+from cvflow.estimate.work import crossing_works, proposals
 from cvflow.flow import GaussianMixture
 from cvflow.flow.io import to_bytes
 from cvflow.state import Frame, Outcome
 from cvflow.states import States
 from cvflow.store import Commit, FlowEntry, Header, MemoryStore, turn_type
+from tests.report.synthetic import with_turns
 
 FLOW = GaussianMixture(((-0.5,), (3.4,)), ((1.8,), (1.5,)), (0.3, 0.7))
 SPLIT = 2.0
@@ -63,30 +65,27 @@ def exact():
     return -np.log(high / (1 - high))
 
 
+def bar(record):
+    (found,) = compared(record)
+    return found.bar
+
+
 def test_bar_over_all_proposals_is_exact(mini):
-    difference = bennett(crossing_works(mini, 0, 1), "low", "high", seed=0)
+    difference = bar(mini)
     assert difference.stderr < 0.1
     assert abs(difference.value - exact()) < 4 * difference.stderr
 
 
 def test_bar_of_the_bare_works_is_caught(mini):
     """The mutant: W without the proposal's densities."""
-    works = crossing_works(mini, 0, 1)
-    rows = mini.turns
-    states = States(mini.header.states, mini.header.cvs)
-    old, aim = states.assign(rows["cv_old"]), states.assign(rows["centre_new"])
-    bare = CrossingWorks(
-        works.forward._replace(works=rows["work"][(old == 0) & (aim == 1)]),
-        works.reverse._replace(works=rows["work"][(old == 1) & (aim == 0)]),
-    )
-    difference = bennett(bare, "low", "high", seed=0)
+    difference = bar(with_turns(mini, log_q_old=0.0, log_q_new=0.0))
     assert abs(difference.value - exact()) > 4 * difference.stderr
 
 
 def test_the_error_of_bar_is_its_spread():
-    values = [bennett(crossing_works(record(800, seed=seed), 0, 1), "low", "high", 0) for seed in range(1, 13)]
-    spread = np.std([difference.value for difference in values], ddof=1)
-    stated = np.mean([difference.stderr for difference in values])
+    found = [bar(record(800, seed=seed)) for seed in range(1, 13)]
+    spread = np.std([difference.value for difference in found], ddof=1)
+    stated = np.mean([difference.stderr for difference in found])
     assert 0.5 < stated / spread < 2
 
 
@@ -100,30 +99,37 @@ def test_the_chain_s_estimate_and_its_error(mini):
 
 
 def test_failed_and_stray_paths_connect_nothing(mini):
-    """They count as proposals with infinite work."""
+    """They count as proposals that are never accepted."""
     before = crossing_works(mini, 0, 1)
     turns = mini.turns.copy()
     crossing = np.flatnonzero((turns["cv_old"][:, 0] < SPLIT) & (turns["centre_new"][:, 0] >= SPLIT))
     turns["work"][crossing[0]] = np.nan
     turns["cv_end"][crossing[1]] = 0.0
     turns["centre_old"][crossing[2]] = 3.0
-    after = crossing_works(mini._replace(turns=turns), 0, 1)
+    strayed = mini._replace(turns=turns)
+    after = crossing_works(strayed, 0, 1)
     assert len(after.forward.works) == len(before.forward.works)
     assert (after.forward.works[:3] == 500.0).all()
     np.testing.assert_array_equal(after.forward.works[3:], before.forward.works[3:])
+    made = proposals(strayed)
+    assert not made.chance.ravel()[crossing[:3]].any()
+    assert (made.start.ravel()[crossing[:3]] == 0).all()
 
 
-def test_without_weights_it_is_pymbar_s(mini):
+def test_pymbar_finds_the_same_in_the_works(mini):
+    """The works that are drawn are those of its BAR, whose Fermi function knows a little more than Metropolis'."""
     works = crossing_works(mini, 0, 1)
-    (right,) = other_estimators.bar(works.forward.works, works.reverse.works, compute_uncertainty=False).values()
-    assert bennett(works, "low", "high", 0).value == pytest.approx(right, abs=1e-6)
+    (theirs,) = other_estimators.bar(works.forward.works, works.reverse.works, compute_uncertainty=False).values()
+    assert abs(theirs - exact()) < 0.1
+    assert abs(bar(mini).value - theirs) < 2 * bar(mini).stderr
 
 
 def early(seed):
-    """The same record with paths given up on their way: each survives with a chance that its own work decides."""
+    """The same record with paths given up half-way: ℓ there is half of ln a, less what they lost on the way."""
     whole = record(seed=seed)
     turns, rng = whole.turns.copy(), np.random.default_rng(seed)
-    survival = np.minimum(0.0, turns["log_q_old"] - turns["log_q_new"] - 0.6 * turns["work"])
+    log_ratio = turns["log_q_old"] - turns["log_q_new"] - turns["work"]
+    survival = np.minimum(0.0, 0.5 * log_ratio - 1.5 * np.abs(rng.standard_normal(len(turns))))
     lost = np.log(rng.random(len(turns))) > survival
     turns["log_survival"] = survival
     turns["work"][lost], turns["outcome"][lost] = np.nan, Outcome.GIVEN_UP
@@ -131,21 +137,19 @@ def early(seed):
 
 
 def test_bar_over_paths_that_survived_is_exact():
-    difference = bennett(crossing_works(early(2), 0, 1), "low", "high", 0)
+    difference = bar(early(2))
     assert difference.stderr < 0.12
     assert abs(difference.value - exact()) < 4 * difference.stderr
 
 
 def test_survivors_without_their_weights_are_caught():
-    works = crossing_works(early(2), 0, 1)
-    bare = CrossingWorks(*(side._replace(weights=np.ones(len(side.works))) for side in works))
-    difference = bennett(bare, "low", "high", 0)
+    difference = bar(with_turns(early(2), log_survival=0.0))
     assert abs(difference.value - exact()) > 4 * difference.stderr
 
 
-def test_thin_works_have_no_estimate():
-    thin = record(turns=3)
-    assert np.isnan(bennett(crossing_works(thin, 0, 1), "low", "high", 0).stderr)
+def test_thin_works_have_no_error():
+    thin = record(turns=1)
+    assert np.isnan(bar(thin).stderr)
 
 
 def test_mode_changes_and_crossings_are_told_apart():

@@ -42,8 +42,7 @@ def test_every_figure_stands_beside_that_of_the_other(runs, other):
     assert table["kernel"] == ["restraint (K5)", "langevin (K3)"]
     assert table["path steps"] == ["not known", "2,500"]
     assert table["local steps"] == ["250", "500"]
-    rate = count["accepted"] / count["proposed"]
-    error = math.sqrt(rate * (1 - rate) / count["proposed"])
+    rate, error = count["accepted"] / count["proposed"], count["acceptance_stderr"]
     assert table["jumps"] == ["640", "320"]
     assert table["acceptance"][1] == plus_minus(rate, error)
     assert table["acceptance between states"][1] == plus_minus(found.acceptance, found.acceptance_stderr)

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from cvflow.estimate.summary import summarise
-from cvflow.report.findings import Comparison, Estimate, cautions, comparisons, plus_minus
+from cvflow.report.findings import Comparison, Estimate, apart, cautions, comparisons, plus_minus
 
 
 @pytest.fixture(scope="module")
@@ -23,22 +23,28 @@ def good(record):
         (0.80312, 0.0123, "0.803 ± 0.012 kT"),
         (-0.01, 1.3, "0.0 ± 1.3 kT"),
         (153.0, 24.0, "153 ± 24 kT"),
-        (0.8, math.nan, "0.80 kT (error unknown)"),
-        (math.nan, math.nan, "not available"),
+        (0.8, math.nan, "0.80 kT (error not determined)"),
+        (math.nan, math.nan, "not determined"),
     ],
 )
 def test_errors_have_two_digits(value, stderr, text):
     assert plus_minus(value, stderr, "kT") == text
 
 
-def test_estimates_agree_within_two_combined_errors():
+def test_estimates_agree_within_two_errors_of_their_difference():
     def compare(apart):
-        return Comparison("a", "b", Estimate(1.0, 0.3), Estimate(1.0 + apart, 0.4))
+        return Comparison("a", "b", Estimate(1.0, 0.3), Estimate(1.0 + apart, 0.4), Estimate(-apart, 0.2))
 
-    assert compare(0.9).distance == pytest.approx(1.8)
-    assert compare(0.9).verdict.startswith("yes")
-    assert compare(-1.1).verdict.startswith("no")
-    assert Comparison("a", "b", Estimate(1, 0.1), Estimate(math.nan, math.nan)).verdict == "cannot be compared"
+    assert compare(0.3).distance == pytest.approx(1.5), "they share a run: not 0.6, in combined errors"
+    assert compare(0.3).verdict.startswith("yes")
+    assert compare(-0.5).verdict.startswith("no")
+    unknown = Estimate(math.nan, math.nan)
+    assert Comparison("a", "b", Estimate(1, 0.1), unknown, unknown).verdict == "cannot be compared"
+
+
+def test_estimates_of_different_runs_have_combined_errors():
+    assert apart(Estimate(1.0, 0.3), Estimate(1.9, 0.4)) == pytest.approx(1.8)
+    assert math.isnan(apart(Estimate(1.0, 0.3), Estimate(1.9, math.nan)))
 
 
 def test_comparisons_are_those_of_the_summary(good):
@@ -49,9 +55,9 @@ def test_comparisons_are_those_of_the_summary(good):
     assert found.bar.text("kJ/mol", 1.3) == plus_minus(1.3 * found.bar.value, 1.3 * found.bar.stderr, "kJ/mol")
 
 
-def test_an_error_of_zero_is_unknown(good):
+def test_without_an_error_they_cannot_be_compared(good):
     summary = copy.deepcopy(good)
-    summary["delta_f_bar"][0]["stderr_kT"] = 0.0
+    summary["chain_less_bar"][0]["stderr_kT"] = None
     assert comparisons(summary)[0].verdict == "cannot be compared"
 
 
@@ -64,14 +70,17 @@ def test_nothing_to_warn_of(good):
     [
         (lambda s: s.update(exact={"value": False, "reason": "unadjusted"}), "not exact: unadjusted"),
         (lambda s: s.update(rhat={"r": 1.2}), "R-hat of r is 1.200"),
+        (lambda s: s.update(rhat={"r": "Infinity"}), "R-hat of r is infinite"),
         (lambda s: s.update(rhat={"r": None}), "R-hat of r could not be computed"),
         (lambda s: s.update(mode_changes=7), "Only 7 mode changes"),
         (lambda s: s.update(mode_changes=1), "Only 1 mode change "),
         (lambda s: s.update(mode_changes=0), "No mode change"),
         (lambda s: s["jumps"].update(failed={"diverged": 90}), "90 of 640 production jumps failed"),
-        (lambda s: s["delta_f"][0].update(value_kT=9.0), "differ by"),
-        (lambda s: s["delta_f"][0].update(value_kT=None), "no chain estimate"),
-        (lambda s: s["delta_f_bar"][0].update(value_kT=None, stderr_kT=None), "no BAR estimate"),
+        (lambda s: s["chain_less_bar"][0].update(value_kT=9.0), "differ by"),
+        (lambda s: s["delta_f"][0].update(value_kT=None, reason="why"), "not determined by the chains: why"),
+        (lambda s: s["delta_f"][0].update(stderr_kT=None), "error of ΔF compact → extended is not determined"),
+        (lambda s: s["delta_f_bar"][0].update(value_kT=None, reason="why"), "not determined by BAR: why"),
+        (lambda s: s["delta_f_bar"][0].update(effective_paths=3.14), "rests on 3.1 effective paths"),
     ],
 )
 def test_every_weakness_has_one_warning(good, change, words):

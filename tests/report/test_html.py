@@ -90,4 +90,4 @@ def test_failures_and_warnings_are_said():
     assert "diverged" in text
     assert "No mode change in production" in text
     assert "40 of 40 production jumps failed" in text
-    assert "no BAR estimate" in text
+    assert "is not determined by BAR" in text

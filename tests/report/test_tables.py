@@ -43,7 +43,9 @@ def test_durations(seconds, text):
     assert duration(seconds) == text
 
 
-def test_acceptance_has_its_binomial_error():
-    assert acceptance({"proposed": 100, "accepted": 20}) == "0.200 ± 0.040  (20 of 100)"
+def test_acceptance_has_its_error():
+    counts = {"proposed": 100, "accepted": 20, "acceptance": 0.2, "acceptance_stderr": 0.04}
+    assert acceptance(counts) == "0.200 ± 0.040  (20 of 100)"
+    assert acceptance(counts | {"acceptance_stderr": None}) == "0.20 (error not determined)  (20 of 100)"
     assert acceptance({"proposed": 5, "accepted": 0}) == "0  (0 of 5)"
     assert acceptance({"proposed": 0, "accepted": 0}) == "none proposed"

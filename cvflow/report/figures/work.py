@@ -57,7 +57,7 @@ def work_figure(record: Record, summary: Summary | None = None) -> Figure:
         return figure
     bar = comparisons(summarise(record) if summary is None else summary)[0].bar
     _draw(axes, directions, bar)
-    axes.set_title(f"BAR: ΔF = {bar.text()}" if np.isfinite(bar.value) else "BAR needs paths in both directions")
+    axes.set_title(f"BAR: ΔF = {bar.text()}" if np.isfinite(bar.value) else "BAR: ΔF not determined")
     figure.legend(loc="outside lower left", alignment="left")
     return figure
 

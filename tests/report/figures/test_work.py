@@ -63,5 +63,5 @@ def test_nothing_to_show_is_said_in_words():
 def test_one_direction_alone_is_drawn(record):
     forward = record.turns["cv_old"][:, 0] < 4.62
     figure = work_figure(with_turns(record, work=np.where(forward, record.turns["work"], np.nan)))
-    assert "BAR needs paths in both directions" in all_words(figure)
+    assert "BAR: ΔF not determined" in all_words(figure)
     assert len(figure.legends[0].get_texts()) == 1

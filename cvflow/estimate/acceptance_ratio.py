@@ -1,0 +1,144 @@
+"""Free energies of all named states at once, from the chances of every proposal between them (BAR).
+
+Bennett's acceptance ratio with Metropolis' function, which holds for paths that are given up on their way as well: in
+both directions between two states as many jumps are accepted in equilibrium, so that
+
+    p_k q_l ⟨c⟩_kl = p_l q_k ⟨c⟩_lk
+
+with p the states' populations, q their masses under the proposal, and c the chance of a path, no larger than one, over
+all proposals from k into l, accepted or not. With three states and more the pairs say more than is needed; what is most
+likely in the sense of Bradley and Terry, each pair by its number of effective crossings, is taken.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.optimize import minimize
+from scipy.sparse.csgraph import connected_components
+from scipy.special import expit
+
+from cvflow.estimate.draws import StateMasses
+from cvflow.estimate.work import Proposals
+
+Pairs = Float[np.ndarray, "states states"]
+PerState = Float[np.ndarray, " states"]
+Free = Float[np.ndarray, " free"]
+"""Free energies of the known states but the first."""
+
+
+class Ratios(NamedTuple):
+    """Free energies of the states from the first [kT]; NaN for those that no paths connect to it both ways.
+
+    Attributes:
+        free_energy: F(state) - F(first).
+        influence: what each turn adds to it, over the number of turns, to first order.
+        mass_variance: of the free energies, by the noise of the states' masses under the flow.
+        effective_paths: Kish's number of equal chances that those between each pair are worth, row into column.
+    """
+
+    free_energy: PerState
+    influence: Float[np.ndarray, "states walkers turns"]
+    mass_variance: PerState
+    effective_paths: Pairs
+
+    def effective(self, state: int) -> float:
+        """Effective paths of the difference between a state and the first, of the direction that has fewer.
+
+        With more than two states, over all pairs that a state has.
+        """
+        both = np.minimum(self.effective_paths, self.effective_paths.T)
+        return float(min(both[0].sum(), both[state].sum()))
+
+
+class _Flows(NamedTuple):
+    """Of every pair of states, row into column: proposals, sums of chances and of their squares."""
+
+    proposed: Pairs
+    crossed: Pairs
+    squares: Pairs
+
+
+def acceptance_ratios(made: Proposals, masses: StateMasses) -> Ratios:
+    """Estimate all states' free energies together.
+
+    Source: Bennett, J. Comput. Phys. 22, 245 (1976); Bradley and Terry, Biometrika 39, 324 (1952); docs/theory.md,
+    sections 5 and 8.2.
+    """
+    flows = _flows(made, len(masses.mass))
+    known = _connected(flows.crossed)
+    crossed = np.where(known[:, None] & known, flows.crossed, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_exposure = np.log(flows.proposed / masses.mass)
+        offset = np.where(crossed + crossed.T > 0, log_exposure - log_exposure.T, 0.0)
+        effective = np.where(flows.squares > 0, flows.crossed**2 / flows.squares, 0.0)
+    free_energy = _most_likely(crossed, offset, known)
+    influence = _influence(made, flows.proposed, crossed, free_energy[:, None] - free_energy + offset, known)
+    noise = np.where(np.arange(len(known)) > 0, masses.log_variance + masses.log_variance[0], 0.0)
+    return Ratios(np.where(known, free_energy, np.nan), influence, noise, effective)
+
+
+def _flows(made: Proposals, states: int) -> _Flows:
+    chance, named = made.chance, (made.start >= 0) & (made.aim >= 0) & (made.start != made.aim)
+    pair = (made.start * states + made.aim)[named]
+    weights = (np.ones(len(pair)), chance[named], chance[named] ** 2)
+    proposed, crossed, squares = (np.bincount(pair, w, states**2).reshape(states, states) for w in weights)
+    both = (proposed > 0) & (proposed.T > 0)
+    return _Flows(proposed, np.where(both, crossed, 0.0), squares)
+
+
+def _connected(crossed: Pairs) -> Bool[np.ndarray, " states"]:
+    """States that are reached from the first, and it from them."""
+    _, label = connected_components(crossed > 0, directed=True, connection="strong")
+    return np.asarray(label == label[0])
+
+
+def _most_likely(crossed: Pairs, offset: Pairs, known: Bool[np.ndarray, " states"]) -> PerState:
+    """Zero for the first state, and for those that are not known."""
+    free = np.flatnonzero(known)[1:]
+
+    def spread(values: Free) -> PerState:
+        return np.bincount(free, values, len(known))
+
+    def odds(values: Free) -> Pairs:
+        energy = spread(values)
+        return energy[:, None] - energy + offset
+
+    def loss(values: Free) -> float:
+        return float((crossed * np.logaddexp(0.0, -odds(values))).sum())
+
+    def slope(values: Free) -> Free:
+        residual = crossed * expit(-odds(values))
+        return (residual.sum(axis=0) - residual.sum(axis=1))[free]
+
+    def curvature(values: Free) -> Float[np.ndarray, "free free"]:
+        return _laplacian(_weights(crossed, odds(values)))[np.ix_(free, free)]
+
+    if not len(free):
+        return np.zeros(len(known))
+    start = np.zeros(len(free))
+    return spread(minimize(loss, start, jac=slope, hess=curvature, method="trust-exact", options={"gtol": 1e-9}).x)
+
+
+def _weights(crossed: Pairs, odds: Pairs) -> Pairs:
+    """What each pair knows of the difference between its states: near the harmonic mean of both crossings."""
+    return (crossed + crossed.T) * expit(odds) * expit(-odds)
+
+
+def _laplacian(weights: Pairs) -> Pairs:
+    return np.diag(weights.sum(axis=1)) - weights
+
+
+def _influence(
+    made: Proposals, proposed: Pairs, crossed: Pairs, odds: Pairs, known: Bool[np.ndarray, " states"]
+) -> Float[np.ndarray, "states walkers turns"]:
+    """Of each turn on each free energy: the inverse curvature times the turn's part of the slope, over all turns."""
+    states, free = len(known), np.flatnonzero(known)[1:]
+    weights, inside = _weights(crossed, odds), crossed + crossed.T > 0
+    response = np.zeros((states, states))
+    response[np.ix_(free, free)] = np.linalg.inv(_laplacian(weights)[np.ix_(free, free)])
+    of_chance = np.where(inside, expit(-odds), 0.0)
+    of_count = np.divide(weights, proposed, out=np.zeros_like(weights), where=inside)
+    counted = (made.start >= 0) & (made.aim >= 0)
+    part = np.where(counted, of_chance[made.start, made.aim] * made.chance - of_count[made.start, made.aim], 0.0)
+    return np.stack([part.size * part * (row[made.start] - row[made.aim]) for row in response])
