@@ -15,6 +15,7 @@ from openmm import app, unit
 from cvflow import project
 from cvflow.build import IN_MEMORY, AseSystem, MolecularSystem, Setup, ase_system_from, from_objects, parametrised
 from cvflow.build.loading import absolute
+from cvflow.config import ConfigError
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import with_hydrogen_mass
 from cvflow.estimate.free_energy import chain_difference
@@ -151,6 +152,8 @@ def ase_system(
 def _noting_the_way_on(setup: Setup, folder: Path) -> Iterator[None]:
     try:
         yield
+    except ConfigError:  # before anything was done
+        raise
     except (KeyboardInterrupt, Exception) as error:
         error.add_note(_IN_MEMORY if setup.config.system.python == IN_MEMORY else project.way_on(folder))
         raise

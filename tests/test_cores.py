@@ -5,10 +5,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cvflow import cores
+from cvflow.build.walkers import WalkerSetup
+from cvflow.config import ConfigError
 from cvflow.cores import Claim, available_cores, usable_cores
 
 ROOT = Path(__file__).parents[1]
@@ -97,3 +100,15 @@ def test_a_quota_is_respected(what, tmp_path, monkeypatch, four_cores):
 def test_what_may_be_used_is_what_the_system_says():
     assert available_cores() == os.sched_getaffinity(0)
     assert 1 <= usable_cores() <= len(available_cores())
+
+
+def test_absurd_numbers_of_workers_are_refused(caplog, monkeypatch):
+    monkeypatch.setattr("cvflow.build.walkers.available_cores", lambda: {0, 1})
+    monkeypatch.setattr("cvflow.build.walkers.usable_cores", lambda: 1)
+    of_four = SimpleNamespace(config=SimpleNamespace(run=SimpleNamespace(walkers=4)))
+    assert [WalkerSetup.workers(of_four, wanted) for wanted in (None, 1, 4)] == [1, 1, 4]
+    assert caplog.text == ""
+    assert WalkerSetup.workers(of_four, 8) == 4
+    assert "there are 4 walkers, so 4 workers" in caplog.text
+    with pytest.raises(ConfigError, match="--workers 5000: this machine lends 2 cores"):
+        WalkerSetup.workers(of_four, 5000)
