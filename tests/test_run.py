@@ -113,7 +113,7 @@ class _Watching:
         return self
 
     def __enter__(self):
-        return lambda run: self._call(run, None)
+        return lambda run: None if isinstance(run, str) else self._call(run, None)
 
     def __exit__(self, *error):
         return False
