@@ -8,6 +8,7 @@ import numpy as np
 
 from cvflow.config import ConfigError, load
 from cvflow.project import CONFIG, STORE, holds_run, open_record
+from cvflow.same_run import differences
 from cvflow.store import Record, previous, read_record, seal_of
 from cvflow.trajectory import frame_atoms, frame_ends
 
@@ -30,7 +31,7 @@ def check(folder: Path) -> Iterator[Found]:
     record = _record(folder / STORE)
     yield record if isinstance(record, Found) else _store(folder / STORE, record)
     yield from _before(previous(folder / STORE))
-    yield _settings(folder / CONFIG)
+    yield from _settings(folder / CONFIG, record)
     if isinstance(record, Record):
         yield from _trajectories(folder, record)
 
@@ -61,12 +62,19 @@ def _before(path: Path) -> Iterator[Found]:
     yield record if isinstance(record, Found) else _store(path, record)
 
 
-def _settings(path: Path) -> Found:
+def _settings(path: Path, record: Record | Found) -> Iterator[Found]:
+    """Those of the run's own file, and the files that they name, against what the run was begun with."""
     try:
-        load(path)
+        if isinstance(record, Found):
+            load(path)
+            faults = []
+        else:
+            faults = [f"{path}: {fault}" for fault in differences(record.header, path)]
     except ConfigError as error:
-        return Found(str(error), whole=False)
-    return Found(f"{path}: can be read")
+        faults = [str(error)]
+    yield from (Found(fault, whole=False) for fault in faults)
+    if not faults:
+        yield Found(f"{path}: {'can be read' if isinstance(record, Found) else 'as the run was begun'}")
 
 
 def _trajectories(folder: Path, record: Record) -> Iterator[Found]:

@@ -113,7 +113,7 @@ def run(
     loaded = load(config, settings)
     if loaded.drive is not None:
         raise ConfigError(f"{config}: an external program ([drive]) is run by `cvflow drive`")
-    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers, until)
+    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers, until, config)
 
 
 @app.command()
@@ -132,7 +132,7 @@ def drive(
     loaded = load(config, settings)
     if loaded.drive is None:
         raise ConfigError(f"{config}: no [drive] section; `cvflow run` is for engines inside cvflow")
-    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers, until)
+    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers, until, config)
 
 
 @app.command()
@@ -142,6 +142,9 @@ def resume(
     workers: Workers = None,
     wall_time: WallTime = None,
     quiet: Quiet = False,
+    accept_versions: Annotated[
+        bool, typer.Option("--accept-versions", help="Go on with other versions of packages; the report says so.")
+    ] = False,
 ) -> None:
     """Continue an interrupted run, or make a finished one longer."""
     until = _until(wall_time)
@@ -149,7 +152,7 @@ def resume(
     from cvflow.progress import watching
 
     with _saying_how_to_go_on(folder), watching(quiet) as watch:
-        summary = project.resume(folder, jumps, watch, workers, until)
+        summary = project.resume(folder, jumps, watch, workers, until, accept_versions=accept_versions)
     _show(summary, folder)
 
 
@@ -273,12 +276,24 @@ def _until(wall_time: str | None) -> float | None:
         raise ConfigError(f"--wall-time: {error}") from error
 
 
-def _sample(config: Config, base: Path, folder: Path, quiet: bool, workers: int | None, until: float | None) -> None:
+def _sample(
+    config: Config,
+    base: Path,
+    folder: Path,
+    quiet: bool,
+    workers: int | None,
+    until: float | None,
+    file: Path | None = None,
+) -> None:
+    from dataclasses import replace
+
     from cvflow import project
     from cvflow.build import from_config
     from cvflow.progress import watching
 
     setup = from_config(config, base)
+    if file is not None:
+        setup = replace(setup, reads=(*setup.reads, file))
     for note in setup.notes:
         typer.echo(project.said(note))
     with _saying_how_to_go_on(folder), watching(quiet) as watch:

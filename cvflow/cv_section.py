@@ -1,5 +1,6 @@
 """A CV's words in the config: what each type needs and takes."""
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
 from pydantic import PlainValidator, model_validator
@@ -95,3 +96,10 @@ def _misplaced(word: str, kind: str) -> str:
         return f"period and range are for CVs given by python{owners}; a {kind} has its own"
     owners = ", ".join(repr(kind) for kind in _CV_NEEDS if word in (*_CV_NEEDS[kind], *_CV_TAKES.get(kind, ())))
     return f"{word} is for CVs of type {owners}"
+
+
+def with_terms(cvs: Iterable[CvSection]) -> Iterator[CvSection]:
+    """All CVs of a config, the terms of combinations too."""
+    for cv in cvs:
+        yield cv
+        yield from with_terms(cv.of or ())

@@ -5,7 +5,8 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ import numpy as np
 from cvflow import __version__
 from cvflow.atomic import write_whole
 from cvflow.build import Setup, from_config, header
-from cvflow.config import ConfigError, load
+from cvflow.config import Config, ConfigError
+from cvflow.folder_lock import FolderLock, folder_lock
 from cvflow.interrupt import terminable
 from cvflow.journal import LOG, journal
+from cvflow.overwriting import MARK, check_free
 from cvflow.report import Shown, shown, write_report
 from cvflow.run import Progress, Run
+from cvflow.same_run import checked_config, checked_versions
 from cvflow.stopping import Stopping, stopping
 from cvflow.store import HDF5Store, Record, previous, read_record
 from cvflow.tune import Trying, tuned
@@ -28,6 +32,7 @@ Watch = Callable[[Progress | Trying | str], None]
 
 STORE = "run.h5"
 CONFIG = "config.resolved.toml"
+TOPOLOGY = "topology.pdb"
 
 
 @contextmanager
@@ -51,64 +56,87 @@ def begin(
         until: `time.monotonic()` at which it has to have stopped, if ever.
 
     Raises:
-        ConfigError: the folder already holds a run, or cannot be written.
+        ConfigError: the folder already holds a run, cannot be written, holds files that the run reads or that are none
+            of cvflow's, or another process writes there.
         PausedError: the time was over, or a file EXIT asked it to stop.
     """
     begun = time.perf_counter()
     workers = setup.workers(workers)
-    prepare_folder(setup, folder)
-    for line in setup.opening_words:
-        watch(line)
-    with _attended(folder, until) as stop, setup.executor(workers) as pool:
-        standings, samples = equilibrated = setup.equilibrate(pool)
-        for walker, frame in enumerate(frame for standing in standings for frame in standing.frames):
-            setup.check_frame(walker, frame)
-        noted, setup = len(setup.notes), setup.after(equilibrated)
-        for note in setup.notes[noted:]:
-            watch(said(note))
-        setup = tuned(setup, pool, equilibrated, watch)
-        kappa = setup.kappa(samples)
-        write_whole(folder / CONFIG, setup.config.to_toml())
-        store = HDF5Store(folder / STORE, header(setup, kappa, workers), samples, standings[0].frames[0])
-        setup.write_topology(standings[0].frames[0], folder)
-        trajectories = setup.trajectories(folder, [0] * setup.config.run.walkers)
-        run = Run(
-            setup.plan(kappa), setup.crews(kappa), store, samples, standings,
-            trajectories, watch, wall_before=time.perf_counter() - begun, check=setup.check_frame,
-        )  # fmt: skip
-        return _finish(run, pool, store, folder, stop)
+    with _held(folder) as lock:
+        prepare_folder(setup, folder)
+        for line in setup.opening_words:
+            watch(line)
+        with _attended(folder, until) as stop, setup.executor(workers) as pool:
+            standings, samples = equilibrated = setup.equilibrate(pool)
+            for walker, frame in enumerate(frame for standing in standings for frame in standing.frames):
+                setup.check_frame(walker, frame)
+            noted, setup = len(setup.notes), setup.after(equilibrated)
+            for note in setup.notes[noted:]:
+                watch(said(note))
+            setup = tuned(setup, pool, equilibrated, watch)
+            kappa = setup.kappa(samples)
+            lock.check()
+            write_config(folder, setup.config)
+            made = header(setup, kappa, workers, folder)
+            store = HDF5Store(folder / STORE, made, samples, standings[0].frames[0])
+            setup.write_topology(standings[0].frames[0], folder)
+            trajectories = setup.trajectories(folder, [0] * setup.config.run.walkers)
+            run = Run(
+                setup.plan(kappa), setup.crews(kappa), store, samples, standings,
+                trajectories, watch, wall_before=time.perf_counter() - begun, check=setup.check_frame,
+                still_ours=lock.check,
+            )  # fmt: skip
+            return _finish(run, pool, store, folder, stop)
 
 
 def resume(
-    folder: Path, jumps: int | None, watch: Watch, workers: int | None = None, until: float | None = None
+    folder: Path,
+    jumps: int | None,
+    watch: Watch,
+    workers: int | None = None,
+    until: float | None = None,
+    *,
+    accept_versions: bool = False,
 ) -> dict[str, Any]:
     """Continue a run from its last commit, to its own length or to another; returns the summary.
 
+    The run goes on as it was begun, with the settings in its store; those in the folder must be the same, but for the
+    number of jumps.
+
+    Args:
+        folder: the run's.
+        jumps: production jumps per walker in all; else as many as the folder's config says.
+        watch: called as the run goes on.
+        workers: processes, if not as many as suit.
+        until: `time.monotonic()` at which it has to have stopped, if ever.
+        accept_versions: whether other versions of cvflow, OpenMM, torch and the like may go on with it.
+
     Raises:
-        ConfigError: the folder holds no run, or fewer jumps are asked for than are done.
-        PausedError: the time, as `begin` has it, was over, or a file EXIT asked it to stop.
+        ConfigError: the folder holds no run, another process writes there, settings, files or versions are others than
+            the run was begun with, or fewer jumps are asked for than are done.
+        PausedError: the time was over, or a file EXIT asked it to stop.
     """
-    record = open_record(folder)
-    config = load(folder / CONFIG)
-    setup = from_config(config, folder, with_starts=False)
-    if jumps is not None:
-        setup = setup.with_jumps(jumps)
-        done = int(np.bincount(record.turns["walker"][record.turns["production"]]).max(initial=0))
-        if jumps < done:
-            raise ConfigError(f"--jumps {jumps}: walkers have done {done} production jumps already; ask for more")
-    workers = setup.workers(workers)
-    with _attended(folder, until) as stop:
-        write_whole(folder / CONFIG, setup.config.to_toml())
-        store = HDF5Store.reopen(folder / STORE)
-        kappa, standings = np.array(record.header.kappa), setup.standings(record.commit.frames)
-        trajectories = setup.trajectories(folder, record.turns_done)
-        run = Run(
-            setup.plan(kappa), setup.crews(kappa), store, record.pilot, standings, trajectories, watch,
-            check=setup.check_frame,
-        )  # fmt: skip
-        run.restore(record)
-        with setup.executor(workers) as pool:
-            return _finish(run, pool, store, folder, stop)
+    _check_store(folder)
+    with _held(folder) as lock:
+        record = open_record(folder)
+        made = checked_versions(record.header, folder, accept_versions, len(record.turns))
+        setup = from_config(checked_config(made, folder / CONFIG), folder, with_starts=False)
+        setup = setup.with_jumps(checked_jumps(jumps, setup.config.run.jumps, record))
+        workers = setup.workers(workers)
+        with _attended(folder, until) as stop:
+            write_config(folder, setup.config)
+            store = HDF5Store.reopen(folder / STORE, replace(made, config=setup.config.to_toml()))
+            kappa, standings = np.array(made.kappa), setup.standings(record.commit.frames)
+            if not (folder / TOPOLOGY).exists():
+                setup.write_topology(record.commit.frames[0], folder)
+            trajectories = setup.trajectories(folder, record.turns_done)
+            run = Run(
+                setup.plan(kappa), setup.crews(kappa), store, record.pilot, standings, trajectories, watch,
+                check=setup.check_frame, still_ours=lock.check,
+            )  # fmt: skip
+            run.restore(record)
+            with setup.executor(workers) as pool:
+                return _finish(run, pool, store, folder, stop)
 
 
 def report(folder: Path, beside: Sequence[Path] = (), out: Path | None = None) -> list[Shown]:
@@ -155,12 +183,16 @@ def open_record(folder: Path) -> Record:
     Raises:
         ConfigError: there is none.
     """
-    if not (folder / STORE).is_file():
-        raise ConfigError(f"{folder}: {_why_none(folder)}")
+    _check_store(folder)
     try:
         return read_record(folder / STORE)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _check_store(folder: Path) -> None:
+    if not (folder / STORE).is_file():
+        raise ConfigError(f"{folder}: {_why_none(folder)}")
 
 
 def _why_none(folder: Path) -> str:
@@ -199,12 +231,47 @@ def prepare_folder(setup: Setup, folder: Path) -> None:
         raise ConfigError(
             f"{folder} already holds a run: continue it with `cvflow resume {folder}`, or give another --out"
         )
+    check_free(folder, setup.input_names, setup.reads)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / CONFIG, setup.given.to_toml())
+        write_config(folder, setup.given)
         setup.write_inputs(folder)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Write the settings that a run was begun with, for people and for `cvflow run`."""
+    write_whole(folder / CONFIG, f"{MARK}\n{config.to_toml()}")
+
+
+def checked_jumps(asked: int | None, configured: int, record: Record) -> int:
+    """Production jumps per walker.
+
+    Raises:
+        ConfigError: some walker has done more.
+    """
+    jumps = configured if asked is None else asked
+    done = int(np.bincount(record.turns["walker"][record.turns["production"]]).max(initial=0))
+    if jumps < done:
+        what = f"run.jumps = {jumps} in {CONFIG}" if asked is None else f"--jumps {jumps}"
+        raise ConfigError(f"{what}: walkers have done {done} production jumps already; ask for more")
+    return jumps
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[FolderLock]:
+    """The folder, made if it is not there, as this process's own.
+
+    Raises:
+        ConfigError: another process has it, or it cannot be written.
+    """
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = held.enter_context(folder_lock(folder))
+        except OSError as error:
+            raise ConfigError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+        yield lock
 
 
 def _finish(run: Run, pool: Executor, store: HDF5Store, folder: Path, stop: Stopping) -> dict[str, Any]:

@@ -125,6 +125,7 @@ class Run:
         watch: Callable[[Progress], None] = lambda progress: None,
         wall_before: float = 0.0,
         check: Callable[[int, Frame], None] = lambda walker, frame: None,
+        still_ours: Callable[[], None] = lambda: None,
     ) -> None:
         self._plan, self._crews, self._store, self._watch = plan, crews, store, watch
         self._trajectories, self._check = trajectories, check
@@ -136,7 +137,7 @@ class Run:
         self._flows: list[tuple[Proposal, float]] = []
         self._judged = 0
         self._seen = _Counters(plan.states, np.full(plan.walkers, _NEVER))
-        self._wall_before = wall_before
+        self._wall_before, self._still_ours = wall_before, still_ours
         self._begun = self._committed = time.perf_counter()
         self._interval = COMMIT_SECONDS
         self._given = [0.0] * len(crews)
@@ -196,7 +197,8 @@ class Run:
                 self.commit()
 
     def commit(self) -> None:
-        """Make everything so far durable."""
+        """Make everything so far durable, if the store is still this run's to write."""
+        self._still_ours()
         where = {
             walker: frame
             for crew, standing in zip(self._crews, self._standings, strict=True)

@@ -17,9 +17,10 @@ from cvflow.config import Config, ConfigError, load
 from cvflow.estimate.cost import Cost, cost
 from cvflow.flow.io import from_bytes
 from cvflow.flow.proposal import Proposal
-from cvflow.project import open_record
+from cvflow.project import CONFIG, open_record
 from cvflow.random import Purpose, seed_for
 from cvflow.run import Run
+from cvflow.same_run import checked_config
 from cvflow.state import Point
 from cvflow.store import MemoryStore, Record
 from cvflow.tune import tuned
@@ -197,10 +198,10 @@ def scan_run(folder: Path, jumps: int, watch: Callable[[Measured], None]) -> tup
     """Scan the settings of a finished run, with its frozen proposal, from where its walkers stand.
 
     Raises:
-        ConfigError: the folder holds no run, or its kernel has no path.
+        ConfigError: the folder holds no run, or its settings or files are others by now; or its kernel has no path.
     """
     record = open_record(folder)
-    setup = from_config(load(folder / "config.resolved.toml"), folder, with_starts=False)
+    setup = from_config(checked_config(record.header, folder / CONFIG), folder, with_starts=False)
     _check(setup)
     with setup.executor(setup.workers(None)) as executor:
         start = Equilibrated(setup.standings(record.commit.frames), record.pilot)

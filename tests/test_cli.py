@@ -149,7 +149,12 @@ def test_interrupted_while_tuning(tmp_path):
     assert errors == "cvflow: interrupted; nothing was committed yet, start it again\n"
     assert not (tmp_path / "out" / "run.h5").exists()
     assert 'steps = "auto"' in (tmp_path / "out" / "config.resolved.toml").read_text()
+    left = snapshot(tmp_path)
     result = cvflow("run", "out/config.resolved.toml", "--set", "path.steps=40", "--out", "out", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "the run reads out/config.resolved.toml and would write over it" in result.stderr
+    assert snapshot(tmp_path) == left
+    result = cvflow("run", "config.toml", "--set", "path.steps=40", "--out", "out", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
 
 

@@ -33,6 +33,8 @@ LAYERS = [
     {
         "progress",
         "folder_lock",
+        "overwriting",
+        "same_run",
         "project",
         "check",
         "recover",

@@ -1,7 +1,7 @@
 """From a config, or from Python objects, to a checked run: the only place that wires classes together."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from cvflow.build.ase import AseSystem
@@ -13,6 +13,7 @@ from cvflow.build.cvs import cv_section
 from cvflow.build.driven import from_driven
 from cvflow.build.files import from_files, parametrised, start_frame
 from cvflow.build.header import header
+from cvflow.build.inputs import files_read
 from cvflow.build.lammps import from_built_in as from_built_in_lammps
 from cvflow.build.molecular import from_built_in
 from cvflow.build.objects import MolecularSystem, from_objects
@@ -52,6 +53,11 @@ def from_config(config: Config, folder: Path, *, with_starts: bool = True) -> Se
     Raises:
         ConfigError: something in the config is not possible; one line with the mend.
     """
+    setup = _made(config, folder, with_starts)
+    return replace(setup, reads=files_read(config, folder))
+
+
+def _made(config: Config, folder: Path, with_starts: bool) -> Setup:
     try:
         if config.drive is not None:
             return from_driven(config, folder, with_starts)

@@ -78,6 +78,10 @@ class DrivenSetup(WalkerSetup):
         """Names of the atoms."""
         return self.program.topology()
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return tuple(f"{INPUTS}/{path.name}" for path in self.originals)
+
     def write_inputs(self, folder: Path) -> None:
         (folder / INPUTS).mkdir(exist_ok=True)
         for path in self.originals:

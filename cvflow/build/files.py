@@ -16,6 +16,7 @@ from cvflow.build.placing import is_no_box
 from cvflow.build.same_atoms import check_same_atoms
 from cvflow.build.setup import check_named
 from cvflow.build.starts import Starts, in_turn
+from cvflow.build.topology_file import nameless
 from cvflow.config import Config, ConfigError
 from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import with_hydrogen_mass
@@ -49,7 +50,7 @@ def from_files(config: Config, folder: Path, with_starts: bool) -> MolecularSetu
         raise ConfigError("at least one [[cv]] is needed: only built-in systems have some of their own")
     if "timestep" not in config.path.model_fields_set:
         config = config.model_copy(update={"path": config.path.model_copy(update={"timestep": TIMESTEP})})
-    molecule = _from_pdb(config, folder) if config.system.pdb is not None else _from_xml(config, folder)
+    molecule = _from_pdb(config, folder) if config.system.pdb is not None else _from_xml(config, folder, with_starts)
     cvs = cvs_from(config.cv, folder, molecule.topology)
     starts = _starts(config, folder, molecule.topology) if with_starts else Starts()
     config = _with_standard_names(config, folder, cvs)
@@ -103,11 +104,24 @@ def _from_pdb(config: Config, folder: Path) -> Molecule:
     return Molecule(topology, system, notes)
 
 
-def _from_xml(config: Config, folder: Path) -> Molecule:
+def _from_xml(config: Config, folder: Path, with_names: bool) -> Molecule:
+    """With its names; a run that goes on has its CVs' atoms by index, and can do without."""
     system = deserialised(folder / str(config.system.xml), "system.xml")
     if not isinstance(system, openmm.System):
         raise ConfigError(f"system.xml: {config.system.xml} holds no OpenMM System")
-    return Molecule(_pdb(folder / str(config.system.topology), "system.topology").topology, system)
+    file = folder / str(config.system.topology)
+    return Molecule(
+        _pdb(file, "system.topology").topology if with_names else _names_if_any(file, system.getNumParticles()), system
+    )
+
+
+def _names_if_any(file: Path, atoms: int) -> app.Topology:
+    """What a run goes on with: nothing of the chain hangs on the file, which may be gone or another."""
+    try:
+        topology = _pdb(file, "system.topology").topology
+    except ConfigError:
+        return nameless(atoms)
+    return topology if topology.getNumAtoms() == atoms else nameless(atoms)
 
 
 def _with_standard_names(config: Config, folder: Path, cvs: tuple[CollectiveVariable, ...]) -> Config:

@@ -1,15 +1,19 @@
 """What is fixed before the first jump, for the store."""
 
+from pathlib import Path
+
 import numpy as np
 
 from cvflow import __version__
+from cvflow.build.inputs import fingerprints
 from cvflow.build.setup import Setup
+from cvflow.build.versions import versions
 from cvflow.state import Point
 from cvflow.store import Header
 
 
-def header(setup: Setup, kappa: Point, workers: int) -> Header:
-    """What is fixed before the first jump."""
+def header(setup: Setup, kappa: Point, workers: int, folder: Path | None = None) -> Header:
+    """What is fixed before the first jump; with a run's folder, what that holds of the run's files too."""
     run, exact = setup.config.run, setup.exactness
     return Header(
         seed=run.seed,
@@ -31,5 +35,7 @@ def header(setup: Setup, kappa: Point, workers: int) -> Header:
         config=setup.config.to_toml(),
         version=__version__,
         kernel=setup.config.path.kernel,
+        inputs=fingerprints(setup.config, folder) if folder is not None else {},
+        versions=versions(setup.config),
         periods=[float(period) if np.isfinite(period) else None for period in setup.periods],
     )

@@ -28,6 +28,10 @@ class LammpsSetup(AtomsSetup):
         schedule = BY_NAME[path.schedule]()
         return LammpsSpec(self.model, self.cvs, self.kT, path.timestep, self.friction, schedule)
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return ("in.lammps",)
+
     def write_inputs(self, folder: Path) -> None:
         write_whole(folder / "in.lammps", self.model.script)
 

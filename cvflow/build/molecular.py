@@ -56,6 +56,10 @@ class MolecularSetup(AtomsSetup):
             properties=tuple((key, str(value)) for key, value in words.items() if value is not None),
         )
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return ("system.xml", *(f"cv_{cv.name}.xml" for cv in force_cvs(self.cvs)))
+
     def write_inputs(self, folder: Path) -> None:
         write_whole(folder / "system.xml", openmm.XmlSerializer.serialize(self.system))
         for cv in force_cvs(self.cvs):

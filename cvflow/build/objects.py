@@ -1,7 +1,7 @@
 """From Python objects to a checked run: what `cvflow.sample` is given."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,16 @@ def from_objects(
     if isinstance(system, TorchSystem):
         return _of_torch(system, sections, bool(cvs or starts))
     if isinstance(system, AseSystem):
-        return _of_ase(system, sections, cvs, starts)
-    if isinstance(system, MolecularSystem):
-        return _of_openmm(system, sections, cvs, starts)
-    raise ValueError(
-        f"system is of type {type(system).__name__}: make it by cvflow.openmm_system or ase_system, or as a TorchSystem"
-    )
+        made: Setup = _of_ase(system, sections, cvs, starts)
+    elif isinstance(system, MolecularSystem):
+        made = _of_openmm(system, sections, cvs, starts)
+    else:
+        kind = type(system).__name__
+        raise ValueError(
+            f"system is of type {kind}: make it by cvflow.openmm_system or ase_system, or as a TorchSystem"
+        )
+    files = (Path(start) for start in starts.values() if isinstance(start, str | Path))
+    return replace(made, reads=tuple(file.resolve() for file in files))
 
 
 def _of_torch(system: TorchSystem, sections: Sections, has_others: bool) -> Setup:

@@ -94,11 +94,13 @@ def made_whole(starts: Starts, bonds: Bonds, molecules: Molecules) -> Starts:
 
 
 def bonds_of(topology: app.Topology, system: openmm.System | None = None) -> Bonds:
-    """Bonds of the topology, and those that are a System's harmonic bonds."""
+    """Bonds of the topology, and those that are a System's harmonic bonds and constraints."""
     pairs = {(bond.atom1.index, bond.atom2.index) for bond in topology.bonds()}
     for force in system.getForces() if system is not None else ():
         if isinstance(force, openmm.HarmonicBondForce):
             pairs |= {tuple(force.getBondParameters(i)[:2]) for i in range(force.getNumBonds())}
+    if system is not None:
+        pairs |= {tuple(system.getConstraintParameters(i)[:2]) for i in range(system.getNumConstraints())}
     return np.array(sorted(pairs), dtype=int).reshape(-1, 2)
 
 

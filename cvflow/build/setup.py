@@ -57,6 +57,7 @@ class Setup(ABC):
         notes: one line for everything that was changed in the system or chosen by the program.
         auto: keys of `[path]` that the program is to choose; the config holds a number to begin with.
         opening: the walkers' starts in CV space; none when a run is continued from its store.
+        reads: files of the user's that the run was made from.
     """
 
     config: Config
@@ -69,6 +70,7 @@ class Setup(ABC):
     notes: tuple[str, ...]
     auto: frozenset[str] = field(default=frozenset(), kw_only=True)
     opening: Opening | None = field(default=None, kw_only=True)
+    reads: tuple[Path, ...] = field(default=(), kw_only=True)
 
     @property
     @abstractmethod
@@ -96,13 +98,18 @@ class Setup(ABC):
         """Whether paths are steered by a soft restraint, so that a path's first centre strays from ξ(x)."""
         return self.config.path.kernel == "restraint"
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Files that `write_inputs` writes, from the folder."""
+        return ()
+
     @abstractmethod
     def write_inputs(self, folder: Path) -> None:
         """Write into the folder what a later `resume` builds the engine from, beside the config."""
 
     @abstractmethod
     def write_topology(self, frame: Frame, folder: Path) -> None:
-        """Write names and bonds, for molecules."""
+        """Write names and bonds, for molecules whose names are known."""
 
     @abstractmethod
     def executor(self, workers: int) -> AbstractContextManager[Executor]:

@@ -64,6 +64,10 @@ class ShapeSetup(Setup):
         assert isinstance(around, MolecularSetup)
         return replace(self, config=config, molecular=around)
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return self.molecular.input_names
+
     def write_inputs(self, folder: Path) -> None:
         self.molecular.write_inputs(folder)
 
@@ -181,7 +185,7 @@ def around(molecular: MolecularSetup, config: Config) -> ShapeSetup:
     made = molecular.config
     kept = {
         "path": config.path.model_copy(update={"timestep": made.path.timestep, "early_rejection": False}),
-        "cv": _sections(config, made),
+        "cv": _sections(config, made, chain),
     }
     config = made.model_copy(update=kept)
     cv_names = tuple(cv.name for cv in cvs)
@@ -203,9 +207,10 @@ def _around(config: Config) -> Config:
     )
 
 
-def _sections(config: Config, made: Config) -> list[CvSection]:
-    """The CVs' words: observed ones as the molecular run has resolved them."""
-    return [*made.cv, *(section for section in config.cv if section.type == "positions")]
+def _sections(config: Config, made: Config, chain: Chain) -> list[CvSection]:
+    """The CVs' words, with their atoms by index: observed ones as the molecular run has resolved them."""
+    positions = (section for section in config.cv if section.type == "positions")
+    return [*made.cv, *(section.model_copy(update={"atoms": list(chain.atoms)}) for section in positions)]
 
 
 def _places(cv: CollectiveVariable, chain: Chain) -> tuple[int, int]:

@@ -26,6 +26,20 @@ def topology_text(topology: app.Topology, frame: Frame) -> str:
     return file.getvalue()
 
 
+def nameless(atoms: int) -> app.Topology:
+    """So many atoms of which nothing is known."""
+    made = app.Topology()
+    residue = made.addResidue("", made.addChain())
+    for _ in range(atoms):
+        made.addAtom("", None, residue)
+    return made
+
+
+def has_names(topology: app.Topology) -> bool:
+    """Whether anything is known of the atoms."""
+    return any(atom.name or atom.element for atom in topology.atoms())
+
+
 def _written(topology: app.Topology, frame: Frame) -> app.Topology:
     """A copy with names that can be read back, in the frame's box."""
     made, atoms = app.Topology(), {}

@@ -17,7 +17,7 @@ from cvflow.build.placing import bonds_of
 from cvflow.build.setup import Equilibrated, Setup
 from cvflow.build.starts import Starts, opened, start_notes
 from cvflow.build.steady import looked_at
-from cvflow.build.topology_file import topology_text
+from cvflow.build.topology_file import has_names, topology_text
 from cvflow.config import Config, ConfigError
 from cvflow.cores import available_cores, usable_cores
 from cvflow.crew import Crew, Standing
@@ -163,7 +163,8 @@ class AtomsSetup(WalkerSetup):
         return None
 
     def write_topology(self, frame: Frame, folder: Path) -> None:
-        write_whole(folder / "topology.pdb", topology_text(self.topology, frame))
+        if has_names(self.topology):
+            write_whole(folder / "topology.pdb", topology_text(self.topology, frame))
 
     def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories:
         run = self.config.run

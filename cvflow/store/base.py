@@ -46,6 +46,8 @@ class Header:
         kernel: the relaxation kernel, as `[path] kernel` has it.
         periods: of the CVs, None on a line; empty in stores of older versions, whose CVs are taken for unbounded.
         outcomes: the codes of outcomes that the turns hold, by name.
+        inputs: SHA-256 of the files that the run needs to go on, by the config's names for them.
+        versions: of the packages that the run computes with.
     """
 
     seed: int
@@ -69,6 +71,8 @@ class Header:
     kernel: str = "restraint"
     periods: list[float | None] = field(default_factory=list)
     outcomes: dict[str, int] = field(default_factory=outcome_codes)
+    inputs: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     format: str = FORMAT
 
     def to_json(self) -> str:

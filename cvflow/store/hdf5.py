@@ -81,8 +81,8 @@ class HDF5Store(Store):
             self._file.create_dataset("boxes", shape=(header.walkers, 3, 3), dtype=np.float64)
 
     @classmethod
-    def reopen(cls, path: Path) -> "HDF5Store":
-        """Continue a store from its last commit; the file stays as it is until the next.
+    def reopen(cls, path: Path, header: Header | None = None) -> "HDF5Store":
+        """Continue a store from its last commit, under another header if one is given; the file stays until the next.
 
         Raises:
             ValueError: the file is no store, or damaged.
@@ -90,7 +90,7 @@ class HDF5Store(Store):
         store = cls.__new__(cls)
         with sealed_file(path) as (file, seal):
             record = record_in(file)
-            store._open(path, record.header, record.pilot, record.commit.frames[0])
+            store._open(path, header or record.header, record.pilot, record.commit.frames[0])
             store._extend("commits", file["commits"][...])
         store.append_turns(record.turns)
         for flow in record.flows:
