@@ -112,11 +112,13 @@ def resume(
         accept_versions: whether other versions of cvflow, OpenMM, torch and the like may go on with it.
 
     Raises:
-        ConfigError: the folder holds no run, another process writes there, settings, files or versions are others than
-            the run was begun with, or fewer jumps are asked for than are done.
+        ConfigError: the folder holds no run or cannot be written, another process writes there, settings, files or
+            versions are others than the run was begun with, or fewer jumps are asked for than are done.
         PausedError: the time was over, or a file EXIT asked it to stop.
     """
     _check_store(folder)
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(f"{folder}: cannot be written: it is somebody else's, or read-only; resume a copy of it")
     with _held(folder) as lock:
         record = open_record(folder)
         made = checked_versions(record.header, folder, accept_versions, len(record.turns))

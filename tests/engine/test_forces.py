@@ -8,7 +8,7 @@ import openmm
 import pytest
 import torch
 
-from cvflow.cv import Distance, from_torch, functions, torsion
+from cvflow.cv import Distance, combination, from_torch, functions, torsion
 from cvflow.cv.base import CollectiveVariable
 from cvflow.engine.openmm import OpenMMSpec
 from cvflow.engine.openmm.restraint import centre_name, kappa_name, restraint_force
@@ -196,3 +196,12 @@ def test_cvs_that_the_engine_does_not_know_raise():
 def test_selections_have_to_be_looked_up_first():
     with pytest.raises(ValueError, match=r"CV r: \('name CA', 3\) holds selection strings"):
         restraint_force(Distance("r", ("name CA", 3)), 0)
+
+
+def test_more_terms_than_openmm_takes_are_refused():
+    """A CustomCVForce has 32 variables at most; combinations of combinations have more."""
+    terms = {Distance(f"d{i}", (0, i + 1)): 1.0 for i in range(33)}
+    with pytest.raises(ValueError, match="CV s: OpenMM takes at most 32 terms in one combination, got 33"):
+        restraint_force(combination("s", terms), 0)
+    halves = {combination(f"s{i}", dict(list(terms.items())[i::2])): 1.0 for i in range(2)}
+    assert restraint_force(combination("s", halves), 0).getNumCollectiveVariables() == 2

@@ -1,5 +1,6 @@
 """Reports where something is in the way: a matplotlibrc, a figure that fails, a folder that cannot be written."""
 
+import os
 from errno import EACCES
 
 import matplotlib
@@ -86,6 +87,13 @@ def test_a_folder_of_somebody_else(command, run, tmp_path, monkeypatch, capsys):
     assert execute([command, str(run), "--out", str(tmp_path / "mine")]) == 0
     assert (tmp_path / "mine" / "fes.dat").is_file()
     assert {path.name: path.stat().st_mtime_ns for path in run.iterdir()} == before
+
+
+def test_a_run_of_somebody_else_is_not_resumed(run, monkeypatch, capsys):
+    monkeypatch.setattr("os.access", lambda path, mode, **more: mode != os.W_OK)
+    assert execute(["resume", str(run)]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"cvflow: {run}: cannot be written: it is somebody else's")
 
 
 def test_reading_a_folder_runs_nothing_of_it(run, tmp_path):
