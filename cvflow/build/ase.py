@@ -1,7 +1,7 @@
 """Systems of ASE's Atoms and calculators: from a config to a checked run."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from openmm import app, unit
 
 from cvflow.build.cvs import cv_section, cvs_from
 from cvflow.build.loading import absolute
+from cvflow.build.magnitudes import check_timestep, temperature_notes
 from cvflow.build.molecular import built_in_starts, settled
 from cvflow.build.placing import boxed, check_spacing, in_one_box, spacing
 from cvflow.build.setup import check_named, checked_states, without_auto
@@ -156,10 +157,12 @@ def assemble(config: Config, system: AseSystem, cvs: tuple[CollectiveVariable, .
     """
     if "timestep" not in config.path.model_fields_set:
         config = config.model_copy(update={"path": config.path.model_copy(update={"timestep": TIMESTEP})})
+    check_timestep(config)
     check_atoms(starts, system.topology.getNumAtoms())
     check_spacing(starts, system.spacing)
     starts, kT = in_one_box(boxed(starts, system.box)), thermal_energy(system.temperature)
-    return _assembled(config, "ase", system.source, system.topology, cvs, kT, starts, system.periodic)
+    setup = _assembled(config, "ase", system.source, system.topology, cvs, kT, starts, system.periodic)
+    return replace(setup, notes=temperature_notes(system.temperature) + setup.notes)
 
 
 def topology_of(atoms: Any) -> app.Topology:

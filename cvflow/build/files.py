@@ -11,6 +11,7 @@ from openmm import app
 from cvflow.build.cvs import cv_section, cvs_from
 from cvflow.build.force_field import force_field
 from cvflow.build.loading import deserialised, read_text
+from cvflow.build.magnitudes import check_timestep, temperature_notes
 from cvflow.build.molecular import MolecularSetup, assemble
 from cvflow.build.placing import is_no_box
 from cvflow.build.same_atoms import check_same_atoms
@@ -50,12 +51,13 @@ def from_files(config: Config, folder: Path, with_starts: bool) -> MolecularSetu
         raise ConfigError("at least one [[cv]] is needed: only built-in systems have some of their own")
     if "timestep" not in config.path.model_fields_set:
         config = config.model_copy(update={"path": config.path.model_copy(update={"timestep": TIMESTEP})})
+    check_timestep(config)
     molecule = _from_pdb(config, folder) if config.system.pdb is not None else _from_xml(config, folder, with_starts)
     cvs = cvs_from(config.cv, folder, molecule.topology)
     starts = _starts(config, folder, molecule.topology) if with_starts else Starts()
     config = _with_standard_names(config, folder, cvs)
     setup = assemble(config, "openmm", molecule.system, molecule.topology, cvs, kT, starts)
-    return replace(setup, notes=molecule.notes + setup.notes)
+    return replace(setup, notes=molecule.notes + temperature_notes(config.engine.temperature or 0.0) + setup.notes)
 
 
 def parametrised(topology: app.Topology, field: app.ForceField) -> openmm.System:

@@ -14,6 +14,7 @@ from cvflow.build.ase import AseSystem
 from cvflow.build.batch import IN_MEMORY, batch_setup
 from cvflow.build.cvs import cv_section
 from cvflow.build.files import start_frame
+from cvflow.build.magnitudes import check_timestep, temperature_notes
 from cvflow.build.molecular import assemble
 from cvflow.build.setup import Setup, check_named
 from cvflow.build.starts import Starts, in_turn
@@ -88,9 +89,12 @@ def _of_openmm(
     sections["system"] = {"xml": "system.xml", "topology": "topology.pdb"}
     sections["path"] = {"timestep": 0.0005, **sections.get("path", {})}
     config, cvs = _config(system, "openmm", sections, cvs)
+    check_timestep(config)
     periodic = system.system.usesPeriodicBoundaryConditions()
     frames = _starts(config, starts, periodic, partial(_from_file, system.topology))
-    return assemble(config, "openmm", system.system, system.topology, cvs, thermal_energy(system.temperature), frames)
+    kT = thermal_energy(system.temperature)
+    setup = assemble(config, "openmm", system.system, system.topology, cvs, kT, frames)
+    return replace(setup, notes=temperature_notes(system.temperature) + setup.notes)
 
 
 def _of_ase(

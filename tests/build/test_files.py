@@ -203,6 +203,16 @@ def test_one_structure_for_two_states_is_refused(folder):
         build(folder, *settings)
 
 
+@pytest.mark.parametrize("femtoseconds", [0.5, 2.0])
+def test_time_steps_in_femtoseconds_are_recognised(folder, femtoseconds):
+    with pytest.raises(ConfigError, match=rf"in ps, not fs; {femtoseconds:g} fs is {femtoseconds / 1000:g}"):
+        build(folder, f"path.timestep={femtoseconds}")
+
+
+def test_a_temperature_that_looks_like_celsius_is_a_warning(folder):
+    assert "25 K; if °C are meant, it is 298.15 K" in build(folder, "engine.temperature=25").notes[0]
+
+
 def test_every_start_needs_a_walker(folder):
     with pytest.raises(ConfigError, match=r"run\.walkers = 1: a walker is needed for each of the 2 states"):
         build(folder, "run.walkers=1")
