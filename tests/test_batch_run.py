@@ -215,12 +215,16 @@ def test_the_folder_holds_a_report_of_a_model(finished):
     folder = finished.folder
     assert {
         "config.resolved.toml", "run.h5", "COLVAR", "jumps.dat", "flow.safetensors", "flow.cvf", "fes.dat", "fes_z.png",
-        "work.png", "acceptance.png", "trace.png", "report.html", "summary.json",
+        "work.png", "acceptance.png", "trace.png", "report.html", "summary.json", "run.log", "run.previous.h5",
     } == {path.name for path in folder.iterdir()}, "neither topology nor trajectory"  # fmt: skip
     summary = json.loads((folder / "summary.json").read_text())
     assert (summary["system"], summary["engine"], summary["walkers"]) == ("valley", "batch", 64)
     assert summary["jumps"]["proposed"] == 64 * 60
-    assert summary["steps"]["local"] == 64 * 60 * 8
+    made = finished.record.turns["local_steps"]
+    assert summary["steps"]["local"] == made.sum()
+    lengths = made.reshape(64, 60)
+    assert (lengths == lengths[0]).all(), "one length a move, for all chains"
+    assert abs(lengths[0].mean() - 8) < 4 * np.sqrt(20 / 3 / 60), "drawn from 4 to 12"
     assert summary["exact"] == {
         "value": True,
         "reason": "paths are accepted by their path ratio, local moves are Metropolised",
