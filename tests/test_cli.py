@@ -198,7 +198,7 @@ MISUSE = {
             "--set",
             "system.starts.a=one.pdb",
         ],
-        "atom 0 is AR there",
+        "atom 0 is AR (Ar) of HOH there",
     ),
     "report of nothing": (["report", "."], "no run here"),
     "report beside nothing": (["report", "out", "--beside", "nowhere"], "nowhere: no run here"),

@@ -17,6 +17,7 @@ from cvflow.build.inputs import fingerprints
 from cvflow.build.versions import versions
 from cvflow.cli import execute
 from cvflow.config import ConfigError, load, parse
+from cvflow.folder_lock import FolderTakenError, LockLostError
 from cvflow.same_run import begun_config, checked_config, checked_versions, edited
 from cvflow.scan import scan_run
 from cvflow.store import read_record
@@ -220,6 +221,27 @@ def test_an_edited_function_is_refused_before_it_is_run(tmp_path):
     refused(out, "model.py is missing")
     model.write_text(MODEL)
     resume(out, 4)
+
+
+def test_a_run_whose_folder_was_taken_over_commits_no_more(out):
+    stored = (out / "run.h5").read_bytes()
+    with pytest.raises(LockLostError, match="no longer this run's"):
+        project.resume(out, 9, lambda progress: (out / "run.lock").write_text("{}"))
+    assert (out / "run.h5").read_bytes() == stored
+
+
+def test_a_second_resume_beside_the_first_is_refused(out):
+    said = []
+
+    def again(progress):
+        with pytest.raises(FolderTakenError, match="a run is writing here") as refused:
+            resume(out, 12)
+        said.append(refused.value)
+
+    project.resume(out, 5, again)
+    assert said
+    assert len(read_record(out / "run.h5").turns) == 2 * 5
+    assert not (out / "run.lock").exists()
 
 
 def test_the_command_line_says_it_in_one_line(out, capsys):
