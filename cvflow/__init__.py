@@ -7,7 +7,7 @@ each jump, and the path is accepted by its Jarzynski-Crooks ratio.
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = [
     "AseSystem",
     "MolecularSystem",
