@@ -20,6 +20,7 @@ from cvflow.cv import CollectiveVariable
 from cvflow.engine.openmm import with_hydrogen_mass
 from cvflow.estimate.free_energy import chain_difference
 from cvflow.faults import brief
+from cvflow.folder_lock import LockLostError
 from cvflow.loading import check_not_importing, reference_to
 from cvflow.pool import check_not_a_worker
 from cvflow.progress import watching
@@ -152,7 +153,7 @@ def ase_system(
 def _noting_the_way_on(setup: Setup, folder: Path) -> Iterator[None]:
     try:
         yield
-    except ConfigError:  # before anything was done
+    except (ConfigError, LockLostError):  # before anything was done; or the folder is another process's now
         raise
     except (KeyboardInterrupt, Exception) as error:
         error.add_note(_IN_MEMORY if setup.config.system.python == IN_MEMORY else project.way_on(folder))

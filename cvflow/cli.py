@@ -192,7 +192,7 @@ def recover(folder: Folder) -> None:
 def fes(
     folder: Folder,
     cv: Annotated[list[str] | None, typer.Option("--cv", help="Name of a CV; twice for two. Else the first.")] = None,
-    bins: Annotated[int, typer.Option("--bins", min=2, help="Number of bins, a CV.")] = 60,
+    bins: Annotated[int, typer.Option("--bins", min=2, max=1000, help="Number of bins, a CV.")] = 60,
     out: ReportOut = None,
 ) -> None:
     """Write the free energy along a CV, or along two, fes.dat and fes_<cv>.png, from the store alone."""
@@ -229,8 +229,7 @@ def scan(
     if what.is_dir() and settings:
         raise ConfigError("--set is for a config; a run's folder has its settings")
     folder = out or (what if what.is_dir() else Path(f"cvflow-scan-{what.stem}"))
-    if out is not None and not out.is_dir() and (out.exists() or not out.absolute().parent.is_dir()):
-        raise ConfigError(f"--out {out}: not a folder, nor one that can be made")
+    _check_writable(folder)
     setup, found = scan_run(what, jumps, watch) if what.is_dir() else scan_config(what, settings or [], jumps, watch)
     rows = [(each.axis, each.setting._asdict(), each.cost) for each in found.measured]
     best, local_steps = found.best._asdict(), setup.config.run.local_steps
@@ -267,6 +266,19 @@ def doctor() -> None:
         raise StoppedError("what the default engine needs is not all there", 1)
 
 
+def _check_writable(folder: Path) -> None:
+    """Check that there is, or can be, such a folder: before a scan, and not after it.
+
+    Raises:
+        ConfigError: there is not.
+    """
+    there = folder if folder.exists() else folder.absolute().parent
+    if not there.is_dir():
+        raise ConfigError(f"--out {folder}: not a folder, nor one that can be made")
+    if not os.access(there, os.W_OK):
+        raise ConfigError(f"{folder}: cannot be written; give another folder by --out")
+
+
 def _until(wall_time: str | None) -> float | None:
     """On the monotonic clock, from the time that a command begins."""
     begun = time.monotonic()
@@ -291,6 +303,7 @@ def _sample(
     from cvflow.build import from_config
     from cvflow.progress import watching
 
+    project.check_unused(folder)
     setup = from_config(config, base)
     if file is not None:
         setup = replace(setup, reads=(*setup.reads, file))
@@ -326,6 +339,7 @@ class StoppedError(Exception):
 def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
     """Turn what ends a run early into one line that says what is left of it."""
     from cvflow.engine.external import ProgramFailedError
+    from cvflow.folder_lock import LockLostError
     from cvflow.project import holds_run, way_on
 
     try:
@@ -338,6 +352,8 @@ def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
         raise StoppedError(f"ended by {error}; {way_on(folder)}", 128 + error.number) from error
     except KeyboardInterrupt as error:
         raise StoppedError(f"interrupted; {way_on(folder)}", 130) from error
+    except LockLostError as error:  # whoever has the folder now goes on with it
+        raise StoppedError(str(error), 1) from error
     except Exception as error:  # a user's function, the system, or a fault of ours: run.log has where
         for line in error.lines if isinstance(error, ProgramFailedError) else ():
             typer.echo(line, err=True)
@@ -369,6 +385,8 @@ def _free_folder(name: str) -> Path:
         number += 1
     return folder
 
+
+PROGRAM = "cvflow"
 
 DEBUG = "--debug"
 
@@ -405,7 +423,8 @@ def execute(arguments: list[str]) -> int:
     """Run a command line; returns its exit code. `--debug` may stand anywhere in it."""
     debug = DEBUG in arguments
     try:
-        return int(app([word for word in arguments if word != DEBUG], standalone_mode=False) or 0)
+        words = [word for word in arguments if word != DEBUG]
+        return int(app(words, prog_name=PROGRAM, standalone_mode=False) or 0)
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exception(error)
@@ -417,7 +436,7 @@ def _line(error: BaseException, debug: bool) -> tuple[str, int]:
     if isinstance(error, ConfigError):
         return str(error), 2
     if isinstance(error, UsageError):
-        return f"{error.format_message().replace('Value error, ', '')}; see `cvflow --help`", 2
+        return _misuse(error), 2
     if isinstance(error, StoppedError):
         return str(error), error.code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
@@ -426,6 +445,14 @@ def _line(error: BaseException, debug: bool) -> tuple[str, int]:
     return f"failed: {_what(error)}{'' if debug else '; --debug shows where'}", 1
 
 
+def _misuse(error: Any) -> str:
+    """What is wrong with a command line; nothing of one that says too little, for its help stands there already."""
+    message = error.format_message().replace("Value error, ", "").rstrip(".")
+    command = error.ctx.command_path if error.ctx else PROGRAM
+    return f"{message}; see `{command} --help`" if message else ""
+
+
 def _say(message: str, code: int) -> int:
-    typer.echo(f"cvflow: {' '.join(message.split())}", err=True)
+    if message:
+        typer.echo(f"{PROGRAM}: {' '.join(message.split())}", err=True)
     return code

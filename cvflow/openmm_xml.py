@@ -21,7 +21,7 @@ def deserialised(xml: str, what: str) -> Any:
     """The OpenMM object that a text holds; `what` names the text in errors.
 
     Raises:
-        ValueError: it holds code, or what OpenMM does not write; nothing of it was run.
+        ValueError: it holds code, or what OpenMM does not write; nothing of it was run. Or it is no XML.
         OpenMMException: it is no object that this OpenMM knows.
     """
     if "<!" in xml or "<?" in xml[xml.find("<?") + 1 :]:
@@ -32,7 +32,12 @@ def deserialised(xml: str, what: str) -> Any:
     for kind, content in _CODE.items():
         if kind in plain:
             raise ValueError(f"{what} has a {kind}, {content}: it would hold code, not data")
-    return openmm.XmlSerializer.deserialize(xml)
+    try:
+        return openmm.XmlSerializer.deserialize(xml)
+    except ValueError as error:
+        raise ValueError(
+            f"{what} is no OpenMM object as XML ({error}): write it with openmm.XmlSerializer.serialize"
+        ) from error
 
 
 def check_data_alone(force: openmm.Force, what: str) -> None:

@@ -223,16 +223,25 @@ def way_on(folder: Path) -> str:
     return f"what is done is committed, go on with `cvflow resume {folder}`"
 
 
+def check_unused(folder: Path) -> None:
+    """Check that a folder holds no run.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if holds_run(folder):
+        raise ConfigError(
+            f"{folder} already holds a run: continue it with `cvflow resume {folder}`, or give another --out"
+        )
+
+
 def prepare_folder(setup: Setup, folder: Path) -> None:
     """Make the folder and write what a later `resume` builds the engine from, "auto" as it was given.
 
     Raises:
         ConfigError: the folder already holds a run, or cannot be written; nothing is touched then.
     """
-    if holds_run(folder):
-        raise ConfigError(
-            f"{folder} already holds a run: continue it with `cvflow resume {folder}`, or give another --out"
-        )
+    check_unused(folder)
     check_free(folder, setup.input_names, setup.reads)
     try:
         write_config(folder, setup.given)

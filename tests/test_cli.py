@@ -12,6 +12,7 @@ import openmm
 import pytest
 
 from cvflow.cli import execute
+from cvflow.folder_lock import LockLostError
 from cvflow.store import read_record
 from tests.store.altered import rewrite
 
@@ -181,9 +182,13 @@ MISUSE = {
     "config is missing": (["run", "nothing.toml"], "cannot be read"),
     "config is no TOML": (["run", "broken.toml"], "not TOML"),
     "folder holds a run": (["run", "config.toml", "--out", "out"], "already holds a run"),
+    "folder holds a run, and there is something to note": (
+        ["run", "config.toml", "--set", "run.local_steps=0", "--out", "out"],
+        "already holds a run",
+    ),
     "folder cannot be written": (["run", "config.toml", "--out", "/proc/cvflow"], "cannot be written"),
     "folder is a file": (["run", "config.toml", "--out", "config.toml"], "cannot be written"),
-    "system.xml is no XML": (["run", "files.toml"], "system.xml: garbage"),
+    "system.xml is no XML": (["run", "files.toml"], "system.xml: garbage is no OpenMM object as XML"),
     "system.xml is something else": (["run", "files.toml", "--set", "system.xml=force.xml"], "no OpenMM System"),
     "topology is no PDB": (["run", "files.toml", "--set", "system.xml=system.xml"], "system.topology: garbage"),
     "a start in no state": (["run", "polymer_files.toml"], "one structure per state"),
@@ -212,6 +217,9 @@ MISUSE = {
     "fes along one CV twice": (["fes", "out", "--cv", "r", "--cv", "r"], "r twice"),
     "fes along three CVs": (["fes", "out", "--cv", "r", "--cv", "r", "--cv", "r"], "one CV or two"),
     "fes with one bin": (["fes", "out", "--bins", "1"], "--bins"),
+    "fes with a hundred million bins": (["fes", "out", "--bins", "100000000"], "--bins"),
+    "no config": (["run"], "Missing argument 'config'; see `cvflow run --help`"),
+    "option of another command": (["report", "out", "--quiet"], "see `cvflow report --help`"),
     "unknown command": (["polymr"], "polymer"),
     "unknown option": (["polymer", "--fast"], "--fast"),
     "unknown engine of the demo": (["polymer", "--engine", "gromacs"], "gromacs"),
@@ -267,6 +275,23 @@ def test_misuse_is_one_line_and_touches_nothing(what, littered, monkeypatch, cap
     assert len(printed.err.strip().splitlines()) == 1
     assert snapshot(littered) == before
     assert not os.path.exists("/proc/cvflow")
+
+
+@pytest.mark.parametrize("group", [[], ["plumed"]])
+def test_a_command_line_without_a_command_gets_the_help_and_no_more(group, capsys):
+    assert execute(group) == 2
+    printed = capsys.readouterr()
+    assert "Usage: " in printed.out + printed.err
+    assert "cvflow: " not in printed.err
+
+
+def test_whose_folder_was_taken_over_is_not_told_to_resume(tmp_path, monkeypatch, capsys):
+    def taken_over(*arguments, **settings):
+        raise LockLostError("out is no longer this run's: this process writes no more")
+
+    monkeypatch.setattr("cvflow.project.resume", taken_over)
+    assert execute(["resume", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "cvflow: out is no longer this run's: this process writes no more\n"
 
 
 def test_misuse_of_the_installed_command(littered):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from functools import partial
 
 import numpy as np
@@ -240,6 +241,16 @@ def test_misuse_is_one_line_and_writes_nothing(what, beside, monkeypatch, capsys
     assert mend in printed.err
     assert len(printed.err.strip().splitlines()) == 1
     assert {path: path.stat().st_mtime_ns for path in beside.rglob("*")} == before
+
+
+@pytest.mark.parametrize("arguments", [["memory"], ["run.toml"], ["run.toml", "--out", "empty"]])
+def test_a_folder_that_cannot_be_written_is_refused_before_the_scan(arguments, beside, monkeypatch, capsys):
+    monkeypatch.chdir(beside)
+    for scan in ("scan_run", "scan_config"):
+        monkeypatch.setattr(f"cvflow.scan.{scan}", lambda *given: pytest.fail("scanned"))
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+    assert execute(["scan", *arguments]) == 2
+    assert "cannot be written; give another folder by --out" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("small")
