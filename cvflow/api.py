@@ -22,7 +22,7 @@ from cvflow.estimate.free_energy import chain_difference
 from cvflow.faults import brief
 from cvflow.folder_lock import LockLostError
 from cvflow.loading import check_not_importing, reference_to
-from cvflow.pool import check_not_a_worker
+from cvflow.pool import UnguardedError, check_not_a_worker
 from cvflow.progress import watching
 from cvflow.quantities import plain, positive
 from cvflow.report.figures import free_energy_figure, laid_out, surface_figure
@@ -153,7 +153,7 @@ def ase_system(
 def _noting_the_way_on(setup: Setup, folder: Path) -> Iterator[None]:
     try:
         yield
-    except (ConfigError, LockLostError):  # before anything was done; or the folder is another process's now
+    except (ConfigError, UnguardedError, LockLostError):  # before anything was done; the folder is another's now
         raise
     except (KeyboardInterrupt, Exception) as error:
         error.add_note(_IN_MEMORY if setup.config.system.python == IN_MEMORY else project.way_on(folder))

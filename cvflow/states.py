@@ -36,6 +36,10 @@ class States:
     cv_names: Sequence[str]
     _regions: list[Region] = field(init=False, repr=False)
 
+    def __reduce__(self) -> tuple:
+        """Travels as the expressions, which are parsed again."""
+        return States, (dict(self.expressions), tuple(self.cv_names))
+
     def __post_init__(self) -> None:
         for name in self.expressions:
             _check_name(name)

@@ -19,10 +19,14 @@ from cvflow.jump import JumpInfo, JumpOrder, JumpState, RestraintJump, realise
 from cvflow.local import LocalInfo, LocalMove
 from cvflow.random import Purpose, stream
 from cvflow.state import Frame, Outcome, Point
+from cvflow.states import States
 from cvflow.store import turn_type
 
 EQUILIBRATION_MOVES = 16
 """Relaxing moves after minimisation, each as long as a local move."""
+
+_NONE = -1
+"""What stands for no named state."""
 
 PILOT_MOVES = 24
 """Local moves after equilibration whose CV values train the first flow."""
@@ -144,8 +148,13 @@ def _at_constant_pressure(state: JumpState, engine: Engine, local_steps: int, rn
     return JumpState(frame, engine.cv_values(frame))
 
 
-def equilibrate(spec: EngineSpec, frame: Frame, relax: LocalMove, local: LocalMove, seed: int, walker: int) -> Pilot:
-    """Relax a start, then sample its surroundings with local moves.
+def equilibrate(
+    spec: EngineSpec, frame: Frame, relax: LocalMove, local: LocalMove, seed: int, walker: int, states: States
+) -> Pilot:
+    """Relax a start, then sample its surroundings with local moves, within the state that it begins in.
+
+    A move that ends in another named state is not taken: equilibration samples the state that the start was given for,
+    so that the first flow knows it and a walker is there when the jumps begin.
 
     Args:
         spec: the engine.
@@ -154,6 +163,7 @@ def equilibrate(spec: EngineSpec, frame: Frame, relax: LocalMove, local: LocalMo
         local: moves that sample.
         seed: of the run.
         walker: its number.
+        states: the named states, by the first of the engine's CVs.
 
     Raises:
         ArithmeticError: the start falls apart.
@@ -162,16 +172,29 @@ def equilibrate(spec: EngineSpec, frame: Frame, relax: LocalMove, local: LocalMo
     rng = stream(seed, Purpose.EQUILIBRATION, walker)
     frame = engine.relaxed(frame)
     state = JumpState(frame, engine.cv_values(frame))
+    home = _named(state, states)
     for _ in range(EQUILIBRATION_MOVES):
-        state, info = relax.step(state, engine, rng)
-        state = _at_constant_pressure(state, engine, local.steps, rng)
+        moved, info = relax.step(state, engine, rng)
+        moved = _at_constant_pressure(moved, engine, local.steps, rng)
         if info.path.outcome is Outcome.DIVERGED:
             raise ArithmeticError(
                 f"the start of walker {walker} blows up when equilibrated: is the time step too long?"
             )
+        state = moved if _at_home(moved, home, states) else state
     samples = []
     for _ in range(PILOT_MOVES):
-        state, _ = local.step(state, engine, rng)
-        state = _at_constant_pressure(state, engine, local.steps, rng)
+        moved, _ = local.step(state, engine, rng)
+        moved = _at_constant_pressure(moved, engine, local.steps, rng)
+        state = moved if _at_home(moved, home, states) else state
         samples.append(state.cv)
     return Pilot(standing_at(state), np.array(samples))
+
+
+def _at_home(state: JumpState, home: int, states: States) -> bool:
+    """Whether a configuration lies in no other named state than `home`; all do where there is none."""
+    return home == _NONE or _named(state, states) in (home, _NONE)
+
+
+def _named(state: JumpState, states: States) -> int:
+    """The named state that a configuration lies in."""
+    return int(states.assign(state.cv[None, : len(states.cv_names)])[0])

@@ -1,8 +1,10 @@
 """What tests need that pip does not bring; what is missing is one loud line of the session."""
 
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -69,6 +71,18 @@ NEEDS = {
     "sanitised": no_compiler,
 }
 """What a test needs, by its fixtures."""
+
+
+def pytest_configure():
+    """Signals reach the tests, and the commands that they start, also where a shell in the background ignores them."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    handlers = {signal.SIGINT: signal.default_int_handler}
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = signal.SIG_DFL
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_runtest_setup(item):

@@ -43,7 +43,7 @@ def whole(tmp_path_factory):
     config = written(folder, run=SHORT, path={"steps": 6})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cvflow.chains.PILOT_MOVES", 4)
-        code = execute(["scan", str(config), "--jumps", "4", "--out", str(folder / "out")])
+        code = execute(["scan", str(config), "--jumps", "8", "--out", str(folder / "out")])
     return code, folder / "out", json.loads((folder / "out" / "scan.json").read_text())
 
 
@@ -137,7 +137,7 @@ def measured(*arguments, scan=scan_config):
 def test_the_same_seed_measures_the_same(tmp_path):
     config = written(tmp_path, run=SHORT, path={"steps": 6})
     (_, first), (_, again), (_, other) = (measured(config, overrides, 2) for overrides in ([], [], ["run.seed=77"]))
-    assert first == again
+    assert repr(first) == repr(again)  # an error of no accepted jump is NaN, which equals nothing
     assert first.measured[0].setting == other.measured[0].setting
     assert [each.cost for each in first.measured] != [each.cost for each in other.measured]
 

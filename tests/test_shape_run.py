@@ -21,7 +21,8 @@ def config(path=None, **sections):
 
 @pytest.mark.parametrize("kernel", ["langevin", pytest.param("restraint", marks=pytest.mark.slow)])
 def test_a_run_goes_from_its_starts_to_its_report_and_on(kernel, tmp_path, monkeypatch):
-    monkeypatch.setattr("cvflow.estimate.work.FLOW_DRAWS", 300)  # a flow of a dozen samples keeps few of its draws
+    monkeypatch.setattr("cvflow.estimate.draws.FLOW_DRAWS", 300)  # a flow of a dozen samples keeps few of its draws
+    monkeypatch.setattr("cvflow.estimate.draws.ENOUGH", 30)
     folder = tmp_path / "out"
     summary = project.begin(from_config(config({"kernel": kernel}), tmp_path), folder, lambda progress: None, 1)
     assert summary["jumps"]["proposed"] == 8

@@ -57,10 +57,11 @@ def test_the_same_seed_finds_the_same(tuned, tmp_path):
 
 def test_pilots_are_shown_as_they_go(tuned, seen):
     _, record = tuned
-    kinds = [type(event) for event in seen]
+    events = [event for event in seen if not isinstance(event, str)]
+    kinds = [type(event) for event in events]
     tries = kinds.count(Trying)
-    assert kinds == [Trying] * tries + [Progress] * (len(seen) - tries)
-    last = {event.number: event for event in seen[:tries]}
+    assert kinds == [Trying] * tries + [Progress] * (len(events) - tries)
+    last = {event.number: event for event in events[:tries]}
     assert list(last) == list(range(1, len(last) + 1))
     assert all(event.progress.turns == event.progress.total for event in last.values())
     (note,) = (note for note in record.header.notes if note.startswith("tuned before the run"))
@@ -71,7 +72,7 @@ def test_interrupted_while_tuning_leaves_the_words_as_they_were_given(tmp_path):
     """Nothing to resume, and no number that nobody chose."""
 
     def interrupt(event):
-        if event.number == 2:
+        if isinstance(event, Trying) and event.number == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

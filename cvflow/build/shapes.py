@@ -89,7 +89,7 @@ class ShapeSetup(Setup):
     def equilibrate(self, executor: Executor) -> Equilibrated:
         seed, relax, local = self.config.run.seed, self.molecular.relax, self.molecular.local
         futures = [
-            executor.submit(equilibrate, self.spec, frame, relax, local, seed, walker)
+            executor.submit(equilibrate, self.spec, frame, relax, local, seed, walker, self.molecular.states)
             for walker, frame in enumerate(self.molecular.start_frames)
         ]
         pilots = [future.result() for future in futures]

@@ -85,7 +85,7 @@ class WalkerSetup(Setup):
     def equilibrate(self, executor: Executor) -> Equilibrated:
         seed = self.config.run.seed
         futures = [
-            executor.submit(equilibrate, self.spec, frame, self.relax, self.local, seed, walker)
+            executor.submit(equilibrate, self.spec, frame, self.relax, self.local, seed, walker, self.states)
             for walker, frame in enumerate(self.start_frames)
         ]
         pilots = [future.result() for future in futures]

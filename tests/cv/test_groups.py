@@ -62,7 +62,7 @@ def test_ranges_and_atoms():
         (lambda: gyration("g", "name C").evaluate(FRAME), "holds selection strings"),
         (lambda: gyration("g r", [1, 2]), "name"),
         (lambda: coordination("n", [1, 2], [2, 3], r0=0.3), "share atoms [2]"),
-        (lambda: coordination("n", [1, 2], [3], r0=0.0), "r0 must be positive"),
+        (lambda: coordination("n", [1, 2], [3], r0=0.0), "r0 must be a positive number"),
         (lambda: coordination("n", [], [3], r0=0.3), "needs a group"),
         (lambda: centre_distance("d", [1], [], weights=(1.0,)), "needs a group"),
         (lambda: centre_distance("d", [1], [2], weights2=(1.0, 2.0)), "2 weights for 1 atoms"),
