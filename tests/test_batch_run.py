@@ -28,10 +28,9 @@ from cvflow.flow.learned import LearnedProposal
 from cvflow.flow.wrapped import WrappedMixture
 from cvflow.path import Paths
 from cvflow.relax.identity import Identity
-from cvflow.run import Run
+from cvflow.run import Progress, Run
 from cvflow.schedule import Linear
 from cvflow.state import Outcome
-from cvflow.run import Progress
 from cvflow.store import MemoryStore, read_record
 from tests import valley
 from tests.systems.cases import CASES
