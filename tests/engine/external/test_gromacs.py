@@ -1,11 +1,13 @@
 """GROMACS through the driver's engine: its files, energies, and one-jump stationarity with mutants."""
 
+import shutil
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cvflow.cli import execute
 from cvflow.engine.external.gromacs import Gromacs, overridden, with_settings
 from cvflow.state import Frame, Outcome, Steering
 from tests.engine.external import butane
@@ -90,8 +92,42 @@ def test_wrong_decisions_show(gromacs, library, files, mutant):
     shows(case(library, files), mutant)
 
 
+EXAMPLE = Path(__file__).parents[3] / "examples" / "gromacs_alanine"
+
+
+def in_another_order(text):
+    """A .gro file whose second and third atoms have changed places."""
+    lines = text.splitlines()
+    lines[3], lines[4] = lines[4], lines[3]
+    return "\n".join([*lines, ""])
+
+
+def test_a_start_in_another_order_is_refused(tmp_path):
+    program = Gromacs("", "topol.top", str(EXAMPLE / "C7eq.gro"), masses=(1.0,) * 22)
+    text = (EXAMPLE / "C7ax.gro").read_text()
+    (tmp_path / "same.gro").write_text(text)
+    (tmp_path / "other.gro").write_text(in_another_order(text))
+    assert len(program.read_start(tmp_path / "same.gro").positions) == 22
+    said = r"other\.gro: atom 2 is HH32 there and CH3 in C7eq\.gro: give the same atoms in the same order"
+    with pytest.raises(ValueError, match=said):
+        program.read_start(tmp_path / "other.gro")
+
+
+def test_a_drive_from_a_start_in_another_order_writes_nothing(gromacs, tmp_path, capsys):
+    user, out = tmp_path / "user", tmp_path / "out"
+    shutil.copytree(EXAMPLE, user, ignore=shutil.ignore_patterns("*.so"))
+    (user / "CVFlow.so").write_bytes(b"the action")
+    (user / "C7ax.gro").write_text(in_another_order((EXAMPLE / "C7ax.gro").read_text()))
+    before = sorted(user.iterdir())
+    assert execute(["drive", str(user / "alanine.toml"), "--out", str(out), "--quiet"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "C7ax.gro: atom 2 is HH32 there and CH3 in C7eq.gro" in line
+    assert not out.exists()
+    assert sorted(user.iterdir()) == before
+
+
 def test_a_start_of_other_atoms_is_refused():
-    start = Path(__file__).parents[3] / "examples" / "gromacs_alanine" / "C7eq.gro"
+    start = EXAMPLE / "C7eq.gro"
     program = Gromacs("", "topol.top", str(start), masses=(1.0,) * 21)
     with pytest.raises(ValueError, match=r"C7eq\.gro: it has 22 atoms, the topology has 21"):
         program.read_start(start)

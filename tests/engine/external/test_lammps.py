@@ -108,6 +108,19 @@ def test_a_start_of_another_system_is_refused(files):
         program.read_start(files / "real.in")
 
 
+def test_a_start_in_another_order_is_refused(files, tmp_path):
+    """By its atoms' types at their ids, where the dump has them; the order of its lines is free."""
+    program = Lammps(str(files / "real.in"), units="real", masses=(12.0, 4.0, 12.0), types=(1, 2, 1))
+    text = dump_text(30 * np.eye(3), {}).replace("\n0\nITEM: BOX", "\n3\nITEM: BOX")
+    heading, path = text.replace("ATOMS id ", "ATOMS id type x y z"), tmp_path / "a.dump"
+    path.write_text(f"{heading}3 1 7 8 9\n1 1 1 2 3\n2 2 4 5 6\n")
+    np.testing.assert_allclose(program.read_start(path).positions, np.arange(1, 10).reshape(3, 3) / 10)
+    path.write_text(f"{heading}1 1 1 2 3\n2 1 4 5 6\n3 2 7 8 9\n")
+    said = r"a\.dump: atom 2 is of type 1 there and 2 in the script: give the same atoms by the same ids"
+    with pytest.raises(ValueError, match=said):
+        program.read_start(path)
+
+
 def test_a_program_without_the_fix_is_told_at_once(files, tmp_path):
     program = tmp_path / "lmp"
     program.write_text("#!/bin/sh\necho \"ERROR: Unrecognized fix style 'plumed' (src/modify.cpp:924)\"\nexit 1\n")
