@@ -154,7 +154,8 @@ def equilibrate(
     """Relax a start, then sample its surroundings with local moves, within the state that it begins in.
 
     A move that ends in another named state is not taken: equilibration samples the state that the start was given for,
-    so that the first flow knows it and a walker is there when the jumps begin.
+    so that the first flow knows it and a walker is there when the jumps begin. Where already the minimum that the start
+    relaxes to lies in another, the moves begin from the start as it was given.
 
     Args:
         spec: the engine.
@@ -170,9 +171,10 @@ def equilibrate(
     """
     engine = engine_for(spec)
     rng = stream(seed, Purpose.EQUILIBRATION, walker)
-    frame = engine.relaxed(frame)
-    state = JumpState(frame, engine.cv_values(frame))
-    home = _named(state, states)
+    given, relaxed = (JumpState(x, engine.cv_values(x)) for x in (frame, engine.relaxed(frame)))
+    home = _named(given, states)
+    state = relaxed if _at_home(relaxed, home, states) else given
+    home = _named(state, states) if home == _NONE else home
     for _ in range(EQUILIBRATION_MOVES):
         moved, info = relax.step(state, engine, rng)
         moved = _at_constant_pressure(moved, engine, local.steps, rng)

@@ -59,3 +59,21 @@ def test_states_travel_to_workers():
     there = pickle.loads(pickle.dumps(STATES))
     points = np.array([[-2.0], [0.0], [2.0]])
     assert there.assign(points).tolist() == STATES.assign(points).tolist() == [0, -1, 1]
+
+
+class Sliding(Line):
+    """Its only minimum is in `right`."""
+
+    def relaxed(self, frame):
+        return Frame(np.full_like(frame.positions, 5.0), None)
+
+
+def test_a_minimum_in_another_state_is_not_where_equilibration_begins(monkeypatch):
+    """The start is taken as it was given; one of no named state may go down to the minimum."""
+    monkeypatch.setattr(walker, "engine_for", lambda spec: Sliding())
+    left, nowhere = (
+        walker.equilibrate(Line(), Frame(np.array([[z, 0, 0]]), None), Stepping(), Stepping(), 1, 0, STATES)
+        for z in (-60.0, 0.0)
+    )
+    assert left.samples[:, 0].tolist() == list(range(-43, -19))
+    assert nowhere.samples[0, 0] > 5
