@@ -19,7 +19,7 @@ from cvflow.flow.io import from_bytes
 from cvflow.flow.learned import LearnedProposal
 from cvflow.flow.mixture import GaussianMixture
 from cvflow.flow.proposal import Proposal
-from cvflow.flow.spline import Architecture, SplineFlow
+from cvflow.flow.spline import Architecture, SplineFlow, numbers
 from cvflow.flow.topology import BOUND, Axis, Standard
 from cvflow.flow.wrapped import WrappedMixture
 
@@ -212,7 +212,9 @@ def _read_spline(source: _Bytes, axes: tuple[Axis, ...], periods: tuple[float, .
     # A single CV's conditioner has no hidden layers, whatever the architecture says.
     hidden = tuple(len(bias) for _, bias in conditioners[0][:-1]) or Architecture().hidden
     architecture = Architecture(transforms, hidden, bins)
-    if len(axes) > MOST_CVS or len(conditioners[0][-1][1]) != len(axes) * (3 * bins - 1) or not 0 < epsilon < 1:
+    held = sum(weight.numel() + bias.numel() for layers in conditioners for weight, bias in layers)
+    alike = all(len(layers) == len(conditioners[0]) for layers in conditioners)
+    if len(axes) > MOST_CVS or held != numbers(axes, architecture) or not alike or not 0 < epsilon < 1:
         raise ValueError("flow.cvf: damaged, its sizes do not go together")
     with torch.random.fork_rng():
         flow = SplineFlow(axes, architecture)

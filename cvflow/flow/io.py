@@ -16,7 +16,7 @@ from cvflow.flow.normal import BroadNormal
 from cvflow.flow.pairs import PairFunctions
 from cvflow.flow.proposal import Proposal
 from cvflow.flow.shapes import ShapeProposal, Untilted
-from cvflow.flow.spline import Architecture, SplineFlow
+from cvflow.flow.spline import Architecture, SplineFlow, numbers
 from cvflow.flow.topology import Axis, Standard
 from cvflow.flow.torsions import TorsionDensity
 from cvflow.flow.wrapped import WrappedMixture
@@ -149,8 +149,7 @@ def _check_network(tensors: dict, standard: Standard, architecture: Architecture
     if not len(standard.axes) == len(standard.centre) == len(standard.scale) <= MOST_CVS:
         raise ValueError(f"flow: damaged, {len(standard.axes)} CVs with {len(standard.centre)} centres")
     held = sum(tensor.numel() for tensor in tensors.values())
-    outputs = len(standard.axes) * (3 * architecture.bins - 1)
-    if held < architecture.transforms * outputs:
+    if held < numbers(standard.axes, architecture):
         raise ValueError(f"flow: damaged, {held} numbers are too few for {architecture}")
 
 

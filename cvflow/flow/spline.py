@@ -6,6 +6,7 @@ Written out, with every constant, in docs/flow.md. Sources: Durkan et al., NeurI
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log, pi
 
 import torch
@@ -45,6 +46,16 @@ class Architecture:
             raise ValueError(f"flow: at most {MOST_TRANSFORMS} transforms of {MOST_LAYERS} hidden layers")
         if max(self.hidden) > WIDEST or self.bins > MOST_BINS:
             raise ValueError(f"flow: hidden layers are at most {WIDEST} wide, and there are at most {MOST_BINS} bins")
+
+
+def numbers(axes: Sequence[Axis], architecture: Architecture) -> int:
+    """How many weights and biases a network has; known without making it."""
+    outputs = len(axes) * (3 * architecture.bins - 1)
+    if len(axes) == 1:
+        return architecture.transforms * outputs
+    seen = len(axes) + sum(axis is Axis.CIRCLE for axis in axes)
+    sizes = (seen, *architecture.hidden, outputs)
+    return architecture.transforms * sum((before + 1) * after for before, after in pairwise(sizes))
 
 
 class SplineFlow(nn.Module):

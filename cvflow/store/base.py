@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from cvflow.cv.names import check_together
+from cvflow.faults import brief
 from cvflow.stakes import KNOTS
 from cvflow.state import Frame, Outcome
 
@@ -84,10 +85,16 @@ class Header:
         """Read back.
 
         Raises:
-            ValueError: the format is not this version's, codes of outcomes mean something else, or CVs have names that
-                cannot be.
+            ValueError: it is no header, the format is not this version's, codes of outcomes mean something else, or CVs
+                have names that cannot be.
         """
-        values = json.loads(text)
+        try:
+            return cls._checked(json.loads(text))
+        except (TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+            raise ValueError(f"store: it has no header of a run ({brief(error)})") from error
+
+    @classmethod
+    def _checked(cls, values: dict) -> "Header":
         if values.get("format") != FORMAT:
             raise ValueError(f"store: unknown format {values.get('format')!r}, this version reads {FORMAT}")
         header = cls(**values)

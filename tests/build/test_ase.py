@@ -38,6 +38,16 @@ def cluster(symbol=47):
     return made
 
 
+class WithoutForces(EMT):
+    implemented_properties = ["energy"]
+
+
+def without_forces():
+    made = cluster()
+    made.calc = WithoutForces()
+    return made
+
+
 def fails():
     raise RuntimeError("no licence")
 """
@@ -111,6 +121,10 @@ MISUSE = {
     "no temperature": ({"engine": {"name": "ase"}}, "engine.temperature [K] is missing"),
     "no CV": ({"cv": []}, "at least one [[cv]] is needed"),
     "a function that fails": ({"system": {"python": "theirs.py:fails"}}, "fails: RuntimeError: no licence"),
+    "no forces": (
+        {"system": {"python": "theirs.py:without_forces"}},
+        "without_forces fails: PropertyNotImplementedError: forces",
+    ),
     "no function": ({"system": {"python": "theirs.py:none"}}, "has no function none"),
     "an unknown parameter": ({"system": {"python": "theirs.py:cluster", "parameters": {"a": 1}}}, "fails: TypeError"),
     "no starts": ({"system": {"python": "theirs.py:cluster"}}, "system.starts is missing"),
