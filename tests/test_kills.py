@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -46,7 +47,8 @@ def killed(process, after):
     """Whether it was still at work when it was killed, all processes of its session at once."""
     time.sleep(after)
     alive = process.poll() is None
-    os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it may have ended of itself, and all of its workers with it
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     return alive
 
