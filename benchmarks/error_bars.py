@@ -1,8 +1,9 @@
 """Whether error bars are what they say: many short runs of systems whose free energies are known.
 
 z = (estimate - exact) / standard error, of the chains' ΔF, of BAR's, of every bin of F(z) as it is shown, and of the
-acceptance between states, whose exact value is taken to be that of all runs of a row together. Right error bars give a
-mean of 0 and a standard deviation of 1. Exact answers are quadratures of the density along the CV.
+acceptance between states, whose exact value is taken to be that of all runs of a row together. F(z) is zero at its
+lowest bin, and the exact curve at its own lowest one, or ("same zero") at the same bin. Right error bars give a mean of
+0 and a standard deviation of 1. Exact answers are quadratures of the density along the CV.
 
 Each row is one run of the batch engine with a fixed proposal, whose walkers know nothing of each other: cut into groups
 of a few, they are as many independent runs.
@@ -140,31 +141,40 @@ def runs(known: Known, count: int, jumps: int, seed: int) -> Iterator[Record]:
         yield result.record._replace(header=header, turns=group.reshape(-1))
 
 
-def of_profile(known: Known, record: Record) -> Float[np.ndarray, "bins 2"]:
-    """Deviation and error of every bin but the lowest."""
+def of_profile(known: Known, record: Record) -> tuple[Float[np.ndarray, "bins 2"], Float[np.ndarray, "bins 2"]]:
+    """Deviation and error of every bin but the lowest: both curves zero at their own lowest bins, and at the same bin.
+
+    The second is what the error is of. They differ where the lowest bin of a run lies in another state than the exact
+    one.
+    """
     found = profile(record, "z", BINS)
     edges = [-np.inf, *found.axis.edges[1:-1], np.inf]
     exact = -np.log([known.population(low, high) for low, high in pairwise(edges)])
-    above = found.free_energy > 0
-    return np.stack([found.free_energy - (exact - exact.min()), found.stderr], axis=1)[above]
+    above, lowest = found.free_energy > 0, np.nanargmin(found.free_energy)
+    own, same = (
+        np.stack([found.free_energy - (exact - zero), found.stderr], axis=1)[above]
+        for zero in (exact.min(), exact[lowest])
+    )
+    return own, same
 
 
 def row(known: Known, count: int, jumps: int, seed: int) -> tuple[float, dict[str, Float[np.ndarray, "values 2"]]]:
     """Mode changes a run; deviations and errors of all runs, by estimator."""
     exact = known.differences()
     found: dict[str, list[tuple[float, float]]] = {"chain": [], "BAR": [], "acceptance": []}
-    curves, changes = [], []
+    own, same, changes = [], [], []
     for record in runs(known, count, jumps, seed):
         for both, truth in zip(compared(record), exact, strict=True):
             found["chain"].append((both.chain.value - truth, both.chain.stderr))
             found["BAR"].append((both.bar.value - truth, both.bar.stderr))
         rate = acceptance_between_states(record)
         found["acceptance"].append((rate.rate, rate.stderr))
-        curves.append(of_profile(known, record))
+        for curves, curve in zip((own, same), of_profile(known, record), strict=True):
+            curves.append(curve)
         changes.append(count_modes(record).mode_changes)
     tables = {name: np.array(values) for name, values in found.items()}
     tables["acceptance"][:, 0] -= tables["acceptance"][:, 0].mean()
-    return float(np.mean(changes)), tables | {"F(z)": np.concatenate(curves)}
+    return float(np.mean(changes)), tables | {"F(z)": np.concatenate(own), "F(z), same zero": np.concatenate(same)}
 
 
 def figures(table: Float[np.ndarray, "values 2"], count: int) -> str:
