@@ -83,6 +83,7 @@ def test_a_damaged_store_is_refused_by_every_command_and_recovered(out, whole, c
     assert "kept: 24 jumps" in said[1]
     assert (out / "run.damaged.h5").read_bytes() == before["run.h5"]
     assert (out / "run.h5").read_bytes() == before["run.previous.h5"]
+    assert (out / "run.previous.h5").read_bytes() == before["run.previous.h5"], "it stays, for the next damage"
     assert execute(["check", str(out)]) == 0
     assert execute(["resume", str(out), "--quiet"]) == 0
     assert chain(out) == chain(whole)
