@@ -18,14 +18,14 @@ from statistics import median
 import numpy as np
 import openmm
 
-from cvflow.engine.base import Engine
-from cvflow.engine.lammps import LammpsModel, LammpsSpec
-from cvflow.engine.lammps.machine import Machine
-from cvflow.engine.lammps.pull import Pull
-from cvflow.engine.openmm import OpenMMSpec
-from cvflow.jump import JumpState
-from cvflow.local import UnadjustedLangevin
-from cvflow.state import Frame, Steering
+from cvflow.core.frames import Frame, Steering
+from cvflow.engines.base import Engine
+from cvflow.engines.lammps import LammpsModel, LammpsSpec
+from cvflow.engines.lammps.instance import Machine
+from cvflow.engines.lammps.pull import Pull
+from cvflow.engines.openmm import OpenMMSpec
+from cvflow.sampler.jump import JumpState
+from cvflow.sampler.local import UnadjustedLangevin
 from cvflow.systems import Polymer
 
 TIMESTEP = 0.014

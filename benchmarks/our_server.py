@@ -11,18 +11,18 @@ import torch
 from jaxtyping import Float
 from json_lines import serve
 
+from cvflow.core.frames import Outcome
+from cvflow.core.schedule import Linear
 from cvflow.cv.batch import SplitCV
-from cvflow.ensemble import EnsembleJump, EnsembleState
-from cvflow.flow.mixture import GaussianMixture
-from cvflow.flow.proposal import Proposal
-from cvflow.path import Paths, compile_or_not
-from cvflow.relax.base import RelaxationKernel
-from cvflow.relax.constrained import ConstrainedLangevin
-from cvflow.relax.langevin import UnderdampedLangevin
-from cvflow.schedule import Linear
-from cvflow.state import Outcome
+from cvflow.engines.batch.kernels.base import RelaxationKernel
+from cvflow.engines.batch.kernels.constrained import ConstrainedLangevin
+from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
+from cvflow.engines.batch.paths import Paths, compile_or_not
+from cvflow.engines.batch.system import TorchSystem
+from cvflow.proposals.mixture import GaussianMixture
+from cvflow.proposals.proposal import Proposal
+from cvflow.sampler.ensemble import EnsembleJump, EnsembleState
 from cvflow.systems import BatchReference, Dimer, GaussianTunnel, Phi4
-from cvflow.torch_system import TorchSystem
 
 BLOCKS = {"tunnel": 32, "phi4": 16, "dimer": 8}
 """Steps compiled as one piece: many where a step is a microsecond's work, since a call of a piece costs a hundred."""

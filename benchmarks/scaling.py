@@ -22,14 +22,14 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from cvflow.core.schedule import Linear
 from cvflow.cv.batch import SplitCV
-from cvflow.ensemble import EnsembleJump, EnsembleState
-from cvflow.flow.mixture import GaussianMixture
-from cvflow.path import Paths, compile_or_not
-from cvflow.relax.langevin import UnderdampedLangevin
-from cvflow.schedule import Linear
+from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
+from cvflow.engines.batch.paths import Paths, compile_or_not
+from cvflow.engines.batch.system import TorchSystem
+from cvflow.proposals.mixture import GaussianMixture
+from cvflow.sampler.ensemble import EnsembleJump, EnsembleState
 from cvflow.systems import GaussianTunnel, Phi4
-from cvflow.torch_system import TorchSystem
 
 STEPS = 64
 CHAINS = (1, 4, 16, 64, 256, 1024, 4096, 16384)

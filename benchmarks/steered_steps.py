@@ -15,12 +15,12 @@ from statistics import median
 import numpy as np
 import openmm
 
-from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
-from cvflow.jump import JumpState
-from cvflow.local import UnadjustedLangevin
-from cvflow.state import Frame, Steering
+from cvflow.core.frames import Frame, Steering
+from cvflow.core.units import temperature
+from cvflow.engines.openmm import OpenMMEngine, OpenMMSpec
+from cvflow.sampler.jump import JumpState
+from cvflow.sampler.local import UnadjustedLangevin
 from cvflow.systems import Polymer
-from cvflow.units import temperature
 
 TIMESTEP = 0.014
 

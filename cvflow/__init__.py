@@ -20,7 +20,7 @@ __all__ = [
     "openmm_system",
     "sample",
 ]
-_HOMES = {"Potential": "cvflow.potential", "TorchSystem": "cvflow.torch_system"}
+_HOMES = {"Potential": "cvflow.engines.batch.potential", "TorchSystem": "cvflow.engines.batch.system"}
 
 
 def __getattr__(name: str) -> Any:

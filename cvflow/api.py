@@ -12,24 +12,24 @@ import openmm
 from matplotlib.figure import Figure
 from openmm import app, unit
 
-from cvflow import project
-from cvflow.build import IN_MEMORY, AseSystem, MolecularSystem, Setup, ase_system_from, from_objects, parametrised
-from cvflow.build.loading import absolute
-from cvflow.config import ConfigError
+from cvflow.config.settings import ConfigError
+from cvflow.core.quantities import plain, positive
 from cvflow.cv import CollectiveVariable
-from cvflow.engine.openmm import with_hydrogen_mass
+from cvflow.engines.batch.system import TorchSystem
+from cvflow.engines.openmm import with_hydrogen_mass
 from cvflow.estimate.free_energy import chain_difference
-from cvflow.faults import brief
-from cvflow.folder_lock import LockLostError
-from cvflow.loading import check_not_importing, reference_to
-from cvflow.pool import UnguardedError, check_not_a_worker
-from cvflow.progress import watching
-from cvflow.quantities import plain, positive
+from cvflow.host.faults import brief
+from cvflow.host.functions import check_not_importing, reference_to
+from cvflow.host.pool import UnguardedError, check_not_a_worker
+from cvflow.host.stopping import seconds_of
 from cvflow.report.figures import free_energy_figure, laid_out, surface_figure
 from cvflow.report.findings import cautions
-from cvflow.stopping import seconds_of
+from cvflow.run import run_folder
+from cvflow.run.folder_lock import LockLostError
+from cvflow.run.progress import watching
+from cvflow.setup import IN_MEMORY, AseSystem, MolecularSystem, Setup, ase_system_from, from_objects, parametrised
+from cvflow.setup.references import absolute
 from cvflow.store import Record
-from cvflow.torch_system import TorchSystem
 
 
 class FreeEnergy(NamedTuple):
@@ -156,7 +156,7 @@ def _noting_the_way_on(setup: Setup, folder: Path) -> Iterator[None]:
     except (ConfigError, UnguardedError, LockLostError):  # before anything was done; the folder is another's now
         raise
     except (KeyboardInterrupt, Exception) as error:
-        error.add_note(_IN_MEMORY if setup.config.system.python == IN_MEMORY else project.way_on(folder))
+        error.add_note(_IN_MEMORY if setup.config.system.python == IN_MEMORY else run_folder.way_on(folder))
         raise
 
 
@@ -232,5 +232,5 @@ def sample(
         warnings.warn(note, stacklevel=2)
     folder = Path(out)
     with watching(quiet) as watch, _noting_the_way_on(setup, folder):
-        summary = project.begin(setup, folder, watch, workers, until)
-    return Result(folder, project.open_record(folder), summary)
+        summary = run_folder.begin(setup, folder, watch, workers, until)
+    return Result(folder, run_folder.open_record(folder), summary)

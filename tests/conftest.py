@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cvflow.plumed_action import built, found_plumed
+from cvflow.host.plumed_action import built, found_plumed
 from tests.cv import with_plumed
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvflow.crew import Crew, Standing, TurnResult
-from cvflow.flow.fit import FitSettings, Training
-from cvflow.flow.mixture import GaussianMixture
-from cvflow.flow.topology import Space
-from cvflow.plan import Plan
-from cvflow.run import Run
-from cvflow.state import Frame
-from cvflow.states import States
+from cvflow.core.frames import Frame
+from cvflow.core.states import States
+from cvflow.proposals.fit import FitSettings, Training
+from cvflow.proposals.mixture import GaussianMixture
+from cvflow.proposals.topology import Space
+from cvflow.sampler.loop import Run
+from cvflow.sampler.plan import Plan
+from cvflow.sampler.walkers.base import Crew, Standing, TurnResult
 from cvflow.store import Header, MemoryStore, turn_type
 
 TWO, THREE = (0.2, 0.8), (0.1, 0.3, 0.6)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import cvflow
-from cvflow import project
-from cvflow.build import from_objects
-from cvflow.cli import execute
+from cvflow.cli.commands import execute
+from cvflow.run import run_folder
+from cvflow.setup import from_objects
 from cvflow.store import read_record
 
 STATES = {"octahedron": "a < 0.22", "capped": "a >= 0.22"}
@@ -88,7 +88,7 @@ def test_it_is_the_run_of_the_config(silver, finished, tmp_path):
 def test_a_run_is_resumed_from_its_folder(silver, finished, tmp_path):
     sample(silver, tmp_path, jumps=2, workers=1)
     assert chain(tmp_path) != chain(finished.folder)
-    project.resume(tmp_path, RUN["jumps"], lambda progress: None, 1)
+    run_folder.resume(tmp_path, RUN["jumps"], lambda progress: None, 1)
     assert chain(tmp_path) == chain(finished.folder)
 
 

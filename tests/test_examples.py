@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import cvflow
-from cvflow.cli import execute
-from cvflow.config import load
+from cvflow.cli.commands import execute
+from cvflow.config.settings import load
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -50,7 +50,7 @@ def difference(example):
 
 def test_torch_potential(torch_potential, tmp_path, monkeypatch, capsys):
     """What `main` does, with an eighth of the jumps: its own system, kernel, proposal and states."""
-    monkeypatch.setattr("cvflow.chains.PILOT_MOVES", 8)
+    monkeypatch.setattr("cvflow.sampler.walkers.batch.PILOT_MOVES", 8)
     monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
     done, sample = [], cvflow.sample
 
@@ -95,7 +95,7 @@ def test_tunnel(tmp_path):
     assert f"ln(0.3/0.7) = {exact:.3f} kT" in text
     shorter = ("run.adapt_jumps=15", "run.adapt_limit=1", "flow.retrain_every=320")
     settings = [word for setting in shorter for word in ("--set", setting)]
-    command = [sys.executable, "-W", "error", "-c", "from cvflow.cli import main; main()", "run"]
+    command = [sys.executable, "-W", "error", "-c", "from cvflow.cli.commands import main; main()", "run"]
     done = subprocess.run(
         [*command, str(EXAMPLES / "tunnel.toml"), "--out", "out", *settings], capture_output=True, text=True,
         timeout=600, cwd=tmp_path,
@@ -123,7 +123,7 @@ def test_ag6(ase, tmp_path):
     """Over ASE, end to end from the command line: a flow that is learned, with fewer jumps and shorter local moves."""
     shorter = ("run.adapt_jumps=8", "run.adapt_limit=1", "run.jumps=3", "run.local_steps=4", "flow.retrain_every=8")
     settings = [word for setting in shorter for word in ("--set", setting)]
-    command = [sys.executable, "-W", "error", "-c", "from cvflow.cli import main; main()", "run"]
+    command = [sys.executable, "-W", "error", "-c", "from cvflow.cli.commands import main; main()", "run"]
     done = subprocess.run(
         [*command, str(EXAMPLES / "ag6.toml"), "--out", "out", "--quiet", *settings], capture_output=True, text=True,
         timeout=600, cwd=tmp_path,

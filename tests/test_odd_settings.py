@@ -14,19 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from cvflow import circle
-from cvflow.build import cv_section
-from cvflow.build.cvs import cvs_from
-from cvflow.build.plumed_input import check_plumed
-from cvflow.config import Config, ConfigError, _override, load, parse
+from cvflow.config.cv_section import CvSection
+from cvflow.config.settings import Config, ConfigError, _override, load, parse
+from cvflow.core import periodic
+from cvflow.core.schedule import Cosine, Linear
+from cvflow.core.states import States
 from cvflow.cv import angle, anisotropy, centre_distance, combination, coordination, distance, gyration, torsion
-from cvflow.cv_section import CvSection
-from cvflow.flow import GaussianMixture
-from cvflow.flow.io import from_bytes, to_bytes
-from cvflow.flow.wrapped import WrappedMixture
-from cvflow.schedule import Cosine, Linear
-from cvflow.states import States
-from tests.build.test_cvs import topology
+from cvflow.proposals import GaussianMixture
+from cvflow.proposals.io import from_bytes, to_bytes
+from cvflow.proposals.wrapped import WrappedMixture
+from cvflow.setup import cv_section
+from cvflow.setup.cvs import cvs_from
+from cvflow.setup.plumed_input import check_plumed
+from tests.setup.test_cvs import topology
 
 QUICK = settings(
     max_examples=40, derandomize=True, deadline=None, database=None,
@@ -161,14 +161,14 @@ PERIODS = st.floats(1e-3, 1e3)
 def test_wrapping(values, period):
     """Into half a period around zero, by whole turns; twice is once; single numbers and arrays agree."""
     x, periods = np.array(values)[:, None], np.array([period])
-    wrapped = circle.wrapped(x, periods)
+    wrapped = periodic.wrapped(x, periods)
     assert (np.abs(wrapped) <= 0.5 * period * (1 + 1e-9) + 1e-9 * np.abs(x)).all()
     turns = (x - wrapped) / period
     np.testing.assert_allclose(turns, np.round(turns), atol=1e-6)
-    np.testing.assert_allclose(circle.wrapped(wrapped, periods), wrapped, atol=1e-9 * period)
-    inside = np.array([circle.into_period(value, period) for value in values])
-    assert (np.abs(circle.wrapped(inside[:, None] - wrapped, periods)) <= 1e-9 * (1 + np.abs(x))).all()
-    np.testing.assert_array_equal(circle.wrapped(x, np.array([inf])), x)
+    np.testing.assert_allclose(periodic.wrapped(wrapped, periods), wrapped, atol=1e-9 * period)
+    inside = np.array([periodic.into_period(value, period) for value in values])
+    assert (np.abs(periodic.wrapped(inside[:, None] - wrapped, periods)) <= 1e-9 * (1 + np.abs(x))).all()
+    np.testing.assert_array_equal(periodic.wrapped(x, np.array([inf])), x)
 
 
 @QUICK

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors.torch import load, save
 
+from cvflow.core.frames import Frame
 from cvflow.cv.selection import AtomNames, group, places
-from cvflow.flow.export import FORMAT, MAGIC, from_cvf, to_cvf
-from cvflow.flow.io import from_bytes, to_bytes
-from cvflow.flow.learned import LearnedProposal
-from cvflow.flow.spline import Architecture, SplineFlow, numbers
-from cvflow.flow.topology import Axis, Standard
+from cvflow.proposals.export import FORMAT, MAGIC, from_cvf, to_cvf
+from cvflow.proposals.io import from_bytes, to_bytes
+from cvflow.proposals.learned import LearnedProposal
+from cvflow.proposals.spline import Architecture, SplineFlow, numbers
+from cvflow.proposals.topology import Axis, Standard
 from cvflow.report.plumed_text import plumed_text
-from cvflow.state import Frame
 from cvflow.store import Commit, FlowEntry, HDF5Store, Header, MemoryStore, turn_type
 from cvflow.store.reading import read_record
-from tests.build.test_cvs import topology
+from tests.setup.test_cvs import topology
 from tests.test_odd_settings import NAMES, QUICK, refusal
 
 FLOATS = st.floats()

@@ -7,6 +7,7 @@ of. Engines turn it into their own force; `evaluate` gives its value by itself, 
 from importlib import import_module
 from typing import Any
 
+from cvflow.cv.anisotropy import Anisotropy, anisotropy
 from cvflow.cv.base import CollectiveVariable, Particles, resolve
 from cvflow.cv.combination import Combination, combination
 from cvflow.cv.force import ForceCV, from_force
@@ -14,7 +15,6 @@ from cvflow.cv.geometry import Angle, Distance, Torsion, angle, distance, torsio
 from cvflow.cv.groups import CentreDistance, Coordination, Gyration, centre_distance, coordination, gyration
 from cvflow.cv.plumed import PlumedCV, from_plumed
 from cvflow.cv.python import PythonCV
-from cvflow.cv.shape import Anisotropy, anisotropy
 
 __all__ = [
     "Angle",

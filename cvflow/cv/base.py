@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from math import inf
 from typing import NamedTuple
 
+from cvflow.core.frames import Frame
 from cvflow.cv.names import checked_name as checked_name
 from cvflow.cv.selection import AtomNames
-from cvflow.state import Frame
 
 
 class Particles(NamedTuple):
@@ -27,7 +27,7 @@ class CollectiveVariable(ABC):
     """A differentiable function ξ of the positions, on a line or on a circle.
 
     Law: `evaluate` depends on the frame alone, and an engine's restraint built from the CV has the energy
-    κ/2 d(evaluate(frame), λ)², d being the difference, on a circle the shortest (contract test in tests/engine).
+    κ/2 d(evaluate(frame), λ)², d being the difference, on a circle the shortest (contract test in tests/engines).
     """
 
     name: str

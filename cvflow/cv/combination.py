@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
 
-from cvflow.circle import into_period
+from cvflow.core.frames import Frame
+from cvflow.core.periodic import into_period
 from cvflow.cv.base import CollectiveVariable, Particles, checked_name, checked_unit
 from cvflow.cv.selection import AtomNames
-from cvflow.state import Frame
 
 
 @dataclass(frozen=True)

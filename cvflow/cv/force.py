@@ -6,10 +6,10 @@ from math import inf
 
 import openmm
 
-from cvflow.circle import into_period
+from cvflow.core.frames import Frame
+from cvflow.core.periodic import into_period
 from cvflow.cv.base import CollectiveVariable, checked_name
-from cvflow.openmm_xml import check_data_alone, deserialised
-from cvflow.state import Frame
+from cvflow.host.openmm_xml import check_data_alone, deserialised
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from math import inf, pi
 import numpy as np
 from jaxtyping import Float
 
+from cvflow.core.frames import Frame
 from cvflow.cv.base import CollectiveVariable, checked_name, checked_unit
 from cvflow.cv.selection import AtomNames, Atoms, Group, check_places, indices, places, positions
-from cvflow.state import Frame
 
 Vector = Float[np.ndarray, "3"]
 

@@ -5,7 +5,8 @@ from functools import singledispatch
 import numpy as np
 from jaxtyping import Float
 
-from cvflow.circle import into_period
+from cvflow.core.frames import Frame, Positions
+from cvflow.core.periodic import into_period
 from cvflow.cv.base import CollectiveVariable
 from cvflow.cv.combination import Combination
 from cvflow.cv.geometry import Angle, Distance, Torsion
@@ -13,7 +14,6 @@ from cvflow.cv.groups import CentreDistance, Coordination, Gyration, shares
 from cvflow.cv.plumed import PlumedCV
 from cvflow.cv.python import PythonCV
 from cvflow.cv.selection import Group, indices
-from cvflow.state import Frame, Positions
 
 Rows = Float[np.ndarray, "_ 3"]
 

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float
 from openmm.unit import Quantity
 
+from cvflow.core.frames import Frame
+from cvflow.core.quantities import positive
 from cvflow.cv.base import CollectiveVariable, checked_name, checked_unit
 from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group, indices, positions
-from cvflow.quantities import positive
-from cvflow.state import Frame
 
 Weights = tuple[float, ...] | Literal["mass"]
 """One positive number an atom, none for equal weights, or "mass" until the atoms' elements are looked up."""

@@ -16,7 +16,8 @@ from jaxtyping import Float, Int
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from cvflow.circle import into_period
+from cvflow.core.frames import Box, Frame, Positions
+from cvflow.core.periodic import into_period
 from cvflow.cv.base import CollectiveVariable
 from cvflow.cv.combination import Combination
 from cvflow.cv.force import ForceCV
@@ -25,7 +26,6 @@ from cvflow.cv.groups import CentreDistance, Coordination, Gyration, shares
 from cvflow.cv.plumed import PlumedCV
 from cvflow.cv.python import PythonCV
 from cvflow.cv.selection import indices
-from cvflow.state import Box, Frame, Positions
 
 Vector = Float[np.ndarray, "3"]
 Vectors = Float[np.ndarray, "*batch 3"]

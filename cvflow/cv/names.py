@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from keyword import iskeyword
 
-from cvflow.faults import brief
+from cvflow.host.faults import brief
 
 _WORD = re.compile(r"[A-Za-z]\w*\Z")
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from cvflow.circle import into_period
+from cvflow.core.frames import Box, Frame, Positions
+from cvflow.core.periodic import into_period
 from cvflow.cv.base import CollectiveVariable, Particles, checked_name
-from cvflow.state import Box, Frame, Positions
 
 MEND = "conda install -c conda-forge plumed py-plumed"
 

@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 
+from cvflow.core.frames import Frame, Positions
 from cvflow.cv.base import CollectiveVariable
 from cvflow.cv.selection import Group, indices, positions
-from cvflow.state import Frame, Positions
 
 
 class PythonCV(CollectiveVariable):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from cvflow.faults import brief
-from cvflow.state import Frame, Positions
+from cvflow.core.frames import Frame, Positions
+from cvflow.host.faults import brief
 
 Place = int | str
 """One atom: its index, or a selection that matches it alone."""

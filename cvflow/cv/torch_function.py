@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cvflow.circle import into_period
+from cvflow.core.frames import Positions
+from cvflow.core.periodic import into_period
 from cvflow.cv.base import checked_name
 from cvflow.cv.python import PythonCV
 from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group
-from cvflow.faults import USERS_FAULTS, UserFunctionError, brief, said
-from cvflow.state import Positions
+from cvflow.host.faults import USERS_FAULTS, UserFunctionError, brief, said
 
 
 @dataclass(frozen=True)

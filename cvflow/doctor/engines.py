@@ -9,16 +9,16 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from cvflow.cores import available_cores
 from cvflow.doctor.finding import CONDA, Finding, Verdict, first_line, run
-from cvflow.engine.lammps.library import MEND as LAMMPS_MEND
-from cvflow.plumed_action import last_line
+from cvflow.engines.lammps.library import MEND as LAMMPS_MEND
+from cvflow.host.cores import available_cores
+from cvflow.host.plumed_action import last_line
 
 _PLATFORM = re.compile(r"[\\/]libOpenMM(CUDA|HIP|OpenCL)\.\w+: (.*)")
 """What OpenMM says of a platform's own library that was not loaded."""
 
 _GROMACS_ENERGIES = "pip install 'cvflow[gromacs]'"
-_LAMMPS = "from cvflow.engine.lammps.library import open_lammps; print(open_lammps().version())"
+_LAMMPS = "from cvflow.engines.lammps.library import open_lammps; print(open_lammps().version())"
 
 
 def openmm() -> Finding:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cvflow.doctor.finding import CONDA, Finding, Verdict, first_line, run
-from cvflow.plumed_action import OLDEST, Plumed, found_plumed, last_line
+from cvflow.host.plumed_action import OLDEST, Plumed, found_plumed, last_line
 
 KERNELS = ("libplumedKernel.so", "libplumedKernel.dylib")
 ACTION = ("CVFlow.so", "CVFlow.dylib")

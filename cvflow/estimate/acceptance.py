@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from cvflow.core.states import States
 from cvflow.estimate.convergence import production
 from cvflow.estimate.correlation import standard_error
 from cvflow.estimate.modes import between_states, state_window
-from cvflow.states import States
 from cvflow.store import Record
 
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cvflow.core.states import States
 from cvflow.estimate.convergence import cv_chains
-from cvflow.states import States
 from cvflow.store import Record
 
 

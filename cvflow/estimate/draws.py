@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from cvflow.flow.io import from_bytes
-from cvflow.states import States
+from cvflow.core.states import States
+from cvflow.proposals.io import from_bytes
 from cvflow.store import Record
 
 FLOW_DRAWS = 50_000

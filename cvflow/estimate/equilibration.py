@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from arviz_stats.base import array_stats
 
+from cvflow.core.states import States
 from cvflow.estimate.convergence import production
-from cvflow.settling import Settling, labelled, settling, window
-from cvflow.states import States
+from cvflow.estimate.settling import Settling, labelled, settling, window
 from cvflow.store import Record
 
 
@@ -19,7 +19,7 @@ class Adaptation(NamedTuple):
         asked: jumps per walker.
         made: jumps per walker; more than asked for where populations had not settled.
         passed: None without adaptation, and with fewer than two named states.
-        left: see `cvflow.settling.Settling`; NaN where `passed` is None.
+        left: see `cvflow.estimate.settling.Settling`; NaN where `passed` is None.
         drift: the same.
     """
 
@@ -35,7 +35,7 @@ class Populations(NamedTuple):
 
     Attributes:
         passed: None with fewer than two named states.
-        left: see `cvflow.settling.Settling`, as for what follows; NaN where `passed` is None.
+        left: see `cvflow.estimate.settling.Settling`, as for what follows; NaN where `passed` is None.
         drift: between the halves of production.
         begun: bias that the start of production leaves in its averages.
         relaxation_jumps: of the slowest population.

@@ -5,12 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from cvflow.core.states import States
 from cvflow.estimate.convergence import cv_chains
 from cvflow.estimate.correlation import standard_error
 from cvflow.estimate.curve import from_cells
 from cvflow.estimate.grid import Axis, axis
 from cvflow.estimate.modes import joined
-from cvflow.states import States
 from cvflow.store import Record
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Bool, Int
 from scipy.sparse.csgraph import connected_components
 
+from cvflow.core.states import States, last_named
 from cvflow.estimate.convergence import cv_chains, production
 from cvflow.estimate.correlation import correlation_window
-from cvflow.states import States, last_named
 from cvflow.store import Record
 
 

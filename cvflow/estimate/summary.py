@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cvflow.core.frames import Outcome
 from cvflow.estimate.acceptance import Acceptance, acceptance, acceptance_between_states
 from cvflow.estimate.comparison import Compared, compared
 from cvflow.estimate.convergence import cv_chains, effective_sample_size, r_hat
@@ -13,7 +14,6 @@ from cvflow.estimate.discovery import state_visits
 from cvflow.estimate.equilibration import adaptation, populations
 from cvflow.estimate.free_energy import Difference
 from cvflow.estimate.modes import count_modes
-from cvflow.state import Outcome
 from cvflow.store import Record
 
 INFINITY = "Infinity"

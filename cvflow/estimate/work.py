@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from cvflow.core.states import States
 from cvflow.estimate.convergence import production
 from cvflow.estimate.draws import state_masses
-from cvflow.states import States
 from cvflow.store import Record
 
 _NEVER = 500.0

@@ -8,13 +8,13 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from cvflow.atomic import write_whole
 from cvflow.estimate.free_energy import profile
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.surface import surface
-from cvflow.faults import said
-from cvflow.flow.export import exported
-from cvflow.journal import LOG
+from cvflow.host.atomic import write_whole
+from cvflow.host.faults import said
+from cvflow.host.journal import LOG
+from cvflow.proposals.export import exported
 from cvflow.report.beside import Shown, beside_table, shown
 from cvflow.report.figures import (
     acceptance_figure,

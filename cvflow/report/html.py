@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cvflow.core.frames import Outcome
 from cvflow.report.beside import NOTE, Shown, lines, names
 from cvflow.report.findings import Estimate, Summary, cautions, comparisons, discovery
 from cvflow.report.stylesheet import CSS
 from cvflow.report.tables import duration, summary_rows
-from cvflow.state import Outcome
 from cvflow.store import Record
 
 START_EVERYWHERE = (

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from cvflow.core.frames import Outcome
 from cvflow.estimate.free_energy import Profile
 from cvflow.estimate.grid import Axis, cv_period
 from cvflow.estimate.surface import Surface
-from cvflow.state import Outcome
 from cvflow.store import Header, Record
 
 Columns = Mapping[str, np.ndarray]

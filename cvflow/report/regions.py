@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cvflow.states import States, parse
+from cvflow.core.states import States, parse
 from cvflow.store import Header
 
 _POINTS = 2001

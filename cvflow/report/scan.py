@@ -11,8 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from cvflow.atomic import write_whole
 from cvflow.estimate.cost import Cost
+from cvflow.host.atomic import write_whole
 from cvflow.report.figures.drawing import png
 from cvflow.report.figures.scan import Series, scan_figure
 

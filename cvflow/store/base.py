@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from cvflow.core.early_rejection import KNOTS
+from cvflow.core.frames import Frame, Outcome
 from cvflow.cv.names import check_together
-from cvflow.faults import brief
-from cvflow.stakes import KNOTS
-from cvflow.state import Frame, Outcome
+from cvflow.host.faults import brief
 
 FORMAT = "cvflow-run-3"
 
@@ -108,9 +108,10 @@ def turn_type(cvs: int) -> np.dtype:
     """One row a turn: a jump, then a local move. Energies kJ/mol, works kT, times s.
 
     `cv_old` is ξ at the jump's start, `cv_end` at its path's end, `cv_kept` after the decision and `cv` after the local
-    move that follows; `centre_old` and `centre_new` are λ and λ̃. `outcome` is the code of a `cvflow.state.Outcome`.
-    `log_survival` and `interim` are those of `cvflow.path.BatchPath`: the log probability of not being given up before
-    the end, and works so far at the knots of `cvflow.stakes.FRACTIONS`.
+    move that follows; `centre_old` and `centre_new` are λ and λ̃. `outcome` is the code of a
+    `cvflow.core.frames.Outcome`. `log_survival` and `interim` are those of `cvflow.engines.batch.paths.BatchPath`: the
+    log probability of not being given up before the end, and works so far at the knots of
+    `cvflow.core.early_rejection.FRACTIONS`.
     """
     vector = (np.float64, (cvs,))
     return np.dtype(

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from jaxtyping import Float
 
-from cvflow.state import Frame
+from cvflow.core.frames import Frame
 from cvflow.store.base import Commit, FlowEntry, Header, Record, Store, bytes_array, turn_type
 from cvflow.store.reading import read_record, record_in, sealed_file
 from cvflow.store.seal import Seal, replace, sealed

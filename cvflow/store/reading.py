@@ -9,7 +9,7 @@ from typing import BinaryIO
 import h5py
 import numpy as np
 
-from cvflow.state import Frame
+from cvflow.core.frames import Frame
 from cvflow.store.base import FORMAT, Commit, FlowEntry, Header, Record, sorted_turns
 from cvflow.store.seal import DamagedStoreError, Seal, previous, seal_of, verified
 

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 from openmm import app
 
+from cvflow.core.frames import Frame
+from cvflow.core.units import thermal_energy
 from cvflow.cv import CollectiveVariable, anisotropy
-from cvflow.state import Frame
 from cvflow.systems.base import AseReference
-from cvflow.units import thermal_energy
 
 _EDGE = 0.272
 """nm between neighbours in the octahedron."""

@@ -12,12 +12,12 @@ import numpy as np
 import openmm
 from openmm import app
 
+from cvflow.core.frames import Frame
+from cvflow.core.units import thermal_energy
 from cvflow.cv import CollectiveVariable, torsion
-from cvflow.engine.openmm import with_hydrogen_mass
-from cvflow.state import Frame
+from cvflow.engines.openmm import with_hydrogen_mass
 from cvflow.systems.base import MolecularReference
 from cvflow.systems.peptide import PHI, PSI, alanine_dipeptide_positions, alanine_dipeptide_topology
-from cvflow.units import thermal_energy
 
 
 @dataclass(frozen=True)

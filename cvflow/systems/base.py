@@ -7,10 +7,10 @@ import numpy as np
 import openmm
 from openmm import app
 
+from cvflow.core.frames import Frame
 from cvflow.cv import CollectiveVariable
-from cvflow.engine.lammps import LammpsModel
-from cvflow.state import Frame
-from cvflow.torch_system import TorchSystem
+from cvflow.engines.batch.system import TorchSystem
+from cvflow.engines.lammps import LammpsModel
 
 
 class ReferenceSystem(ABC):

@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cvflow.cv.batch import FunctionCV
-from cvflow.potential import Potential
-from cvflow.relax.solver import QuadraticDistance
+from cvflow.engines.batch.kernels.solver import QuadraticDistance
+from cvflow.engines.batch.potential import Potential
+from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
-from cvflow.torch_system import TorchSystem
 
 Particles = Float[Tensor, "chains n 2"]
 Each = Float[Tensor, " chains"]

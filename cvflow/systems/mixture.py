@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cvflow.cv.batch import Linear
-from cvflow.potential import Potential
+from cvflow.engines.batch.potential import Potential
+from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
-from cvflow.torch_system import TorchSystem
 
 FIRST_WIDTHS, SECOND_WIDTHS = (0.5, 2.0), (1.5, 0.75)
 """Standard deviations of the two components along the first and the last coordinate, even steps between."""

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from openmm import app
 
-from cvflow.state import Positions
+from cvflow.core.frames import Positions
 
 
 class Placed(NamedTuple):

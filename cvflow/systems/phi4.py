@@ -13,9 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cvflow.cv.batch import Linear
-from cvflow.potential import Potential
+from cvflow.engines.batch.potential import Potential
+from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
-from cvflow.torch_system import TorchSystem
 
 Field = Float[Tensor, "chains n"]
 

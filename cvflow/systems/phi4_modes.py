@@ -17,11 +17,11 @@ from torch import Tensor
 
 from cvflow.cv.batch import Linear
 from cvflow.cv.constant import Constant
-from cvflow.potential import Potential
-from cvflow.relax.solver import Newton
+from cvflow.engines.batch.kernels.solver import Newton
+from cvflow.engines.batch.potential import Potential
+from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
 from cvflow.systems.phi4 import Phi4
-from cvflow.torch_system import TorchSystem
 
 
 @dataclass(frozen=True)

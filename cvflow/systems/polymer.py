@@ -13,9 +13,9 @@ from jaxtyping import Float
 from openmm import app
 from scipy.optimize import brentq
 
+from cvflow.core.frames import Frame, Positions
 from cvflow.cv import CollectiveVariable, Distance, distance
-from cvflow.engine.lammps import LammpsModel, LongBond
-from cvflow.state import Frame, Positions
+from cvflow.engines.lammps import LammpsModel, LongBond
 from cvflow.systems.base import MolecularReference
 
 

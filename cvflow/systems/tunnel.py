@@ -14,9 +14,9 @@ from torch import Tensor
 
 from cvflow.cv.batch import Coordinates
 from cvflow.cv.constant import Constant
-from cvflow.potential import Potential
+from cvflow.engines.batch.potential import Potential
+from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
-from cvflow.torch_system import TorchSystem
 
 Batch = Float[Tensor, "chains dof"]
 Column = Float[Tensor, "chains 1"]

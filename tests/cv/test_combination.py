@@ -4,9 +4,9 @@ from math import inf, pi
 
 import pytest
 
+from cvflow.core.frames import Frame
 from cvflow.cv import combination, distance, torsion
 from cvflow.cv.combination import Combination
-from cvflow.state import Frame
 from tests.cv.cases import draws
 
 PHI, PSI, R = torsion("phi", 0, 1, 2, 3), torsion("psi", 6, 2, 0, 5), distance("r", 4, 9)

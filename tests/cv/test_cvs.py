@@ -4,8 +4,8 @@ import numpy as np
 import openmm
 import pytest
 
+from cvflow.core.frames import Frame
 from cvflow.cv import distance, from_force
-from cvflow.state import Frame
 
 FRAME = Frame(np.array([[0.0, 0, 0], [3.0, 4.0, 0], [3.0, 4.0, 12.0]]), np.diag([5.0, 5.0, 5.0]))
 

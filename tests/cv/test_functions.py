@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from cvflow.core.frames import Frame
 from cvflow.cv import functions
-from cvflow.state import Frame
 from tests.cv.cases import CASES, draws
 
 

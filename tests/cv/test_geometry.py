@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from MDAnalysis.lib.distances import calc_angles, calc_dihedrals
 
+from cvflow.core.frames import Frame
 from cvflow.cv import Angle, Torsion, angle, distance, torsion
-from cvflow.state import Frame
 from tests.cv.cases import draws
 
 

@@ -5,9 +5,9 @@ import openmm
 import pytest
 import torch
 
+from cvflow.core.frames import Frame
 from cvflow.cv import from_force, torsion
 from cvflow.cv.gradient import value_and_gradient
-from cvflow.state import Frame
 from tests.cv.cases import CASES, draws
 
 PULLED = [name for name in CASES if not name.startswith("force")]

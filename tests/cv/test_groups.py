@@ -5,9 +5,9 @@ from math import inf
 import numpy as np
 import pytest
 
+from cvflow.core.frames import Frame
 from cvflow.cv import centre_distance, coordination, gyration
 from cvflow.cv.groups import Gyration
-from cvflow.state import Frame
 from tests.cv.cases import draws
 
 X = draws(1)[0]

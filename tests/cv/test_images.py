@@ -6,7 +6,8 @@ import pytest
 from MDAnalysis.lib.distances import minimize_vectors
 from MDAnalysis.lib.mdamath import triclinic_box
 
-from cvflow.circle import into_period
+from cvflow.core.frames import Frame
+from cvflow.core.periodic import into_period
 from cvflow.cv import (
     angle,
     anisotropy,
@@ -21,7 +22,6 @@ from cvflow.cv import (
     torsion,
 )
 from cvflow.cv.images import Cell, gathered, image_shift, molecules_of, nearest_value, whole
-from cvflow.state import Frame
 
 CUBE = np.diag([2.0, 2.2, 2.4])
 SKEWED = np.array([[2.2, 0, 0], [0.7, 2.0, 0], [-0.9, 0.8, 2.1]])  # reduced, as OpenMM has them

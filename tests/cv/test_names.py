@@ -6,12 +6,12 @@ import openmm
 import pytest
 
 import cvflow
-from cvflow.build.cvs import check_force_files
+from cvflow.core.states import States
 from cvflow.cv.base import checked_name
 from cvflow.cv.names import LONGEST, RESERVED, check_together
 from cvflow.estimate.free_energy import profile
 from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text
-from cvflow.states import States
+from cvflow.setup.cvs import check_force_files
 from cvflow.store import Header
 from tests.report.synthetic import POLYMER, THREE, Lengths, fake_record
 

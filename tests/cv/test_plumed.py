@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from cvflow.core.frames import Frame
 from cvflow.cv import (
     Particles,
     angle,
@@ -25,7 +26,6 @@ from cvflow.cv import (
     torsion,
 )
 from cvflow.cv.plumed import FAR
-from cvflow.state import Frame
 from tests.cv.cases import ATOMS, CASES, draws
 from tests.cv.with_plumed import needs_plumed
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cvflow.cv.chain import Chain, aligned
+from cvflow.cv.internal_coordinates import Chain, aligned
 from cvflow.cv.way import WAY_BY_NAME, LengthKeeping
 from cvflow.systems import Polymer
 

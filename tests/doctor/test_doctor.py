@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvflow.cli import execute
+from cvflow.cli.commands import execute
 from cvflow.doctor import Finding, Verdict, fit
 
 NEEDED = Finding("OpenMM", Verdict.OK, "8.6", needed=True)

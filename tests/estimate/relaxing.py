@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import norm
 
-from cvflow.flow.io import to_bytes
-from cvflow.flow.mixture import GaussianMixture
-from cvflow.state import Frame, Outcome
+from cvflow.core.frames import Frame, Outcome
+from cvflow.proposals.io import to_bytes
+from cvflow.proposals.mixture import GaussianMixture
 from cvflow.store import Commit, FlowEntry, Header, Record, turn_type
 
 BURN_IN = 20

@@ -8,14 +8,14 @@ import pytest
 from pymbar import other_estimators
 from scipy.stats import norm
 
+from cvflow.core.frames import Frame, Outcome
+from cvflow.core.states import States
 from cvflow.estimate.comparison import compared
 from cvflow.estimate.free_energy import chain_differences
 from cvflow.estimate.modes import count_modes, crossings
 from cvflow.estimate.work import crossing_works, proposals
-from cvflow.flow import GaussianMixture
-from cvflow.flow.io import to_bytes
-from cvflow.state import Frame, Outcome
-from cvflow.states import States
+from cvflow.proposals import GaussianMixture
+from cvflow.proposals.io import to_bytes
 from cvflow.store import Commit, FlowEntry, Header, MemoryStore, turn_type
 from tests.report.synthetic import with_turns
 

@@ -6,13 +6,13 @@ from math import inf, pi
 import numpy as np
 import torch
 
-from cvflow.flow import GaussianMixture
-from cvflow.flow.export import to_cvf
-from cvflow.flow.learned import LearnedProposal
-from cvflow.flow.spline import Architecture, SplineFlow
-from cvflow.flow.topology import Axis, Standard
-from cvflow.flow.wrapped import WrappedMixture
-from tests.flow.cases import BOX, CIRCLE, LINE, SPACES, learned, space
+from cvflow.proposals import GaussianMixture
+from cvflow.proposals.export import to_cvf
+from cvflow.proposals.learned import LearnedProposal
+from cvflow.proposals.spline import Architecture, SplineFlow
+from cvflow.proposals.topology import Axis, Standard
+from cvflow.proposals.wrapped import WrappedMixture
+from tests.proposals.cases import BOX, CIRCLE, LINE, SPACES, learned, space
 
 LINES = GaussianMixture(((3.5, 1.0), (5.7, -2.0)), ((0.2, 1.0), (0.35, 0.4)), (0.7, 0.3))
 CIRCLES = WrappedMixture(((3.0, 1.0), (0.2, -2.0)), ((0.5, 1.0), (0.35, 0.4)), (0.7, 0.3), (2 * pi, inf), version=4)

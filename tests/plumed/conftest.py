@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvflow.plumed_action import SOURCES
+from cvflow.host.plumed_action import SOURCES
 
 HERE = Path(__file__).parent
 PLAIN = ("-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror")

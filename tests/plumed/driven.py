@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from cvflow.flow.export import to_cvf
+from cvflow.proposals.export import to_cvf
 
 INPUT = """
 LOAD FILE={library}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cvflow.circle import wrapped
-from tests.flow.cases import learned
+from cvflow.core.periodic import wrapped
 from tests.plumed.driven import Driver, wandering
+from tests.proposals.cases import learned
 
 KT = 0.0083144626 * 300
 KAPPA, PERIODS = np.array([200.0, 300.0]), np.array([2 * np.pi, np.inf])

@@ -5,8 +5,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from cvflow.flow.export import to_cvf
-from cvflow.flow.mixture import GaussianMixture
+from cvflow.proposals.export import to_cvf
+from cvflow.proposals.mixture import GaussianMixture
 
 FLOW = GaussianMixture(((-1.0,), (1.0,)), ((0.35,), (0.35,)), (0.75, 0.25))
 """Roughly the two wells."""

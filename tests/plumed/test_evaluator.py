@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy import stats
 
-from tests.flow.test_document import scattered
 from tests.plumed.cases import LEARNED, WHERE, cvf, proposal
+from tests.proposals.test_document import scattered
 
 EACH = pytest.mark.parametrize("name", WHERE)
 

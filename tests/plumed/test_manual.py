@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from cvflow.plumed_action import SOURCES
+from cvflow.host.plumed_action import SOURCES
 
 INPUTS = re.findall(r"\\plumedfile\n(.*?)\\endplumedfile", (SOURCES / "CVFlow.cpp").read_text(), re.DOTALL)
 

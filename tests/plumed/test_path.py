@@ -6,9 +6,9 @@ The engine is written out here and calls PLUMED through its Python wrapper, as a
 import numpy as np
 import pytest
 
-from cvflow.accept import log_acceptance
-from cvflow.flow.export import to_cvf
-from cvflow.flow.wrapped import WrappedMixture
+from cvflow.core.acceptance import log_acceptance
+from cvflow.proposals.export import to_cvf
+from cvflow.proposals.wrapped import WrappedMixture
 
 KT, MASS, TIMESTEP = 1.3, 1.7, 0.45
 FLOW = WrappedMixture(((2.6,), (-0.4,)), ((0.5,), (0.5,)), (0.15, 0.85), (2 * np.pi,))

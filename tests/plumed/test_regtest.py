@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvflow.plumed_action import SOURCES
+from cvflow.host.plumed_action import SOURCES
 
 CASES = sorted((SOURCES / "regtest").glob("rt-*"))
 SCRIPT = """

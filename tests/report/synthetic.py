@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cvflow.flow.io import to_bytes
-from cvflow.flow.mixture import GaussianMixture
-from cvflow.state import Frame, Outcome
+from cvflow.core.frames import Frame, Outcome
+from cvflow.proposals.io import to_bytes
+from cvflow.proposals.mixture import GaussianMixture
 from cvflow.store import Commit, FlowEntry, Header, MemoryStore, Record, turn_type
 
 KT, KAPPA = 1.3, 300.0

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 
 from cvflow import report
 from cvflow.api import Result
-from cvflow.cli import execute
+from cvflow.cli.commands import execute
 from cvflow.report import write_fes, write_report
 from cvflow.store import HDF5Store
 from tests.report.synthetic import POLYMER, fake_record

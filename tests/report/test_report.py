@@ -6,7 +6,7 @@ import pandas
 import pytest
 
 from cvflow.estimate.summary import summarise
-from cvflow.flow.io import from_bytes
+from cvflow.proposals.io import from_bytes
 from cvflow.report import write_fes, write_report
 from cvflow.report.findings import cautions
 from tests.report.synthetic import Lengths, fake_record

@@ -7,7 +7,7 @@ import signal
 import numpy as np
 import pytest
 
-from cvflow.state import Frame
+from cvflow.core.frames import Frame
 from cvflow.store import Commit, FlowEntry, HDF5Store, Header, MemoryStore, previous, read_record, turn_type
 
 PILOT = np.arange(12.0).reshape(2, 3, 2)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvflow.cli import execute
+from cvflow.cli.commands import execute
+from cvflow.core.frames import Frame
+from cvflow.core.states import States
 from cvflow.cv import anisotropy
 from cvflow.cv.gradient import value_and_gradient
-from cvflow.state import Frame
-from cvflow.states import States
 from cvflow.systems import BUILT_IN, Ag6
 
 HERE = Path(__file__).parent

@@ -7,12 +7,12 @@ import openmm
 import pytest
 from openmm import app, unit
 
-from cvflow.cli import execute
-from cvflow.engine.openmm import OpenMMSpec, prepare
-from cvflow.states import States
+from cvflow.cli.commands import execute
+from cvflow.core.states import States
+from cvflow.core.units import thermal_energy
+from cvflow.engines.openmm import OpenMMSpec, prepare
 from cvflow.systems import AlanineDipeptide, AlanineDipeptideImplicit
 from cvflow.systems.peptide import PHI, PSI, alanine_dipeptide_positions, alanine_dipeptide_topology
-from cvflow.units import thermal_energy
 from tests.systems.alanine_umbrella import reference, torsion
 
 BOTH = [AlanineDipeptide(), AlanineDipeptideImplicit()]

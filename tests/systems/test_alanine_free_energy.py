@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvflow.cli import execute
-from cvflow.states import States
+from cvflow.cli.commands import execute
+from cvflow.core.states import States
 from cvflow.store import read_record
 from tests.systems.alanine_umbrella import analyse, reference, sample
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvflow.states import States
+from cvflow.core.states import States
 from cvflow.systems import (
     BUILT_IN,
     Angle,

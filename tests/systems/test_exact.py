@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cvflow.states import States
+from cvflow.core.states import States
 from cvflow.systems import GaussianMixtureTarget, Phi4
 from tests.systems.cases import CASES, ZOO
 from tests.systems.exact import mixture, phi4

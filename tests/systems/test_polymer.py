@@ -6,8 +6,8 @@ import numpy as np
 import openmm
 import pytest
 
-from cvflow.engine.openmm import OpenMMEngine, OpenMMSpec
-from cvflow.state import Frame
+from cvflow.core.frames import Frame
+from cvflow.engines.openmm import OpenMMEngine, OpenMMSpec
 from cvflow.systems import Polymer
 
 BEADS, SOLVENT = 9, 200

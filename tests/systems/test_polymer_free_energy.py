@@ -8,8 +8,8 @@ import json
 import numpy as np
 import pytest
 
-from cvflow.cli import execute
-from cvflow.cores import available_cores
+from cvflow.cli.commands import execute
+from cvflow.host.cores import available_cores
 from tests.systems.umbrella import umbrella_delta_f
 
 pytestmark = [

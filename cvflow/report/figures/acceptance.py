@@ -8,9 +8,9 @@ from jaxtyping import Bool, Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cvflow.core.states import States
 from cvflow.estimate.modes import between_states
 from cvflow.report.figures.drawing import BLUE, GREEN, GREY, VERMILION, in_our_style, say, shade_adaptation
-from cvflow.states import States
 from cvflow.store import FlowEntry, Record
 
 _WINDOWS = 20

@@ -9,10 +9,10 @@ from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from cvflow.core.states import States
 from cvflow.estimate.grid import Axis
 from cvflow.estimate.surface import Surface, surface
 from cvflow.report.figures.drawing import GREY, cv_label, in_our_style, say
-from cvflow.states import States
 from cvflow.store import Header, Record
 
 _LEVELS = 14

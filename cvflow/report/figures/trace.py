@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cvflow.core.states import States
 from cvflow.estimate.modes import crossings
 from cvflow.report.figures.drawing import (
     BLUE,
@@ -17,7 +18,6 @@ from cvflow.report.figures.drawing import (
 )
 from cvflow.report.plumed_text import turn_times
 from cvflow.report.regions import state_intervals
-from cvflow.states import States
 from cvflow.store import Record
 
 _WALKERS = 12

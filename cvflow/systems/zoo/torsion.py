@@ -11,10 +11,10 @@ from scipy.special import i0e
 from torch import Tensor
 
 from cvflow.cv.batch import FunctionCV
-from cvflow.potential import Potential
+from cvflow.engines.batch.potential import Potential
+from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
 from cvflow.systems.zoo.terms import check, check_state, confinement, norm, spring, turned, two_modes
-from cvflow.torch_system import TorchSystem
 
 Atoms = Float[Tensor, "chains 4 3"]
 Vectors = Float[Tensor, "chains 3"]

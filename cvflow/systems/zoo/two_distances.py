@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cvflow.cv.batch import FunctionCV
-from cvflow.potential import Potential
+from cvflow.engines.batch.potential import Potential
+from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
 from cvflow.systems.zoo.terms import check, check_state, confinement, norm, spring, turned, two_modes
-from cvflow.torch_system import TorchSystem
 
 Atoms = Float[Tensor, "chains 3 3"]
 Each = Float[Tensor, " chains"]

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cvflow.flow.export import to_cvf
-from cvflow.flow.learned import LearnedProposal
-from cvflow.flow.spline import Architecture, SplineFlow
-from cvflow.flow.topology import Axis, Standard
-from cvflow.flow.wrapped import WrappedMixture
+from cvflow.proposals.export import to_cvf
+from cvflow.proposals.learned import LearnedProposal
+from cvflow.proposals.spline import Architecture, SplineFlow
+from cvflow.proposals.topology import Axis, Standard
+from cvflow.proposals.wrapped import WrappedMixture
 
 HERE = Path(__file__).parent
 ARCHITECTURE = Architecture(transforms=2, hidden=(8,), bins=4)

@@ -4,7 +4,7 @@ import pytest
 from cvflow.estimate.free_energy import profile
 from cvflow.estimate.grid import Axis
 from cvflow.estimate.summary import summarise
-from cvflow.flow.io import from_bytes
+from cvflow.proposals.io import from_bytes
 from cvflow.report.figures import free_energy_figure
 from cvflow.report.figures.free_energy import flow_profile
 from tests.report.figures.reading import all_words, curve

@@ -1,8 +1,8 @@
 import numpy as np
 
+from cvflow.core.states import States
 from cvflow.estimate.modes import count_modes, crossings
 from cvflow.report.figures import png, trace_figure
-from cvflow.states import States
 from tests.report.figures.reading import all_words, curve
 from tests.report.synthetic import Lengths, fake_record
 

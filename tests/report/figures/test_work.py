@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from cvflow.core.frames import Outcome
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.work import crossing_works
 from cvflow.report.figures import work_figure
-from cvflow.state import Outcome
 from tests.report.figures.reading import all_words, curve
 from tests.report.synthetic import Lengths, all_failed, fake_record, with_turns
 

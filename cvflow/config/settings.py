@@ -1,0 +1,250 @@
+"""The config: TOML into frozen models that refuse what they do not know."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from cvflow.config.cv_section import CvSection
+from cvflow.config.drive_section import ALSO_EMBEDDED, PROGRAMS, DriveSection
+from cvflow.config.section import BoundedInt, Count, Finite, NonNegative, Positive, Section, Whole
+from cvflow.host.faults import brief
+from cvflow.host.text_file import text_of
+from cvflow.proposals.sizes import MOST_BINS, MOST_LAYERS, MOST_TRANSFORMS, WIDEST
+
+
+class ConfigError(ValueError):
+    """Misuse, in one line: what, where, the mend."""
+
+
+class RunSection(Section):
+    """Lengths and the seed; jumps are per walker, and adaptation takes up to adapt_limit times adapt_jumps."""
+
+    seed: Whole = 1
+    walkers: Annotated[int, Field(ge=1, le=100_000)] = 4
+    adapt_jumps: Whole = 100
+    adapt_limit: Count = 5
+    jumps: Count = 400
+    local_steps: Whole = 500
+    local: Literal["hmc", "mala", "ghmc", "langevin"] = "hmc"
+    local_timestep: Positive | None = None
+
+
+ONE_SOURCE = (
+    'give one of name (a built-in system), python = "file.py:function", pdb (with forcefield), '
+    "xml (a serialised OpenMM System)"
+)
+
+
+class SystemSection(Section):
+    """A built-in system by name, a Python function, a PDB with a force field, or a serialised OpenMM System."""
+
+    name: str | None = None
+    python: str | None = None
+    pdb: str | None = None
+    forcefield: list[str] = []
+    hydrogen_mass: Positive | None = None
+    xml: str | None = None
+    topology: str | None = None
+    starts: dict[str, str] = {}
+    parameters: dict[str, Finite | BoundedInt] = {}
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The words given that say what the system is."""
+        return tuple(word for word in ("name", "python", "pdb", "xml") if getattr(self, word) is not None)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "SystemSection":
+        if len(self.sources) > 1:
+            raise ValueError(ONE_SOURCE)
+        if (self.xml is None) != (self.topology is None):
+            raise ValueError("xml needs topology = a PDB file with the same atoms, and no other system has one")
+        if (self.pdb is None) != (not self.forcefield):
+            raise ValueError('pdb needs forcefield = ["amber14-all.xml", …], and no other system has one')
+        if self.hydrogen_mass is not None and self.pdb is None:
+            raise ValueError("hydrogen_mass goes with pdb and forcefield; a serialised System has its own masses")
+        return self
+
+
+class EngineSection(Section):
+    """The engine and its own words: OpenMM's platforms and properties, or torch's devices and floating-point types."""
+
+    name: Literal["openmm", "lammps", "ase", "batch", "gromacs", "pesmd", "custom"] = "openmm"
+    platform: str | None = None
+    temperature: Positive | None = None
+    precision: str | None = None
+    device: str | None = None
+    threads: Count | None = None
+    compile: Literal["auto"] | bool | None = None
+
+    @model_validator(mode="after")
+    def _own_words(self) -> "EngineSection":
+        for word in ("platform", "precision", "device", "threads", "compile"):
+            if self.name not in ("openmm", "batch") and getattr(self, word) is not None:
+                raise ValueError(f"{word} is another engine's word; {self.name} has none here")
+        if self.name == "batch" and self.platform is not None:
+            raise ValueError('platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"')
+        if self.name == "openmm" and self.compile is not None:
+            raise ValueError("compile is the batch engine's word")
+        return self
+
+
+class PathSection(Section):
+    """The steered paths."""
+
+    kernel: Literal["restraint", "euler", "mala", "mala-coin", "langevin", "constrained", "none"] = "restraint"
+    steps: Literal["auto"] | Count = 1000
+    timestep: Positive = 0.01
+    friction: Literal["auto"] | NonNegative = 0.0
+    kappa: Literal["auto"] | Positive | list[Positive] = "auto"
+    schedule: Literal["linear", "cosine", "auto"] = "linear"
+    way: Literal["straight", "lengths"] = "straight"
+    early_rejection: bool = True
+    within_states: bool = True
+
+
+class FlowSection(Section):
+    """The learned flow; hidden layers' widths and bins of its splines are those of docs/flow.md."""
+
+    transforms: Annotated[int, Field(ge=1, le=MOST_TRANSFORMS)] = 3
+    hidden: Annotated[list[Annotated[int, Field(ge=1, le=WIDEST)]], Field(min_length=1, max_length=MOST_LAYERS)] = [
+        32,
+        32,
+    ]
+    bins: Annotated[int, Field(ge=2, le=MOST_BINS)] = 8
+    epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    retrain_every: Count = 50
+
+
+class ProposalSection(Section):
+    """A fixed mixture of Gaussians in place of the flow."""
+
+    means: list[list[Finite]]
+    sigmas: list[list[Positive]]
+    weights: list[NonNegative]
+
+
+class Config(Section):
+    """Everything a run is told."""
+
+    run: RunSection = RunSection()
+    system: SystemSection
+    engine: EngineSection = EngineSection()
+    cv: list[CvSection] = []
+    path: PathSection = PathSection()
+    drive: DriveSection | None = None
+    flow: FlowSection | None = None
+    proposal: ProposalSection | None = None
+    states: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_proposal(self) -> "Config":
+        if self.flow is not None and self.proposal is not None:
+            raise ValueError("give [flow] or [proposal], not both")
+        return self
+
+    @model_validator(mode="after")
+    def _one_system(self) -> "Config":
+        driven, name = self.drive is not None, self.engine.name
+        if name not in ALSO_EMBEDDED and driven != (name in PROGRAMS):
+            raise ValueError(f"[drive] goes with engine.name = {' or '.join(map(repr, PROGRAMS))}, and they with it")
+        if self.drive is not None:
+            self.drive.check(self.engine.name)
+        if driven and self.system.sources:
+            raise ValueError(f"system.{self.system.sources[0]} is refused: {self.engine.name} has its own files")
+        if not driven and any(section.plumed is not None and section.period is not None for section in self.cv):
+            raise ValueError("cv: period is for CVs given by python; a PLUMED text has its own")
+        if not driven and not self.system.sources:
+            raise ValueError(f"system: {ONE_SOURCE}")
+        return self
+
+    def to_toml(self) -> str:
+        """Write every setting that has a value, defaults included."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+
+def load(path: Path, overrides: list[str] | None = None) -> Config:
+    """Read a config file, with overrides of the form ``section.key=value`` (the value in TOML).
+
+    Raises:
+        ConfigError: the file cannot be read, does not parse, or holds what is unknown or out of range.
+    """
+    try:
+        text = text_of(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    values = _toml(text, str(path))
+    for override in overrides or []:
+        _override(values, override)
+    return parse(values, str(path))
+
+
+def _toml(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError, OverflowError) as error:  # Python's own for huge integers and deep nesting too
+        raise ConfigError(f"{source}: not TOML: {' '.join(str(error).split())}") from error
+
+
+def parse(values: dict[str, Any], source: str) -> Config:
+    """Check a config given as nested dicts.
+
+    Raises:
+        ConfigError: it holds what is unknown or out of range; the first fault, in one line.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {' '.join(_one_line(error).split())}") from error
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    *sections, last = key.strip().split(".")
+    if not equals or not sections or not last:
+        raise ConfigError(f"--set {override}: write --set section.key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError, OverflowError):
+        value = text
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"--set {override}: {section} is not a section")
+    values[last] = value
+
+
+def _one_line(error: ValidationError) -> str:
+    """The first fault, with the place and the mend."""
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(fault["loc"][:-1])
+        close = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
+        return f"unknown key {place}; " + (f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}")
+    if fault["type"] == "missing":
+        return f"{place} is missing"
+    got = "" if isinstance(fault["input"], dict) else f", got {brief(fault['input'])}"
+    return f"{place}: {message}{got}" if place else message
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {
+        "run": RunSection,
+        "system": SystemSection,
+        "engine": EngineSection,
+        "cv": CvSection,
+        "path": PathSection,
+        "drive": DriveSection,
+        "flow": FlowSection,
+        "proposal": ProposalSection,
+    }
+    model = sections[str(location[0])] if location else Config
+    return list(model.model_fields)

@@ -1,0 +1,54 @@
+"""The shape of a group of atoms, whatever their order."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cvflow.core.frames import Positions
+from cvflow.cv.base import checked_name, checked_unit
+from cvflow.cv.python import PythonCV
+from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group
+
+
+@dataclass(frozen=True)
+class Anisotropy(PythonCV):
+    """Root κ of the relative shape anisotropy of a group, κ² = (3 tr S² / (tr S)² - 1)/2 with S its gyration tensor.
+
+    Zero for atoms on a sphere, a cube or an octahedron, 1/2 for a planar ring, one for a line; the same for any order
+    of the atoms. Around zero it is like a distance in five dimensions: κ² would have no slope there to be pulled by.
+
+    Raises:
+        ValueError: the group is empty.
+
+    Source: Theodorou and Suter, Macromolecules 18, 1206 (1985); κ² is PLUMED's GYRATION TYPE=KAPPA2 of equal masses.
+    """
+
+    name: str
+    atoms: Group
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)
+        checked_unit(self.name, self.unit, "")
+        check_group(self.name, "an anisotropy", self.atoms)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    def value_and_gradient(self, x: Positions) -> tuple[float, Positions]:
+        apart = x - x.mean(axis=0)
+        tensor = apart.T @ apart
+        trace, squares = np.trace(tensor), np.sum(tensor**2)
+        kappa = float(np.sqrt(max(1.5 * squares / trace**2 - 0.5, 0.0)))
+        if kappa < 1e-9:  # as at a distance of zero, no direction is up
+            return kappa, np.zeros_like(x)
+        return kappa, 3 * (apart @ tensor - squares / trace * apart) / (kappa * trace**2)
+
+    def resolved(self, names: AtomNames) -> "Anisotropy":
+        return replace(self, atoms=names.group(self.name, self.atoms))
+
+
+def anisotropy(name: str, atoms: Atoms, unit: str = "") -> Anisotropy:
+    """Root of the atoms' relative shape anisotropy: indices counted from 0, selection strings, or a list of both."""
+    return Anisotropy(name, group(atoms), unit)

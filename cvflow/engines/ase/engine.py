@@ -1,0 +1,79 @@
+"""Paths of kernel K5 (soft restraint, λ extended) over any ASE calculator."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cvflow.core.frames import Exactness, Frame, Point, Positions
+from cvflow.core.schedule import Linear, Schedule
+from cvflow.cv import CollectiveVariable
+from cvflow.cv.gradient import value_and_gradient
+from cvflow.engines.ase.motion import SurfaceMotion
+from cvflow.engines.ase.surface import Surface
+from cvflow.engines.motion import BlownUpError, Course
+from cvflow.engines.verlet import VerletEngine, VerletSpec
+
+
+@dataclass(frozen=True)
+class AseSpec(VerletSpec):
+    """Everything that makes an AseEngine, as plain data; `source` makes the ase.Atoms with its calculator.
+
+    Worker processes find the source by its name.
+    """
+
+    source: Callable[[], Any]
+    cvs: tuple[CollectiveVariable, ...]
+    kT: float
+    timestep: float
+    friction: float = 0.0
+    schedule: Schedule = field(default_factory=Linear)
+
+    def build(self) -> "AseEngine":
+        return AseEngine(self)
+
+
+class AseEngine(VerletEngine):
+    """Paths over an ASE calculator.
+
+    The restraint is added to the calculator's forces here. A calculator that fails or gives NaN ends the path as
+    diverged. Nothing takes momentum out.
+
+    Raises:
+        ValueError: ASE is missing, the system is none that can be steered, a CV reads atoms that are not there or has
+            no gradient, or a setting is out of range.
+    """
+
+    def __init__(self, spec: AseSpec) -> None:
+        super().__init__(spec)
+        self._surface = Surface(spec.source)
+        self._masses = self._surface.masses
+        self._speeds = np.sqrt(spec.kT / self._masses)
+        self._cvs = spec.cvs_among(self._surface.particles)
+        for cv in self._cvs:
+            value_and_gradient(cv, self._surface.frame())
+
+    @property
+    def exactness(self) -> Exactness:
+        return Exactness(True, "one-jump stationarity test passed on the ASE engine; its calculator's forces are taken "
+                         "for the gradient of its energy")  # fmt: skip
+
+    def cv_values(self, frame: Frame) -> Point:
+        return np.array([cv.evaluate(frame) for cv in self._cvs])
+
+    def potential_energy(self, frame: Frame) -> float:
+        """NaN where the calculator fails."""
+        self._surface.begin()
+        try:
+            return self._surface.evaluate(frame).energy
+        except BlownUpError:
+            return float("nan")
+
+    def relaxed(self, frame: Frame) -> Frame:
+        self._surface.begin()
+        return self._surface.relaxed(frame)
+
+    def _begin(self, frame: Frame, velocities: Positions, course: Course) -> SurfaceMotion:
+        self._surface.begin()
+        return SurfaceMotion(self._surface, self._cvs, frame, velocities, course, self._spec.timestep)

@@ -1,0 +1,1 @@
+"""Many chains at once, as torch functions: potentials, kernels, and paths made of their steps."""

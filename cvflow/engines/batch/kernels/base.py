@@ -1,0 +1,172 @@
+"""The law of a relaxation kernel, and the plain data it works on.
+
+All energies are in the potential's own unit, works in kT. A kernel holds no configuration and draws no random number:
+its noise is an argument, so that a path can be run backwards with the noise that its reverse would need.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from math import exp
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from cvflow.cv.batch import Batch, BatchCV, Points
+from cvflow.engines.batch.potential import Each, Potential
+
+Draws = Float[Tensor, "_draws chains dof"]
+
+
+class Noise(NamedTuple):
+    """Random numbers of one time step, or of a path's start."""
+
+    normal: Float[Tensor, "_normals chains dof"]
+    uniform: Float[Tensor, "_uniforms chains"]
+
+
+class Needs(NamedTuple):
+    """How many random numbers are needed: normal vectors of the configuration's length, and uniform numbers."""
+
+    normals: int = 0
+    uniforms: int = 0
+
+
+class Ending(NamedTuple):
+    """Where paths ended; works in kT.
+
+    `work` is the W of docs/theory.md, eq. (5). `protocol_work` is the part of it done by moving the CV, NaN for a
+    kernel that does not tell the two apart. `converged` is false where a constraint solver missed.
+    """
+
+    x: Batch
+    work: Each
+    protocol_work: Each
+    heat: Each
+    converged: Bool[Tensor, " chains"]
+
+
+class RelaxationKernel(ABC):
+    """Moves the CV along its schedule while the rest of the configuration relaxes, and accounts for the work.
+
+    Law: for the path from z_0 to z_N made by `start`, N times `step` and `finish`, and the path back with the noise
+    that reverses it, the works add up to zero; and the work is the logarithm of the ratio of the two paths'
+    probabilities, start and end included.
+
+    A state is a NamedTuple of tensors whose first dimension is the chains.
+    """
+
+    potential: Potential
+    cv: BatchCV
+    kT: float
+    start_needs: Needs = Needs()
+    relaxes: bool = True
+    """Whether there is anything to do at the points between; if not, paths have a single step."""
+
+    @property
+    def step_needs(self) -> Needs:
+        """Random numbers of one step."""
+        return Needs()
+
+    def origin(self, x: Batch, uniform: Points) -> Points:
+        """z_0 of a path that starts at x: the CV itself, unless the kernel has a centre of its own."""
+        return self.cv.value(x)
+
+    @property
+    def holds_cv(self) -> bool:
+        """Whether the CV is exactly at the schedule's point, so that no point outside its range can be reached."""
+        return True
+
+    @abstractmethod
+    def start(self, x: Batch, z: Points, noise: Noise) -> Any:
+        """State at the path's start."""
+
+    @abstractmethod
+    def step(self, state: Any, z_old: Points, z_new: Points, noise: Noise) -> Any:
+        """One time step, in which the schedule goes from z_old to z_new."""
+
+    @abstractmethod
+    def finish(self, state: Any, z: Points) -> Ending:
+        """End of the path, at the schedule's last point."""
+
+
+def kinetic(p: Batch, masses: Tensor) -> Each:
+    """½ pᵀM⁻¹p."""
+    return 0.5 * (p * p / masses).sum(dim=1)
+
+
+def ornstein_uhlenbeck(p: Batch, normal: Batch, masses: Tensor, kT: float, decay: float) -> Batch:
+    """Refresh momenta: p ← c p + (1 - c²)^(1/2) (M kT)^(1/2) η, in detailed balance with the Maxwell density."""
+    return decay * p + (1.0 - decay * decay) ** 0.5 * (masses * kT).sqrt() * normal
+
+
+def half_refreshed(
+    p: Batch,
+    noise: Noise,
+    draw: int,
+    masses: Tensor,
+    kT: float,
+    friction: float,
+    timestep: float,
+    keep: Callable[[Batch], Batch] = lambda p: p,
+) -> tuple[Batch, Each]:
+    """Half a time step of friction on the momenta, and its heat.
+
+    Args:
+        p: momenta.
+        noise: of the time step.
+        draw: which of its normal vectors to use.
+        masses: that broadcast over the momenta.
+        kT: thermal energy.
+        friction: rate of the refreshment; zero is the identity, and asks for no noise.
+        timestep: the whole step.
+        keep: projects onto the momenta that the kernel allows.
+    """
+    if not friction:
+        return p, nothing(p)
+    after = keep(ornstein_uhlenbeck(p, noise.normal[draw], masses, kT, exp(-0.5 * friction * timestep)))
+    return after, kinetic(after, masses) - kinetic(p, masses)
+
+
+def mass_tensor(masses: float | tuple[float, ...], like: Tensor) -> Tensor:
+    """Masses as a tensor that broadcasts over (chains, dof)."""
+    return torch.as_tensor(masses, dtype=like.dtype, device=like.device)
+
+
+def sound(like: Tensor) -> Bool[Tensor, " chains"]:
+    """True for every chain."""
+    return torch.ones(len(like), dtype=torch.bool, device=like.device)
+
+
+def nothing(like: Tensor) -> Each:
+    """Zero for every chain."""
+    return torch.zeros(len(like), dtype=like.dtype, device=like.device)
+
+
+def unknown(like: Tensor) -> Each:
+    """NaN for every chain."""
+    return torch.full((len(like),), torch.nan, dtype=like.dtype, device=like.device)
+
+
+def normals(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+    """Normal random numbers from the generator, drawn on its device and moved to that of `like`."""
+    drawn = torch.randn(shape, generator=generator, device=generator.device, dtype=like.dtype)
+    return drawn.to(like.device)
+
+
+def uniforms(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+    """Uniform random numbers in [0, 1), as `normals`."""
+    return torch.rand(shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
+
+
+def check_timestep(timestep: float, friction: float = 0.0) -> None:
+    """Raise.
+
+    Raises:
+        ValueError: the time step is not positive, or the friction negative.
+    """
+    if not 0 < timestep < float("inf"):
+        raise ValueError(f"the time step must be positive, got {timestep}")
+    if not 0 <= friction < float("inf"):
+        raise ValueError(f"the friction must not be negative, got {friction}")

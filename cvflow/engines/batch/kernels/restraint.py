@@ -1,0 +1,135 @@
+"""Kernel K5: a soft restraint pulls any differentiable CV after its centre λ."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cvflow.core.periodic import truncated_normal
+from cvflow.cv.batch import Batch, BatchCV, Points
+from cvflow.engines.batch.kernels.base import (
+    Ending,
+    Needs,
+    Noise,
+    RelaxationKernel,
+    check_timestep,
+    half_refreshed,
+    kinetic,
+    mass_tensor,
+    nothing,
+    sound,
+)
+from cvflow.engines.batch.potential import Each, Potential
+
+
+class RestraintState(NamedTuple):
+    """Configurations, their CVs, momenta and gradients of U + u; total energy at the start, heat, protocol work."""
+
+    x: Batch
+    cv: Points
+    p: Batch
+    gradient: Batch
+    energy: Each
+    heat: Each
+    protocol_work: Each
+
+
+@dataclass(frozen=True)
+class SoftRestraint(RelaxationKernel):
+    """Langevin dynamics on U + Σ_i κ_i/2 d(ξ_i, λ_i)², half a kick at the old λ, a drift, half a kick at the new one.
+
+    Attributes:
+        potential: U.
+        cv: any differentiable CV; periodic components take the wrapped distance.
+        kT: thermal energy.
+        timestep: dt.
+        kappa: spring constants, one a component, energy per CV unit squared.
+        friction: rate at which momenta are refreshed.
+        masses: one, or one a coordinate.
+
+    Raises:
+        ValueError: a setting is out of range.
+
+    Source: docs/theory.md, section 3.
+    """
+
+    potential: Potential
+    cv: BatchCV
+    kT: float
+    timestep: float
+    kappa: tuple[float, ...]
+    friction: float = 0.0
+    masses: float | tuple[float, ...] = 1.0
+
+    start_needs = Needs(normals=1)
+
+    def __post_init__(self) -> None:
+        check_timestep(self.timestep, self.friction)
+        if len(self.kappa) != len(self.cv.names) or not all(k > 0 for k in self.kappa):
+            raise ValueError(f"kappa must be positive, one for each of the {len(self.cv.names)} CVs, got {self.kappa}")
+
+    @property
+    def step_needs(self) -> Needs:
+        return Needs(normals=2 if self.friction else 0)
+
+    @property
+    def holds_cv(self) -> bool:
+        return False
+
+    def origin(self, x: Batch, uniform: Points) -> Points:
+        """λ | x, the Gibbs draw: normal around ξ(x), on a circle truncated to half a period on both sides."""
+        value = self.cv.value(x)
+        offsets = []
+        for i, (kappa, period) in enumerate(zip(self.kappa, self.cv.periods, strict=True)):
+            width = (self.kT / kappa) ** 0.5
+            drawn = truncated_normal(uniform[:, i].double().cpu().numpy(), 0.5 * period / width)
+            offsets.append(width * torch.from_numpy(drawn))
+        return self.cv.wrapped(value + torch.stack(offsets, dim=1).to(value))
+
+    def start(self, x: Batch, z: Points, noise: Noise) -> RestraintState:
+        masses = mass_tensor(self.masses, x)
+        p = (masses * self.kT).sqrt() * noise.normal[0]
+        energy, gradient = self.potential.energy_and_gradient(x)
+        value = self.cv.value(x)
+        total = energy + self._stretch(value, z) + kinetic(p, masses)
+        return RestraintState(x, value, p, gradient + self._pull(x, value, z), total, nothing(x), nothing(x))
+
+    def step(self, state: RestraintState, z_old: Points, z_new: Points, noise: Noise) -> RestraintState:
+        p, warmed = self._refresh(state.p, noise, 0)
+        p = p - 0.5 * self.timestep * state.gradient
+        x = state.x + self.timestep * p / mass_tensor(self.masses, p)
+        value = self.cv.value(x)
+        gradient = self.potential.gradient(x) + self._pull(x, value, z_new)
+        p = p - 0.5 * self.timestep * gradient
+        p, warmed_again = self._refresh(p, noise, 1)
+        # λ goes half of its way before the drift and half after it, at fixed configuration each time.
+        switch = [self._stretch(cv, z_new) - self._stretch(cv, z_old) for cv in (state.cv, value)]
+        return RestraintState(
+            x, value, p, gradient, state.energy, state.heat + warmed + warmed_again,
+            state.protocol_work + 0.5 * (switch[0] + switch[1]),
+        )  # fmt: skip
+
+    def _kappa(self, like: Tensor) -> Tensor:
+        return torch.tensor(self.kappa, dtype=like.dtype, device=like.device)
+
+    def _stretch(self, value: Points, centre: Points) -> Each:
+        """Energy u of the restraint at the CV's value."""
+        apart = self.cv.wrapped(value - centre)
+        return 0.5 * (self._kappa(value) * apart * apart).sum(dim=1)
+
+    def _pull(self, x: Batch, value: Points, centre: Points) -> Batch:
+        """∂u/∂x."""
+        force = self._kappa(value) * self.cv.wrapped(value - centre)
+        return (self.cv.jacobian(x) * force[:, :, None]).sum(dim=1)
+
+    def _refresh(self, p: Batch, noise: Noise, draw: int) -> tuple[Batch, Each]:
+        """Half a step of friction, and its heat."""
+        masses = mass_tensor(self.masses, p)
+        return half_refreshed(p, noise, draw, masses, self.kT, self.friction, self.timestep)
+
+    def finish(self, state: RestraintState, z: Points) -> Ending:
+        potential = self.potential.energy(state.x) + self._stretch(state.cv, z)
+        energy = potential + kinetic(state.p, mass_tensor(self.masses, state.x))
+        work = (energy - state.energy - state.heat) / self.kT
+        return Ending(state.x, work, state.protocol_work / self.kT, state.heat / self.kT, sound(work))

@@ -1,0 +1,253 @@
+"""GROMACS with its own PLUMED interface: grompp and mdrun, states as .trr files."""
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import MDAnalysis
+import numpy as np
+from MDAnalysis.lib.formats.libmdaxdr import TRRFile
+from openmm import app
+
+from cvflow.core.frames import Exactness, Frame, Outcome
+from cvflow.engines.external.gromacs_rigid import Pairs, began_as_given, kept_lengths, rigid_pairs
+from cvflow.engines.external.process import OUTPUT, PathFailedError, ProgramFailedError, run
+from cvflow.engines.external.program import INPUT, Ends, Order, Program
+
+START, NAME = "start.trr", "path"
+"""The state a path begins from, and what GROMACS calls its files."""
+
+_RARELY = "1000000000"
+
+_LAW = {
+    "integrator": "md-vv",
+    "gen-vel": "no",
+    # With `yes`, md-vv takes the velocities that it is given for those of half a step before: no path reads backwards.
+    "continuation": "no",
+    "tcoupl": "no",
+    "pcoupl": "no",
+    "comm-mode": "none",
+    # GROMACS makes the velocities tangential by a series; with its default of 4 terms they are off in the third digit.
+    "constraint-algorithm": "lincs",
+    "lincs-order": "50",
+    "lincs-iter": "8",
+    "nstcalcenergy": _RARELY,
+    "nstenergy": _RARELY,
+    "nstlog": "0",
+    "nstfout": "0",
+    "nstxout-compressed": "0",
+}
+"""What a path needs, whatever the user's .mdp says."""
+
+_SETTING = re.compile(r"^\s*([\w-]+)\s*=\s*([^;]*?)\s*(?:;.*)?$")
+_COMPLAINT = re.compile(r"^(?:WARNING|ERROR) \d.*?(?=\n\s*\n)|(?<=Fatal error:\n).*?(?=\n\s*\n)", re.M | re.S)
+
+
+@dataclass(frozen=True)
+class Gromacs(Program):
+    """GROMACS 2025 or later; .trr files hold single precision, in which mdrun's own states are unless it is gmx_d.
+
+    Attributes:
+        mdp: the user's settings of forces and cut-offs, as text; those of the dynamics are the driver's.
+        top: the topology, an absolute path.
+        structure: a .gro or .pdb file with the same atoms, an absolute path.
+        inputs: files that the topology includes, absolute paths.
+        gmx: the program.
+        maxwarn: warnings of grompp that are let pass; one is there always, that the motion of the centre of mass is
+            not removed.
+        masses: of the atoms [amu]; `prepared` finds them.
+        rigid: pairs of atoms that constraints hold, rigid water's among them; `prepared` finds them.
+    """
+
+    mdp: str
+    top: str
+    structure: str
+    inputs: tuple[str, ...] = ()
+    gmx: str = "gmx"
+    maxwarn: int = 1
+    masses: tuple[float, ...] = ()
+    rigid: Pairs = ()
+
+    @property
+    def exactness(self) -> Exactness:
+        bonds = "rigid bonds and with rigid water" if self.rigid else "flexible bonds"
+        passed = f"one-jump stationarity test passed through gmx mdrun and its .trr and .edr files, with {bonds}"
+        return Exactness(True, passed)
+
+    def read_start(self, path: Path) -> Frame:
+        try:
+            universe = MDAnalysis.Universe(str(path))
+        except Exception as error:  # a parser's own errors are of any kind
+            reason = next(iter(str(error).splitlines()), "")
+            raise ValueError(f"{path}: MDAnalysis cannot read it ({reason})") from error
+        box = universe.trajectory.ts.triclinic_dimensions
+        if box is None:
+            raise ValueError(f"{path}: the structure has no box; `gmx editconf -box` gives it one")
+        if self.masses and len(universe.atoms) != len(self.masses):
+            raise ValueError(f"{path}: it has {len(universe.atoms)} atoms, the topology has {len(self.masses)}")
+        self._check_names(universe, path)
+        return Frame(universe.atoms.positions.astype(float) / 10, np.array(box, dtype=float) / 10)
+
+    def _check_names(self, universe: MDAnalysis.Universe, path: Path) -> None:
+        """The atoms are those of `structure`, which grompp holds against the topology, in their order.
+
+        Raises:
+            ValueError: one has another name.
+        """
+        if path.resolve() == Path(self.structure).resolve():
+            return
+        own = MDAnalysis.Universe(self.structure).atoms.names
+        for atom, (ours, theirs) in enumerate(zip(own, universe.atoms.names, strict=False), 1):
+            if ours != theirs:
+                raise ValueError(
+                    f"{path}: atom {atom} is {theirs} there and {ours} in {Path(self.structure).name}: give the same "
+                    "atoms in the same order"
+                )
+
+    def topology(self) -> app.Topology:
+        with tempfile.TemporaryDirectory(prefix="cvflow-gromacs-") as folder:
+            universe = self._universe(Path(folder))
+        topology = app.Topology()
+        for segment in universe.segments:
+            chain = topology.addChain()
+            for residue in segment.residues:
+                ours = topology.addResidue(str(residue.resname), chain, str(residue.resid))
+                for atom in residue.atoms:
+                    topology.addAtom(str(atom.name), None, ours)
+        return topology
+
+    def write(self, folder: Path, order: Order, rng: np.random.Generator) -> None:
+        masses = np.array(self.masses)[:, None]
+        with np.errstate(divide="ignore"):
+            spread = np.where(masses > 0, np.sqrt(order.kT / masses), 0.0)
+        self._write(folder, order, spread * rng.standard_normal(order.frame.positions.shape))
+
+    def commands(self) -> list[list[str]]:
+        alone = ["-nt", "1", "-ntmpi", "1", "-pin", "off", "-reprod", "-notunepme"]
+        files = ["-deffnm", NAME, "-noconfout", "-cpt", "-1", "-plumed", INPUT]
+        return [self._grompp(), [self.gmx, "mdrun", *files, *alone]]
+
+    def ends(self, folder: Path, order: Order) -> Ends:
+        from pyedr import edr_to_dict
+
+        try:
+            energies = edr_to_dict(str(folder / f"{NAME}.edr"), verbose=False)["Total Energy"]
+            with TRRFile(str(folder / f"{NAME}.trr")) as states:
+                first, *_, last = states
+            with TRRFile(str(folder / START)) as states:
+                given = states.read()
+        except (OSError, KeyError, ValueError, EOFError) as error:
+            reason = f"mdrun's {NAME}.edr or {NAME}.trr is missing or cut off"
+            raise PathFailedError(Outcome.PROGRAM_FAILED, reason) from error
+        if last.step != order.steps or len(energies) < 2:
+            raise PathFailedError(Outcome.PROGRAM_FAILED, "mdrun did not get to its last step")
+        if not began_as_given(first, given.v, self.masses, self.rigid):
+            raise PathFailedError(Outcome.PROGRAM_FAILED, "mdrun did not begin with the velocities it was given")
+        if not kept_lengths(first, last, self.rigid):
+            reason = "rigid bonds have not kept their lengths: is path.timestep too long?"
+            raise PathFailedError(Outcome.UNCONVERGED, reason)
+        frame = Frame(last.x.astype(float), last.box.astype(float))
+        return Ends(float(energies[0]), float(energies[-1]), frame)
+
+    def last_words(self, folder: Path) -> list[str]:
+        """Warnings and errors stand in blocks, far above the last line."""
+        printed = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace") if (folder / OUTPUT).exists() else ""
+        blocks = [" ".join(block.split()) for block in _COMPLAINT.findall(printed)]
+        return blocks or super().last_words(folder)
+
+    def _write(self, folder: Path, order: Order, velocities: np.ndarray) -> None:
+        shutil.copy(self.top, folder)
+        lengths = {key: str(order.steps) for key in ("nsteps", "nstxout", "nstvout")}
+        (folder / f"{NAME}.mdp").write_text(
+            with_settings(self.mdp, _LAW | lengths | {"dt": f"{order.timestep:.12g}"}), encoding="utf-8"
+        )
+        x, box = order.frame.positions, order.frame.box
+        with TRRFile(str(folder / START), "w") as states:
+            states.write(
+                x.astype(np.float32),
+                velocities.astype(np.float32),
+                None,
+                np.asarray(box, np.float32),
+                0,
+                0.0,
+                0.0,
+                len(x),
+            )
+
+    def _grompp(self) -> list[str]:
+        return [
+            self.gmx, "grompp", "-f", f"{NAME}.mdp", "-c", self.structure, "-t", START, "-p", Path(self.top).name,
+            "-o", f"{NAME}.tpr", "-po", "mdout.mdp", "-maxwarn", str(self.maxwarn),
+        ]  # fmt: skip
+
+    def _universe(self, folder: Path) -> MDAnalysis.Universe:
+        """What grompp makes of the user's files.
+
+        Raises:
+            ProgramFailedError: it makes nothing of them.
+        """
+        frame = self.read_start(Path(self.structure))
+        try:
+            self.bring_inputs(folder)
+            self._write(folder, Order(frame, 1, 0.0005, 1.0), np.zeros_like(frame.positions))
+            run(self._grompp(), folder, _PATIENCE)
+            universe = MDAnalysis.Universe(str(folder / f"{NAME}.tpr"))
+            run([self.gmx, "dump", "-s", f"{NAME}.tpr"], folder, _PATIENCE)
+        except PathFailedError as failure:
+            reason = f"GROMACS refuses its files: {failure.reason}"
+            raise ProgramFailedError(reason, self.last_words(folder)) from failure
+        return universe
+
+
+_PATIENCE = 120.0
+
+
+def prepared(program: Gromacs) -> Gromacs:
+    """The program with the masses of its atoms and its rigid bonds.
+
+    Raises:
+        ProgramFailedError: grompp does not take the files.
+        ValueError: the topology has virtual sites, or the .mdp freezes atoms.
+    """
+    if any(key == "freezegrps" and value for key, value in _given(program.mdp)):
+        raise ValueError("freezegrps in the .mdp is refused: every atom of a path moves; restrain positions instead")
+    with tempfile.TemporaryDirectory(prefix="cvflow-gromacs-") as folder:
+        universe = program._universe(Path(folder))
+        try:
+            rigid = rigid_pairs((Path(folder) / OUTPUT).read_text(encoding="utf-8", errors="replace"))
+        except ValueError as error:
+            raise ValueError(f"{program.top}: {error}") from error
+    return replace(program, masses=tuple(float(mass) for mass in universe.atoms.masses), rigid=rigid)
+
+
+def with_settings(mdp: str, settings: dict[str, str]) -> str:
+    """An .mdp with these settings in the place of its own, whichever way those are spelled."""
+    kept = [line for line in mdp.splitlines() if _key(line) not in settings]
+    return "\n".join([*kept, *(f"{key} = {value}" for key, value in settings.items()), ""])
+
+
+def overridden(mdp: str) -> tuple[str, ...]:
+    """Settings of an .mdp that say otherwise than a path needs, as `key = value`."""
+    return tuple(
+        f"{key} = {value}"
+        for key, value in _given(mdp)
+        if key in _LAW and not key.startswith("nst") and value.lower() != _LAW[key]
+    )
+
+
+def _given(mdp: str) -> list[tuple[str, str]]:
+    """Settings as keys, spelled in one way, and values."""
+    found = filter(None, map(_SETTING.match, mdp.splitlines()))
+    return [(_normal(match[1]), match[2]) for match in found]
+
+
+def _key(line: str) -> str | None:
+    match = _SETTING.match(line)
+    return _normal(match[1]) if match else None
+
+
+def _normal(key: str) -> str:
+    """GROMACS takes - and _ for the same, and knows no capitals."""
+    return key.replace("_", "-").lower()

@@ -1,0 +1,201 @@
+"""What acts on the atoms beside LAMMPS's own styles: the moving restraint, and bonds of the model.
+
+LAMMPS calls `Pull` in every evaluation of the forces (`fix external`). Numbers are read and written one by one where
+LAMMPS has them: for a distance that is a few µs, where numpy's arrays would take as long as LAMMPS's own step.
+"""
+
+import ctypes
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from cvflow.core.frames import Frame, Positions
+from cvflow.core.periodic import wrapped
+from cvflow.cv import CollectiveVariable, Distance
+from cvflow.cv.gradient import value_and_gradient
+from cvflow.cv.selection import indices
+from cvflow.engines.lammps.instance import IMAGE_BITS, IMAGE_PERIOD, Machine
+from cvflow.engines.lammps.model import LongBond
+
+_LAST, _HALF = IMAGE_PERIOD - 1, IMAGE_PERIOD // 2
+
+Slope = Callable[[float, int], float]
+"""Derivative of an energy [kJ/mol] with respect to a distance [nm], at a step of the path."""
+
+
+class Track:
+    """Where the restraint's centre on one CV goes, and the values that the CV takes on the way.
+
+    Attributes:
+        centres: λ_0 … λ_N; none where nothing pulls.
+        kappa: spring constant.
+        values: of the CV, one a centre; NaN until the path is there.
+    """
+
+    def __init__(self) -> None:
+        self.centres: list[float] = []
+        self.kappa = 0.0
+        self.values: list[float] = []
+
+    def begin(self, centres: Sequence[float], kappa: float) -> None:
+        """Forget the last path."""
+        self.centres, self.kappa, self.values = list(centres), kappa, [float("nan")] * len(centres)
+
+    def slope(self, value: float, step: int) -> float:
+        """∂u/∂ξ; remembers the value."""
+        self.values[step] = value
+        return self.kappa * (value - self.centres[step])
+
+    def protocol_work(self, period: float) -> float:
+        """Work done at fixed configurations [kJ/mol]: λ moves half of its step before the drift and half after it."""
+        if not self.centres:
+            return 0.0
+        centres = np.array(self.centres)
+        padded = np.concatenate([centres[:1], centres, centres[-1:]])
+        apart = wrapped((np.array(self.values) - centres)[:, None], np.array([period]))[:, 0]
+        return float(-0.5 * self.kappa * np.sum(apart * (padded[2:] - padded[:-2])))
+
+
+class Force(ABC):
+    """Adds a force to atoms."""
+
+    @abstractmethod
+    def act(self, x: Any, image: Any, f: Any, step: int) -> None:
+        """Add to `f` what acts at positions `x` in periodic images `image`, all in LAMMPS's own memory."""
+
+
+class Along(Force):
+    """A force along the distance of two atoms, as their coordinates are."""
+
+    def __init__(self, atoms: Sequence[int], sides: Float[np.ndarray, "3"], slope: Slope) -> None:
+        self._atoms = tuple(atoms)
+        self._sides = tuple(float(side) for side in sides)
+        self._slope = slope
+
+    def act(self, x: Any, image: Any, f: Any, step: int) -> None:
+        i, j = self._atoms
+        a, b = x[i], x[j]
+        dx, dy, dz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+        p, q = image[i], image[j]
+        if p != q:
+            width, height, depth = self._sides
+            dx += width * _boxes(p, q)
+            dy += height * _boxes(p >> IMAGE_BITS, q >> IMAGE_BITS)
+            dz += depth * _boxes(p >> 2 * IMAGE_BITS, q >> 2 * IMAGE_BITS)
+        r = sqrt(dx * dx + dy * dy + dz * dz)
+        slope = self._slope(r, step)
+        pull = slope / r if r > 0 else 0.0
+        fa, fb = f[i], f[j]
+        fa[0] += pull * dx
+        fa[1] += pull * dy
+        fa[2] += pull * dz
+        fb[0] -= pull * dx
+        fb[1] -= pull * dy
+        fb[2] -= pull * dz
+
+
+class Gradient(Force):
+    """The restraint on any CV whose gradient is known, of the atoms as LAMMPS has them at the moment.
+
+    Raises:
+        ValueError: nothing is known of the CV's gradient.
+    """
+
+    def __init__(self, cv: CollectiveVariable, track: Track, machine: Machine) -> None:
+        self._cv, self._track, self._machine = cv, track, machine
+        self._period = np.array([cv.period])
+        self._vectors, self._numbers = ctypes.c_double * (3 * machine.atoms), ctypes.c_int32 * machine.atoms
+        with np.errstate(all="ignore"):  # wherever the atoms are to begin with
+            value_and_gradient(cv, Frame(machine.positions, machine.box))
+
+    def act(self, x: Any, image: Any, f: Any, step: int) -> None:
+        positions = self._machine.unfolded(self._vectors_at(x), _array(self._numbers, image.contents))
+        value, gradient = value_and_gradient(self._cv, Frame(positions, self._machine.box))
+        self._track.values[step] = value
+        apart = wrapped(np.array([value - self._track.centres[step]]), self._period)[0]
+        forces = self._vectors_at(f)
+        forces -= self._track.kappa * apart * gradient
+
+    def _vectors_at(self, rows: Any) -> Positions:
+        """LAMMPS's own memory, the first row of which begins it."""
+        return _array(self._vectors, rows[0].contents).reshape(-1, 3)
+
+
+class Pull:
+    """LAMMPS's callback: all that acts beside its own styles.
+
+    Attributes:
+        tracks: of the restraint's centres, one a CV.
+        error: what went wrong in the callback, from where nothing can be raised.
+
+    Raises:
+        ValueError: nothing is known of a CV's gradient.
+    """
+
+    def __init__(self, cvs: Sequence[CollectiveVariable], bonds: Sequence[LongBond], machine: Machine) -> None:
+        self.tracks = [Track() for _ in cvs]
+        self.error: Exception | None = None
+        self._long_bonds = tuple(bonds)
+        self._bonds = [Along(bond.atoms, machine.sides, _slope(bond)) for bond in bonds]
+        self._restraint = [_restraint(cv, track, machine) for cv, track in zip(cvs, self.tracks, strict=True)]
+        self._images = machine.image_address
+        self._bytes = machine.atoms * 3 * ctypes.sizeof(ctypes.c_double)
+        self._forces: list[Force] = []
+        self.begin(np.zeros((0, len(self.tracks))), np.zeros(len(self.tracks)))
+
+    def begin(self, centres: Float[np.ndarray, "centres cvs"], kappa: Float[np.ndarray, " cvs"]) -> None:
+        """Make ready for a path whose centres are these; none for one without a restraint."""
+        for track, column, spring in zip(self.tracks, centres.T, kappa, strict=True):
+            track.begin(column.tolist(), float(spring))
+        self._forces = [*self._bonds, *(self._restraint if len(centres) else ())]
+
+    def bond_energy(self, frame: Frame) -> float:
+        """Of the model's bonds [kJ/mol]."""
+        return sum(bond.energy(frame) for bond in self._long_bonds)
+
+    def __call__(self, _caller: None, step: int, _count: int, _identifiers: Any, x: Any, f: Any) -> None:
+        """What LAMMPS calls: writes the forces into `f`."""
+        try:
+            ctypes.memset(f[0], 0, self._bytes)
+            image = ctypes.cast(self._images(), _IMAGES)
+            for force in self._forces:
+                force.act(x, image, f, step)
+        except Exception as error:  # ctypes prints what a callback raises, and goes on
+            self.error = error
+
+
+_IMAGES = ctypes.POINTER(ctypes.c_int32)
+
+
+def _restraint(cv: CollectiveVariable, track: Track, machine: Machine) -> Force:
+    """A distance has a way of its own, ten times as fast."""
+    if isinstance(cv, Distance):
+        return Along(indices(cv.name, cv.atoms), machine.sides, track.slope)
+    return Gradient(cv, track, machine)
+
+
+def _slope(bond: LongBond) -> Slope:
+    """By Horner's rule."""
+    r0, coefficients = bond.r0, bond.slopes
+
+    def slope(r: float, step: int) -> float:
+        x, total = r - r0, 0.0
+        for coefficient in coefficients:
+            total = total * x + coefficient
+        return total
+
+    return slope
+
+
+def _array(kind: Any, first: Any) -> Float[np.ndarray, " numbers"] | Int[np.ndarray, " numbers"]:
+    """LAMMPS's own memory from the first number on."""
+    return np.ctypeslib.as_array(kind.from_address(ctypes.addressof(first)))
+
+
+def _boxes(p: int, q: int) -> int:
+    """Difference of two images along one side."""
+    return ((q & _LAST) - (p & _LAST) + _HALF & _LAST) - _HALF

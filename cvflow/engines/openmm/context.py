@@ -1,0 +1,98 @@
+"""One OpenMM context with the restraint's parameters: placed, stepped and read."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+import openmm
+
+from cvflow.core.frames import Frame, Point
+from cvflow.engines.motion import BlownUpError
+from cvflow.engines.openmm.integrator import SteeredVerlet
+from cvflow.engines.openmm.restraint import centre_name, kappa_name
+
+LONG = 5_040_000
+"""Steps that pass at once; a multiple of whatever stride a force may have."""
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+class Machine:
+    """A system that holds the restraint on its CVs, and the integrator that moves the centre.
+
+    Raises:
+        ValueError: the platform is not installed, or cannot run the system.
+    """
+
+    def __init__(
+        self, system: openmm.System, integrator: SteeredVerlet, cvs: int, platform: str, properties: dict[str, str]
+    ) -> None:
+        self.integrator, self.cvs = integrator, cvs
+        self._keeps_neighbours = platform == "CPU"
+        try:
+            self.context = openmm.Context(system, integrator, _platform(platform), _properties(platform, properties))
+        except openmm.OpenMMException as error:
+            raise ValueError(f"OpenMM cannot run the system on platform {platform}: {error}") from error
+
+    def place(self, frame: Frame, centre: Point, kappa: Point) -> None:
+        """Take up a configuration, with the restraint there."""
+        for i in range(self.cvs):
+            self.context.setParameter(centre_name(i), float(centre[i]))
+            self.context.setParameter(kappa_name(i), float(kappa[i]))
+        if frame.box is not None:
+            self.context.setPeriodicBoxVectors(*frame.box)
+        self.context.setPositions(frame.positions)
+
+    def place_free(self, frame: Frame) -> None:
+        """Take up a configuration without the restraint."""
+        zero = np.zeros(self.cvs)
+        self.place(frame, zero, zero)
+
+    def forget(self, frame: Frame) -> None:
+        """Make what follows independent of what the context computed before.
+
+        The CPU platform keeps its neighbour list until atoms have moved, and the list's order is the order of its sums
+        in single precision: the same path would differ in its last digits, and after some hundred steps everywhere.
+        One energy of the frame moved far away rebuilds the list now, and placing the frame rebuilds it again.
+        """
+        if self._keeps_neighbours:
+            self.context.setPositions(frame.positions + 1000.0)
+            self.context.getState(getEnergy=True)
+
+    def let_time_pass(self) -> None:
+        """Move the context's clock: a force may read it, and plugins bring forces that do."""
+        self.context.setTime(self.context.getTime() + LONG * self.integrator.getStepSize())
+        self.context.setStepCount(self.context.getStepCount() + LONG)
+
+    def frame(self, state: openmm.State, like: Frame) -> Frame:
+        """The configuration of a state, in the box of another."""
+        return Frame(np.array(state.getPositions(asNumpy=True)._value), like.box)
+
+
+def blowing_up(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Let OpenMM's complaint of a NaN be a BlownUpError."""
+
+    @wraps(function)
+    def guarded(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        try:
+            return function(*arguments, **named)
+        except openmm.OpenMMException as error:
+            if "NaN" not in str(error):
+                raise
+            raise BlownUpError(str(error)) from error
+
+    return guarded
+
+
+def _platform(name: str) -> openmm.Platform:
+    installed = [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
+    if name not in installed:
+        raise ValueError(f"OpenMM has no platform {name!r} here; installed: {', '.join(installed)}")
+    return openmm.Platform.getPlatform(name)
+
+
+def _properties(platform: str, given: dict[str, str]) -> dict[str, str]:
+    """One thread a walker unless told otherwise: a walker process has one core."""
+    return {"Threads": "1"} | given if platform == "CPU" else given

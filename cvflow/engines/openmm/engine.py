@@ -1,0 +1,141 @@
+"""Paths of kernel K5 (soft restraint, λ extended) in OpenMM."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import openmm
+
+from cvflow.core.acceptance import accepts, log_acceptance
+from cvflow.core.frames import Exactness, Frame, Point, Positions
+from cvflow.core.schedule import Linear, Schedule
+from cvflow.core.units import temperature
+from cvflow.cv import CollectiveVariable
+from cvflow.engines.motion import Course
+from cvflow.engines.openmm.context import Machine
+from cvflow.engines.openmm.integrator import SteeredVerlet
+from cvflow.engines.openmm.motion import ContextMotion
+from cvflow.engines.openmm.preparation import particles_of, prepare
+from cvflow.engines.openmm.restraint import restraint_force
+from cvflow.engines.openmm.volume import default_box, piston, scaled, volume
+from cvflow.engines.verlet import VerletEngine, VerletSpec
+from cvflow.host.openmm_xml import deserialised
+
+_PROVEN_PLATFORMS = ("CPU", "Reference")
+"""Where tests/engines/test_stationarity.py runs."""
+
+
+@dataclass(frozen=True)
+class OpenMMSpec(VerletSpec):
+    """Everything that makes an OpenMMEngine, as plain data, so that worker processes can build their own."""
+
+    system_xml: str
+    cvs: tuple[CollectiveVariable, ...]
+    kT: float
+    timestep: float
+    friction: float = 0.0
+    schedule: Schedule = field(default_factory=Linear)
+    platform: str = "CPU"
+    properties: tuple[tuple[str, str], ...] = ()
+
+    def build(self) -> "OpenMMEngine":
+        return OpenMMEngine(self)
+
+
+class OpenMMEngine(VerletEngine):
+    """Paths of an OpenMM System, whose integrator advances the schedule and adds up the protocol work by itself.
+
+    Raises:
+        ValueError: the system cannot be steered reversibly (see `prepare`), a CV reads atoms that are not there, a
+            setting is out of range, or the platform is not installed.
+    """
+
+    _spec: OpenMMSpec
+
+    def __init__(self, spec: OpenMMSpec) -> None:
+        super().__init__(spec)
+        system = prepare(deserialised(spec.system_xml, "the system")).system
+        # Of the system without restraints, which take no part in whether it is periodic.
+        particles = particles_of(system)
+        self._cvs = spec.cvs_among(particles)
+        for index, cv in enumerate(self._cvs):
+            system.addForce(restraint_force(cv, index))
+        self._masses = np.array(particles.masses)[:, None]
+        with np.errstate(divide="ignore"):
+            inverse_masses = np.where(self._masses > 0, 1 / self._masses, 0.0)
+        self._half = 0.5 * spec.timestep * inverse_masses
+        self._speeds = np.sqrt(spec.kT * inverse_masses)
+        self._piston = piston(system)
+        if self._piston and abs(self._piston.temperature / temperature(spec.kT) - 1) > 0.01:
+            barostat, run = self._piston.temperature, temperature(spec.kT)
+            raise ValueError(f"the system's barostat is at {barostat} K and the run at {run:.2f} K: give the same")
+        self._default_volume = float(np.linalg.det(default_box(system)))
+        integrator = SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
+        self._machine = Machine(system, integrator, len(spec.cvs), spec.platform, dict(spec.properties))
+        self._molecules = [list(molecule) for molecule in self._machine.context.getMolecules()] if self._piston else []
+
+    @property
+    def exactness(self) -> Exactness:
+        if self._spec.platform not in _PROVEN_PLATFORMS:
+            return Exactness(False, f"the one-jump test has not been run on OpenMM's {self._spec.platform} platform")
+        return Exactness(True, f"one-jump stationarity test passed on OpenMM's {self._spec.platform} platform")
+
+    def cv_values(self, frame: Frame) -> Point:
+        return np.array([cv.evaluate(frame) for cv in self._cvs])
+
+    def let_time_pass(self) -> None:
+        super().let_time_pass()
+        self._machine.let_time_pass()
+
+    def potential_energy(self, frame: Frame) -> float:
+        self._machine.forget(frame)
+        self._machine.place_free(frame)
+        return float(self._machine.context.getState(getEnergy=True).getPotentialEnergy()._value)
+
+    def forces(self, frame: Frame) -> Positions:
+        """Forces without the restraint [kJ/mol/nm]."""
+        self._machine.place_free(frame)
+        return self._machine.context.getState(getForces=True).getForces(asNumpy=True)._value
+
+    @property
+    def volume_moves_every(self) -> int | None:
+        return self._piston.frequency if self._piston else None
+
+    def change_volume(self, frame: Frame, rng: np.random.Generator) -> tuple[Frame, bool]:
+        """One Metropolis move of the volume at constant pressure; molecules keep their shape.
+
+        The volume moves uniformly by at most V_0 / (2 √N), with V_0 the system's default volume and N the number of
+        molecules: about two standard deviations of a liquid's.
+
+        Raises:
+            ValueError: the system has no barostat.
+
+        Source: Frenkel and Smit, Understanding Molecular Simulation, section 5.4.
+        """
+        if self._piston is None:
+            raise ValueError("the system has no MonteCarloBarostat")
+        count, before = len(self._molecules), volume(frame)
+        after = before + self._default_volume / (2 * np.sqrt(count)) * rng.uniform(-1, 1)
+        if not after > 0:
+            return frame, False
+        proposed = scaled(frame, self._molecules, after)
+        energy = (
+            self.potential_energy(proposed) - self.potential_energy(frame) + self._piston.pressure * (after - before)
+        )
+        work = float(energy / self.kT - count * np.log(after / before))
+        accepted = accepts(log_acceptance(0.0, 0.0, work), rng)
+        return (proposed if accepted else frame), accepted
+
+    def minimise(self, frame: Frame, centre: Point, kappa: Point) -> Frame:
+        """Go downhill in energy with the restraint held at `centre`, by OpenMM's LocalEnergyMinimizer."""
+        self._machine.forget(frame)
+        self._machine.place(frame, centre, kappa)
+        openmm.LocalEnergyMinimizer.minimize(self._machine.context)
+        return self._machine.frame(self._machine.context.getState(getPositions=True), frame)
+
+    def relaxed(self, frame: Frame) -> Frame:
+        nowhere = np.zeros(len(self._spec.cvs))
+        return self.minimise(frame, nowhere, nowhere)
+
+    def _begin(self, frame: Frame, velocities: Positions, course: Course) -> ContextMotion:
+        self._machine.forget(frame)
+        return ContextMotion(self._machine, frame, velocities, course, self._half, self.cv_values)

@@ -1,0 +1,210 @@
+"""Paths of kernel K5 (soft restraint, λ extended), whichever library makes their steps."""
+
+from abc import abstractmethod
+
+import numpy as np
+
+from cvflow.core.early_rejection import Stakes, Watch
+from cvflow.core.frames import Frame, Outcome, PathResult, Point, Positions, Steering
+from cvflow.core.periodic import wrapped
+from cvflow.core.schedule import Schedule
+from cvflow.cv import CollectiveVariable, Particles
+from cvflow.engines.base import EmbeddedEngine, EngineSpec
+from cvflow.engines.motion import BlownUpError, Course, End, Instant, Motion, PerParticle
+from cvflow.engines.segments import ENERGY_CAP, REFRESH_STEPS, between_stops, palindromic_segments
+
+_ALONE = np.array([0])
+"""Row of the one path that runs here."""
+
+
+class VerletSpec(EngineSpec):
+    """What the specifications of these engines have in common.
+
+    Attributes:
+        cvs: what is steered.
+        kT: thermal energy [kJ/mol].
+        timestep: ps.
+        friction: of steered paths [1/ps].
+        schedule: of the restraint's centre.
+    """
+
+    cvs: tuple[CollectiveVariable, ...]
+    kT: float
+    timestep: float
+    friction: float
+    schedule: Schedule
+
+    @property
+    def periods(self) -> Point:
+        """Of the CVs, infinite on a line."""
+        return np.array([cv.period for cv in self.cvs])
+
+    def check(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: one is out of range.
+        """
+        if not self.cvs:
+            raise ValueError("at least one CV is needed")
+        if not self.kT > 0:
+            raise ValueError(f"kT must be positive, got {self.kT} kJ/mol")
+        if not self.timestep > 0:
+            raise ValueError(f"timestep must be positive, got {self.timestep} ps")
+        if self.friction < 0:
+            raise ValueError(f"friction must not be negative, got {self.friction} 1/ps")
+
+    def cvs_among(self, particles: Particles) -> tuple[CollectiveVariable, ...]:
+        """The CVs as they are of these particles.
+
+        Raises:
+            ValueError: a CV reads atoms that are not there.
+        """
+        for cv in self.cvs:
+            check_atom(f"CV {cv.name}", cv.highest_atom, len(particles.masses))
+        return tuple(cv.among(particles) for cv in self.cvs)
+
+
+def check_atom(what: str, highest: int, count: int) -> None:
+    """Check that the highest atom that something reads is there.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if highest >= count:
+        raise ValueError(f"{what}: atom {highest} is out of range, the system has {count} atoms, counted from 0")
+
+
+class VerletEngine(EmbeddedEngine):
+    """Velocity Verlet paths with rare velocity refreshments, exact at any time step: docs/theory.md, eqs. (6) to (9).
+
+    Friction acts as Ornstein-Uhlenbeck refreshments of the velocities every 25 steps, in the middle of a kick; their
+    heat is the exact kinetic change. Without friction a path is Hamiltonian and costs two energies beyond its steps.
+
+    A library has to begin a `Motion`, and to say how heavy its particles are. When a motion blows up, the path has
+    diverged, and the library has to be able to begin the next.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    _cvs: tuple[CollectiveVariable, ...]
+    """As they are of the engine's particles."""
+
+    _masses: PerParticle
+    """amu."""
+
+    _speeds: PerParticle
+    """Standard deviations of Maxwell's velocities [nm/ps]; zero for particles that stay at rest."""
+
+    def __init__(self, spec: VerletSpec) -> None:
+        spec.check()
+        self.kT = spec.kT
+        self._spec = spec
+        self._periods = spec.periods
+
+    @abstractmethod
+    def _begin(self, frame: Frame, velocities: Positions, course: Course) -> Motion:
+        """Begin a path, independent of all paths before.
+
+        Args:
+            frame: where it begins.
+            velocities: synchronous with it [nm/ps].
+            course: of the restraint.
+
+        Raises:
+            BlownUpError: there is no energy where it begins.
+        """
+
+    def let_time_pass(self) -> None:
+        for cv in self._cvs:
+            cv.let_time_pass()
+
+    def steer(
+        self, frame: Frame, steering: Steering, rng: np.random.Generator, stakes: Stakes | None = None
+    ) -> PathResult:
+        return self._path(frame, steering, self._spec.friction, rng, stakes)
+
+    def free_path(self, frame: Frame, steps: int, friction: float, rng: np.random.Generator) -> PathResult:
+        zero = np.zeros(len(self._spec.cvs))
+        return self._path(frame, Steering(zero, zero, zero, steps), friction, rng, None)
+
+    def _path(
+        self, frame: Frame, steering: Steering, friction: float, rng: np.random.Generator, stakes: Stakes | None
+    ) -> PathResult:
+        """Run one path from fresh velocities; one that blows up has diverged."""
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a blown-up path shows in its energy
+                return self._run(frame, steering, friction, rng, stakes)
+        except BlownUpError:
+            return self._left(frame, steering.steps, Outcome.DIVERGED)
+
+    def _run(
+        self, frame: Frame, steering: Steering, friction: float, rng: np.random.Generator, stakes: Stakes | None
+    ) -> PathResult:
+        velocities = self._maxwell(rng)
+        course = Course(steering, self._way(steering), self._periods, self._spec.schedule)
+        motion = self._begin(frame, velocities, course)
+        before = self._energy(Instant(motion.energy_before, velocities))
+        watch = Watch(np.array([steering.steps]), stakes)
+        heat, done = 0.0, 0
+        *inner, last = palindromic_segments(steering.steps, between_stops(steering.steps, friction, stakes is not None))
+        for steps in inner:
+            motion.advance(steps)
+            done += steps
+            if stakes:
+                work = (self._energy(motion.instant()) - before - heat) / self.kT
+                watch.look(done, _ALONE, np.array([course.fraction(done)]), np.array([work]))
+            if watch.given_up[0]:
+                return self._left(frame, done, Outcome.GIVEN_UP)
+            if friction:
+                heat += self._refresh(motion, friction, rng)
+        motion.advance(last)
+
+        end = motion.end()
+        after = self._energy(end.instant)
+        if not (abs(before) < ENERGY_CAP and abs(after) < ENERGY_CAP):
+            return self._left(frame, steering.steps, Outcome.DIVERGED)
+        return self._completed(end, (after - before - heat) / self.kT, heat / self.kT, watch)
+
+    def _completed(self, end: End, work: float, heat: float, watch: Watch) -> PathResult:
+        """A path that got to its end; `work` and `heat` in kT."""
+        return PathResult(
+            frame=end.frame,
+            cv=self.cv_values(end.frame),
+            potential_energy=end.potential_energy,
+            work=work,
+            protocol_work=end.protocol_work / self.kT,
+            heat=heat,
+            steps=int(watch.ends[0]),
+            outcome=Outcome.COMPLETED,
+            log_survival=float(watch.log_survival[0]),
+            interim=watch.interim(np.array([work]))[0],
+        )
+
+    def _left(self, frame: Frame, steps: int, outcome: Outcome) -> PathResult:
+        """A path that did not get to its end."""
+        nan = float("nan")
+        return PathResult(frame, self.cv_values(frame), nan, nan, nan, nan, steps, outcome)
+
+    def _refresh(self, motion: Motion, friction: float, rng: np.random.Generator) -> float:
+        """Ornstein-Uhlenbeck step on the synchronous velocities, eq. (8); returns its heat [kJ/mol]."""
+        decay = np.exp(-friction * self._spec.timestep * REFRESH_STEPS)
+        noise = np.sqrt(1 - decay**2) * self._maxwell(rng)
+        before, after = motion.refresh(lambda velocities: decay * velocities + noise)
+        return self._kinetic_energy(after) - self._kinetic_energy(before)
+
+    def _way(self, steering: Steering) -> Point:
+        """From start to end, on a circle along the shortest arc; from end to start it is the same way back."""
+        return wrapped(steering.end - steering.start, self._periods)
+
+    def _maxwell(self, rng: np.random.Generator) -> Positions:
+        """Velocities [nm/ps] from the Maxwell distribution."""
+        return self._speeds * rng.standard_normal((len(self._masses), 3))
+
+    def _energy(self, instant: Instant) -> float:
+        """H(x, v, λ) of eq. (6) [kJ/mol]."""
+        return instant.energy + self._kinetic_energy(instant.velocities)
+
+    def _kinetic_energy(self, velocities: Positions) -> float:
+        return 0.5 * float(np.sum(self._masses * velocities**2))

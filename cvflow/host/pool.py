@@ -1,0 +1,433 @@
+"""Worker processes that are replaced when they die or hang, and that leave when their parent does.
+
+Each worker is an executor of one process of its own: which task is on which process and core is known exactly, and a
+worker that dies takes no other with it. A task that was lost is run again in a fresh process. That is no second chance
+for a path: what a task gives follows from its arguments alone, so it gives what it would have given, and whether a
+worker dies is nothing that a path's acceptance is asked for.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType, ModuleType, TracebackType
+from typing import Any, NamedTuple
+
+from cvflow.host.cores import Claim
+from cvflow.host.functions import GUARD
+from cvflow.host.journal import LOG
+
+TRIES = 3
+"""Times that a task is begun before the run stops."""
+
+SLOWEST = 20.0
+"""A worker hangs if its task takes this many times as long as the slowest of its kind so far, for the same effort."""
+
+SHORTEST = 60.0
+"""Seconds in which no worker hangs."""
+
+UNKNOWN = 86400.0
+"""Seconds after which the first task of its kind hangs."""
+
+TICK = 1.0
+"""Seconds between two looks at the workers."""
+
+GRACE = 2.0
+"""Seconds in which a worker that is told to leave can end the programs that it has started."""
+
+
+UNGUARDED = 78
+"""Exit code of a worker for which the user's script is imported and calls for workers itself."""
+
+
+class WorkerLostError(RuntimeError):
+    """A task that no worker brought to its end."""
+
+
+class UnguardedError(ValueError):
+    """A script that workers have to import, and that samples whenever it is imported."""
+
+
+@dataclass(eq=False)
+class _Task:
+    """Work to be done, and how often it was begun."""
+
+    future: "Future[Any]"
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    tries: int = 0
+
+    @property
+    def effort(self) -> float:
+        """What the time it takes grows with: as an argument says, or the same for all of its kind."""
+        return float(next((given.effort for given in self.arguments if hasattr(given, "effort")), 1.0))
+
+
+class _Process(NamedTuple):
+    """A worker process. It leaves when its lifeline ends, which the end of this process does too."""
+
+    executor: ProcessPoolExecutor
+    lifeline: Connection
+    children: list[Any]
+
+
+@dataclass(eq=False)
+class _Worker:
+    """A place for one process at a time, on one core.
+
+    `seconds` are those of the task, as far as this process was running itself: a machine that slept is no worker that
+    hangs.
+    """
+
+    core: int
+    process: _Process | None = None
+    task: _Task | None = None
+    seconds: float = 0.0
+
+
+class _Ended(NamedTuple):
+    """A process is done with a task, one way or the other."""
+
+    worker: _Worker
+    task: _Task
+    process: _Process
+    outcome: "Future[bytes]"
+
+
+class _Stop(NamedTuple):
+    """No more tasks; `at_once`: those under way are dropped."""
+
+    at_once: bool
+
+
+class Pool(Executor):
+    """Workers on cores of their own: OpenMM's CPU platform is five times slower on a wandering one.
+
+    Law: tasks are functions of their arguments alone, which are plain data.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._events: SimpleQueue[_Task | _Ended | _Stop] = SimpleQueue()
+        foreman = _Foreman(self._events, workers)
+        self._thread = threading.Thread(target=foreman.work, name="workers", daemon=True)
+        self._thread.start()
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> "Future[Any]":  # type: ignore[override]
+        """Have a function called in a worker.
+
+        Raises:
+            WorkerLostError: (by the future) no worker brought it to its end.
+        """
+        task = _Task(Future(), function, arguments)
+        self._events.put(task)
+        return task.future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let the workers go when all tasks are done, or drop the tasks."""
+        self._events.put(_Stop(cancel_futures))
+        if wait:
+            self._thread.join()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown(cancel_futures=kind is not None)
+
+
+class _Foreman:
+    """Hands tasks out and sees to the workers, all in one thread: nothing here needs a lock."""
+
+    def __init__(self, events: "SimpleQueue[_Task | _Ended | _Stop]", workers: int) -> None:
+        self._events = events
+        self._claim = Claim(workers)
+        self._workers = [_Worker(core) for core in self._claim.cores]
+        self._waiting: deque[_Task] = deque()
+        self._pace: dict[Callable[..., Any], float] = {}
+        self._looked = time.monotonic()
+        LOG.info("workers: %d, on cores %s", workers, ", ".join(map(str, self._claim.cores)))
+        if self._claim.taken and len(set(self._claim.cores)) < workers:
+            LOG.warning("other runs have taken %d cores: %d workers share the rest", self._claim.taken, workers)
+
+    def work(self) -> None:
+        """Until told to stop."""
+        try:
+            stop: _Stop | None = None
+            while stop is None or not (stop.at_once or self._idle()):
+                try:
+                    event = self._events.get(timeout=TICK)
+                except Empty:
+                    event = None
+                if isinstance(event, _Stop):
+                    stop = event
+                elif isinstance(event, _Ended):
+                    self._take_back(event)
+                elif event is not None:
+                    self._waiting.append(event)
+                self._look()
+                if stop is None or not stop.at_once:
+                    self._hand_out()
+        except Exception as error:  # what waits for a result must not wait for ever
+            self._drop(error)
+            raise
+        finally:
+            self._drop(WorkerLostError("the workers were told to leave"))
+            _dismiss([worker.process for worker in self._workers if worker.process])
+            self._claim.close()
+
+    def _idle(self) -> bool:
+        return not self._waiting and not any(worker.task for worker in self._workers)
+
+    def _hand_out(self) -> None:
+        for worker in self._workers:
+            while worker.task is None and self._waiting:
+                task = self._waiting.popleft()
+                if task.tries or task.future.set_running_or_notify_cancel():
+                    self._give(worker, task)
+
+    def _give(self, worker: _Worker, task: _Task) -> None:
+        task.tries += 1
+        worker.task, worker.seconds = task, 0.0
+        try:
+            packed = pickle.dumps((task.function, task.arguments))
+        except Exception as error:  # pickle raises what it likes
+            worker.task = None
+            task.future.set_exception(error)
+            return
+        try:
+            process, outcome = _begun(worker.process, worker.core, packed)
+        except BrokenProcessPool:  # it died while it had nothing to do
+            process, outcome = _begun(None, worker.core, packed)
+        worker.process = process
+        outcome.add_done_callback(lambda done: self._events.put(_Ended(worker, task, process, done)))
+
+    def _take_back(self, ended: _Ended) -> None:
+        """A result goes to who waits for it; a lost task is begun again."""
+        worker, task = ended.worker, ended.task
+        if worker.process is not ended.process or worker.task is not task:
+            return  # of a process that was given up
+        error = ended.outcome.exception()
+        if isinstance(error, BrokenProcessPool):
+            self._lose(worker, "died")
+            return
+        worker.task = None
+        self._pace[task.function] = max(self._pace.get(task.function, 0.0), worker.seconds / task.effort)
+        if error is not None:
+            task.future.set_exception(error)
+            return
+        try:
+            task.future.set_result(pickle.loads(ended.outcome.result()))
+        except Exception as failure:  # of unpickling
+            task.future.set_exception(failure)
+
+    def _lose(self, worker: _Worker, how: str) -> None:
+        task, process = worker.task, worker.process
+        worker.task = worker.process = None
+        assert task is not None
+        assert process is not None
+        _dismiss([process])
+        if UNGUARDED in (child.exitcode for child in process.children):
+            task.future.set_exception(
+                UnguardedError(
+                    f"{getattr(sys.modules['__main__'], '__file__', 'the script')} defines functions that worker "
+                    f"processes need, and they import it for them: put its call of cvflow.sample under {GUARD}"
+                )
+            )
+        elif task.tries < TRIES:
+            LOG.warning("a worker process %s; what it was at is run again in a new one", how)
+            self._waiting.appendleft(task)
+        else:
+            mend = (
+                "is there memory enough for all workers? fewer need less" if how == "died" else "does the engine hang?"
+            )
+            task.future.set_exception(WorkerLostError(f"a worker process {how} {TRIES} times at the same turn: {mend}"))
+
+    def _look(self) -> None:
+        """At whether a worker hangs."""
+        now = time.monotonic()
+        passed, self._looked = min(now - self._looked, 2 * TICK), now
+        for worker in self._workers:
+            if worker.task is None:
+                continue
+            worker.seconds += passed
+            if worker.seconds > self._limit(worker.task):
+                self._lose(worker, "hung")
+
+    def _limit(self, task: _Task) -> float:
+        pace = self._pace.get(task.function)
+        return UNKNOWN if pace is None else max(SHORTEST, SLOWEST * pace * task.effort)
+
+    def _drop(self, error: Exception) -> None:
+        for worker in self._workers:
+            if worker.task is not None:
+                worker.task.future.set_exception(error)
+                worker.task = None
+        for task in self._waiting:
+            if not task.future.cancel():
+                task.future.set_exception(error)
+        self._waiting.clear()
+
+
+def _begun(process: _Process | None, core: int, packed: bytes) -> "tuple[_Process, Future[bytes]]":
+    """Give a process a task; a new process if there is none.
+
+    Raises:
+        BrokenProcessPool: the process is dead.
+    """
+    if process is not None:
+        return process, process.executor.submit(_perform, packed)
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    executor = ProcessPoolExecutor(1, mp_context=context, initializer=_settle, initargs=(core, theirs))
+    with _main_module_hidden(packed):
+        outcome = executor.submit(_perform, packed)
+    theirs.close()
+    # Private, but there is no other way to the process; it is there as soon as it has a task.
+    return _Process(executor, ours, list(executor._processes.values())), outcome
+
+
+@contextmanager
+def _main_module_hidden(packed: bytes) -> Iterator[None]:
+    """Let new processes not import the main module, unless what they are given needs it.
+
+    Python would have them run the user's script again, whose call of `cvflow.sample` is often not guarded, or look for
+    the file of a script that came through a pipe. Functions that the script gives are all that is needed of it.
+    """
+    main = sys.modules["__main__"]
+    if not _of_main(packed):
+        sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _of_main(packed: bytes) -> bool:
+    """Whether something in it is found in the main module alone."""
+    return b"__main__" in packed
+
+
+def check_travels(thing: Any, what: str) -> None:
+    """Check that worker processes will find what a thing is made of; `what` names it in errors.
+
+    Raises:
+        ValueError: it is defined in a notebook or in a script from a pipe, or it is no plain data.
+    """
+    try:
+        packed = pickle.dumps(thing)
+    except Exception as error:  # pickle raises what it likes
+        raise ValueError(f"{what} cannot be sent to worker processes: {error}") from error
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    if _of_main(packed) and not (file and Path(file).is_file()):
+        raise ValueError(
+            f"{what} is defined in a notebook, a session or a script from a pipe, where worker processes do not find "
+            "it: put it into a file of its own and import it from there"
+        )
+
+
+def check_not_a_worker() -> None:
+    """Called by whoever wants workers: in a worker that imports the script for its functions, this is the end of it."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(UNGUARDED)
+
+
+def _dismiss(processes: list[_Process]) -> None:
+    """Have processes leave, by force where they don't."""
+    for process in processes:
+        process.lifeline.close()
+    ends = time.monotonic() + GRACE + TICK
+    waiting = {child.sentinel: child for process in processes for child in process.children}
+    while waiting and (left := ends - time.monotonic()) > 0:
+        for gone in wait(list(waiting), left):
+            del waiting[gone]
+    for child in waiting.values():
+        child.kill()
+    for process in processes:
+        process.executor.shutdown(cancel_futures=True)
+
+
+class _LeavingError(BaseException):
+    """The worker is told to leave: what is under way is cleared away on its way out."""
+
+
+_LEAVE = getattr(signal, "SIGUSR2", None)
+"""What a worker's watching thread sends to its main thread; there is no such thing on Windows."""
+
+
+def _settle(core: int, lifeline: Connection) -> None:
+    """What a worker does first: it leaves signals to the main process, watches its lifeline, and takes its core."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        _hold(getattr(signal, name, None))
+    if _LEAVE is not None:
+        signal.signal(_LEAVE, _leave)
+    threading.Thread(target=_leave_with, args=(lifeline, os.getppid()), daemon=True).start()
+    if hasattr(os, "sched_setaffinity"):
+        with suppress(OSError):  # a core that has gone since
+            os.sched_setaffinity(0, {core})
+
+
+def _hold(number: int | None) -> None:
+    """Make a signal do nothing: schedulers and terminals send it to all processes, and the main one says what to do.
+
+    A handler of our own rather than SIG_IGN, which the programs that a worker starts would inherit.
+    """
+    if number is None:
+        return
+    signal.signal(number, lambda number, frame: None)
+    if hasattr(signal, "siginterrupt"):
+        signal.siginterrupt(number, False)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    while frame is not None:
+        if frame.f_code is _perform.__code__:
+            raise _LeavingError
+        frame = frame.f_back
+    os._exit(1)  # nothing is under way
+
+
+def _leave_with(lifeline: Connection, parent: int) -> None:
+    """Wait for the end of the parent, or for its word to leave, and leave: politely first."""
+    # Its end closes the lifeline, unless another process that it has forked holds it open.
+    while not lifeline.poll(TICK) and os.getppid() == parent:
+        pass
+    if _LEAVE is not None:
+        signal.pthread_kill(threading.main_thread().ident or 0, _LEAVE)
+        time.sleep(GRACE)
+    os._exit(1)
+
+
+def _perform(packed: bytes) -> bytes:
+    """A task, in a worker.
+
+    Raises:
+        Exception: what it raised; in words, where that itself could not be sent.
+    """
+    try:
+        function, arguments = pickle.loads(packed)
+        return pickle.dumps(function(*arguments))
+    except _LeavingError:
+        os._exit(1)
+    except Exception as error:
+        if not _portable(error):
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
+        raise
+
+
+def _portable(error: Exception) -> bool:
+    """Whether it can be sent to another process: exceptions with arguments of their own often can't."""
+    try:
+        return isinstance(pickle.loads(pickle.dumps(error)), type(error))
+    except Exception:  # whatever it raises
+        return False

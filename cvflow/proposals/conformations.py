@@ -1,0 +1,163 @@
+"""The proposal over shapes of a few atoms: distances along the chain, torsions, and learned functions of distances.
+
+A spline flow learns nothing of a chain in solvent from some thousand samples: what ties its torsions together is that
+two atoms far apart along the chain are close in space, or are not (docs/beads.md has the likelihoods). So each kind of
+coordinate has a simple density, and learned functions of all other distances tilt their product.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from cvflow.core.frames import Point
+from cvflow.cv.internal_coordinates import Shapes
+from cvflow.proposals import normal, torsions
+from cvflow.proposals.fit import FitSettings, Training
+from cvflow.proposals.normal import BroadNormal
+from cvflow.proposals.pairs import PairFunctions, distances, learn
+from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.replay import Chains, effective_size, replayed, split
+from cvflow.proposals.topology import Space
+from cvflow.proposals.torsions import TorsionDensity
+
+CEILING = 0.98
+"""The tilt is cut where this part of the samples lies below: drawing rejects with exp(tilt - ceiling)."""
+
+DRAWS = 30_000
+"""Of the untilted density, for the fit of the tilt and for its normalisation."""
+
+FLOOR = -25.0
+"""Lowest tilt below the ceiling [nats], so that log q is finite wherever a chain can be."""
+
+Points = Float[np.ndarray, "count cvs"]
+Internal = Float[np.ndarray, "count numbers"]
+Beads = Float[np.ndarray, "count beads 3"]
+Values = Float[np.ndarray, " count"]
+
+
+@dataclass(frozen=True)
+class Untilted:
+    """Distances along the chain from a normal distribution, torsions from densities of their own.
+
+    Attributes:
+        lengths: of neighbours' and next neighbours' distances.
+        torsions: of the torsions.
+    """
+
+    lengths: BroadNormal
+    torsions: TorsionDensity
+
+    def draw(self, count: int, rng: np.random.Generator) -> Internal:
+        """Draw internal coordinates; a shape that has them may not exist."""
+        return np.hstack([self.lengths.draw(count, rng), self.torsions.draw(count, rng)])
+
+    def log_density(self, internal: Internal) -> Values:
+        """Log density of internal coordinates."""
+        lengths, torsions = np.split(internal, [len(self.lengths.mean)], axis=1)
+        return self.lengths.log_density(lengths) + self.torsions.log_density(torsions)
+
+
+@dataclass(frozen=True)
+class ShapeProposal(Proposal):
+    """q ∝ untilted(internal coordinates) exp(min(tilt - ceiling, 0)) / J: a density of positions up to rigid motion.
+
+    Attributes:
+        shapes: the CV space.
+        untilted: density of internal coordinates.
+        tilt: functions of distances.
+        ceiling: the tilt is cut above it.
+        log_mass: ln of what the tilt leaves. An estimate; in acceptances and free energies it cancels.
+        version: counts trainings.
+    """
+
+    shapes: Shapes
+    untilted: Untilted
+    tilt: PairFunctions
+    ceiling: float
+    log_mass: float
+    version: int
+
+    def draw(self, count: int, rng: np.random.Generator) -> Points:
+        kept: list[np.ndarray] = []
+        while (missing := count - sum(map(len, kept))) > 0:
+            drawn = self.untilted.draw(min(20_000, 1 + int(missing * np.exp(-self.log_mass))), rng)
+            drawn = drawn[self.shapes.chain.exists(drawn)]
+            beads = self.shapes.chain.beads_at(drawn)
+            kept.append(self.shapes.points(beads[np.log(1 - rng.random(len(beads))) < self.log_tilt(beads)]))
+        return np.concatenate(kept)[:count]
+
+    def log_density(self, points: Points) -> Values:
+        """Log density of the positions [nm^-(3n-6)], at points whose shape exists."""
+        internal = self.shapes.internal(points)
+        log_tilt = self.log_tilt(self.shapes.chain.beads_at(internal))
+        return self.untilted.log_density(internal) + log_tilt - self.log_mass - self.shapes.chain.log_volume(internal)
+
+    def log_tilt(self, beads: Beads) -> Values:
+        """Log of the probability to keep a draw of the untilted density."""
+        return np.clip(self.tilt(distances(beads)) - self.ceiling, FLOOR, 0.0)
+
+
+@dataclass(frozen=True)
+class ShapeLearner:
+    """Trains shape proposals; called as `cvflow.proposals.fit.fit` is.
+
+    Attributes:
+        shapes: the CV space.
+        blur: standard deviation of λ around each coordinate of the positions [nm], zero where they are held.
+    """
+
+    shapes: Shapes
+    blur: float
+
+    def __call__(
+        self,
+        chains: Chains,
+        space: Space,
+        blur: Point,
+        settings: FitSettings,
+        previous: Proposal | None,
+        rng: np.random.Generator,
+    ) -> Training:
+        """Train on the walkers' histories; likelihoods are of the internal coordinates.
+
+        `space` and `blur` are those of the CV values one by one, and unused: a centre is a blurred set of positions.
+        """
+        begun = time.perf_counter()
+        chain = self.shapes.chain
+        histories = [self._centres(history, rng) for history in chains]
+        parts = split(replayed(histories, settings.most_samples), round(1 / settings.holdout), rng)
+        lengths, angles = np.split(parts.seen, [chain.lengths], axis=1)
+        untilted = Untilted(normal.fitted(lengths, settings.epsilon), torsions.fitted(angles))
+        proposal = self._tilted(untilted, parts.seen, 0 if previous is None else previous.version + 1, rng)
+        return Training(
+            proposal=proposal,
+            holdout_nll=_nll(proposal, parts.held_out),
+            training_nll=_nll(proposal, parts.seen),
+            epochs=1,
+            kept_epoch=1,
+            samples=sum(map(len, chains)),
+            effective_samples=effective_size(histories, np.array(chain.periods)),
+            seconds=time.perf_counter() - begun,
+        )
+
+    def _centres(self, history: Points, rng: np.random.Generator) -> Internal:
+        """Internal coordinates of λ for each sample."""
+        beads = self.shapes.beads(history)
+        return self.shapes.chain.coordinates(beads + self.blur * rng.standard_normal(beads.shape))
+
+    def _tilted(self, untilted: Untilted, samples: Internal, version: int, rng: np.random.Generator) -> ShapeProposal:
+        chain = self.shapes.chain
+        drawn = untilted.draw(DRAWS, rng)
+        base = distances(chain.beads_at(drawn[chain.exists(drawn)]))
+        wanted = distances(chain.beads_at(samples))
+        tilt = learn(wanted, base)
+        ceiling = float(np.quantile(tilt(wanted), CEILING))
+        left = np.exp(np.clip(tilt(base) - ceiling, FLOOR, 0.0)).sum() / len(drawn)
+        return ShapeProposal(self.shapes, untilted, tilt, ceiling, float(np.log(left)), version)
+
+
+def _nll(proposal: ShapeProposal, internal: Internal) -> float:
+    log_tilt = proposal.log_tilt(proposal.shapes.chain.beads_at(internal))
+    return -float((proposal.untilted.log_density(internal) + log_tilt - proposal.log_mass).mean())

@@ -1,0 +1,246 @@
+"""`flow.cvf`: a proposal as a small binary file that programs without torch read; PLUMED's action CVFLOW does.
+
+The layout is docs/cvf.md; what the numbers mean is docs/flow.md. The reader in C++ is plumed_plugin/Cvf.h.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from math import prod
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cvflow.proposals.io import from_bytes
+from cvflow.proposals.learned import LearnedProposal
+from cvflow.proposals.mixture import GaussianMixture
+from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.spline import Architecture, SplineFlow, numbers
+from cvflow.proposals.topology import BOUND, Axis, Standard
+from cvflow.proposals.wrapped import WrappedMixture
+
+MAGIC = b"CVFLOW\r\n"
+"""A transfer that takes it for text changes these bytes."""
+
+FORMAT = 1
+MOST_CVS = 64
+SPLINE, MIXTURE = 1, 2
+AXES = (Axis.LINE, Axis.CIRCLE, Axis.BOX)
+"""By their number in the file."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What a flow.cvf file holds.
+
+    Attributes:
+        proposal: the density.
+        names: of the CVs, in order.
+        units: of the CVs; empty in reduced units.
+    """
+
+    proposal: Proposal
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+
+
+def exported(flow: bytes, names: Sequence[str], units: Sequence[str]) -> dict[str, bytes]:
+    """The file for a stored flow (`flow.safetensors`), by its name; none if the density has no such form."""
+    proposal = from_bytes(flow)
+    density = _density.dispatch(type(proposal))
+    return {} if density is _density.dispatch(object) else {"flow.cvf": to_cvf(proposal, names, units)}
+
+
+def to_cvf(proposal: Proposal, names: Sequence[str], units: Sequence[str]) -> bytes:
+    """The bytes of a flow.cvf file.
+
+    Raises:
+        TypeError: the density is of a kind that the file has no form for.
+        ValueError: there are more CVs than the file can name, or a name or unit too long for it.
+    """
+    kind, axes, periods, body = _density(proposal)
+    if not len(names) == len(units) == len(axes) <= MOST_CVS:
+        raise ValueError(
+            f"flow.cvf: {len(axes)} CVs with {len(names)} names and {len(units)} units; at most {MOST_CVS}"
+        )
+    parts = [struct.pack("<III", kind, proposal.version, len(axes))]
+    for axis, period, name, unit in zip(axes, periods, names, units, strict=True):
+        parts += [struct.pack("<Id", AXES.index(axis), period), _label(name), _label(unit)]
+    payload = b"".join([*parts, body])
+    return MAGIC + struct.pack("<IIQ", FORMAT, zlib.crc32(payload), len(payload)) + payload
+
+
+def _label(text: str) -> bytes:
+    data = text.encode()
+    if len(data) > 255:
+        raise ValueError(f"flow.cvf: {text[:40]!r}… is longer than 255 bytes: give the CV a shorter name")
+    return struct.pack("<I", len(data)) + data
+
+
+Density = tuple[int, tuple[Axis, ...], Sequence[float], bytes]
+"""Kind, what each CV lives on, its period (infinite but on circles), and the rest of the file."""
+
+
+@singledispatch
+def _density(proposal: Proposal) -> Density:
+    raise TypeError(f"flow.cvf: no form of {type(proposal).__name__}")
+
+
+@_density.register
+def _learned(proposal: LearnedProposal) -> Density:
+    standard, architecture = proposal.standard, proposal.architecture
+    body = [_numbers([proposal.epsilon]), _numbers(standard.centre), _numbers(standard.scale)]
+    body.append(struct.pack("<II", architecture.transforms, architecture.bins))
+    for layers in _conditioners(proposal.flow):
+        body.append(struct.pack("<I", len(layers)))
+        for weight, bias in layers:
+            body += [struct.pack("<II", *weight.shape), _numbers(weight), _numbers(bias)]
+    circles = [axis is Axis.CIRCLE for axis in standard.axes]
+    periods = np.where(circles, 2 * BOUND * standard.scale, np.inf)
+    return SPLINE, standard.axes, periods.tolist(), b"".join(body)
+
+
+@_density.register
+def _gaussians(proposal: GaussianMixture) -> Density:
+    cvs = len(proposal.means[0])
+    return MIXTURE, (Axis.LINE,) * cvs, (np.inf,) * cvs, _components(proposal)
+
+
+@_density.register
+def _wrapped(proposal: WrappedMixture) -> Density:
+    axes = tuple(Axis.CIRCLE if np.isfinite(period) else Axis.LINE for period in proposal.periods)
+    return MIXTURE, axes, proposal.periods, _components(proposal)
+
+
+def _components(proposal: GaussianMixture | WrappedMixture) -> bytes:
+    numbers = _numbers(proposal.weights), _numbers(proposal.means), _numbers(proposal.sigmas)
+    return struct.pack("<I", len(proposal.weights)) + b"".join(numbers)
+
+
+def _numbers(values: Sequence | np.ndarray | Tensor) -> bytes:
+    return np.ascontiguousarray(values, dtype="<f8").tobytes()
+
+
+Layers = list[tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, " rows"]]]
+
+
+def _conditioners(flow: SplineFlow) -> Iterator[Layers]:
+    """Each conditioner's layers with their masks applied; that of a single CV is one layer without input."""
+    state = {name: tensor.numpy() for name, tensor in flow.state_dict().items()}
+    for names in _layer_names(flow):
+        biases = [state[f"{name}.bias"] for name in names]
+        weights = [
+            state[f"{name}.weight"] * state[f"{name}.mask"] if f"{name}.mask" in state else np.zeros((len(bias), 0))
+            for name, bias in zip(names, biases, strict=True)
+        ]
+        yield list(zip(weights, biases, strict=True))
+
+
+def _layer_names(flow: SplineFlow) -> list[list[str]]:
+    """Names of the layers of each conditioner, in order, as `state_dict` has them."""
+    prefixes = [f"splines.{t}.conditioner" for t in range(len(flow.splines))]
+    biases = [name.removesuffix(".bias") for name in flow.state_dict() if name.endswith(".bias")]
+    return [[name for name in biases if name == prefix or name.startswith(f"{prefix}.")] for prefix in prefixes]
+
+
+def from_cvf(data: bytes) -> Exported:
+    """Read a file back; the density has the same log q, bit by bit, as the one that was written.
+
+    Raises:
+        ValueError: the data is no flow.cvf, damaged, or of another format.
+    """
+    if data[:8] != MAGIC or len(data) < 24:
+        raise ValueError("flow.cvf: it does not begin like one")
+    form, checksum, length = struct.unpack("<IIQ", data[8:24])
+    if form != FORMAT:
+        raise ValueError(f"flow.cvf: its format is {form}, this version reads {FORMAT}: export it anew")
+    if length != len(data) - 24 or checksum != zlib.crc32(data[24:]):
+        raise ValueError("flow.cvf: damaged or cut short")
+    try:
+        return _parsed(_Bytes(data[24:]))
+    except (struct.error, IndexError, TypeError, ArithmeticError, UnicodeDecodeError, RuntimeError) as error:
+        raise ValueError(f"flow.cvf: not what its checksum promises ({error})") from error
+
+
+class _Bytes:
+    """Bytes taken one after the other."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    def take(self, form: str) -> tuple:
+        values = struct.unpack_from(f"<{form}", self._data, self._at)
+        self._at += struct.calcsize(f"<{form}")
+        return values
+
+    def whole(self) -> int:
+        return int(self.take("I")[0])
+
+    def text(self) -> str:
+        return bytes(self.take(f"{self.whole()}s")[0]).decode()
+
+    def numbers(self, *shape: int) -> np.ndarray:
+        numbers = np.array(self.take(f"{prod(shape)}d")).reshape(shape)
+        if not np.isfinite(numbers).all():
+            raise ValueError("flow.cvf: damaged, it holds what is no number")
+        return numbers
+
+
+def _parsed(source: _Bytes) -> Exported:
+    kind, version, cvs = source.take("III")
+    axes, periods, names, units = [], [], [], []
+    for _ in range(cvs):
+        axis, period = source.take("Id")
+        axes.append(AXES[axis])
+        periods.append(period)
+        names.append(source.text())
+        units.append(source.text())
+    if kind not in _READ:
+        raise ValueError(f"flow.cvf: unknown kind of density {kind}")
+    return Exported(_READ[kind](source, tuple(axes), tuple(periods), version), tuple(names), tuple(units))
+
+
+def _read_spline(source: _Bytes, axes: tuple[Axis, ...], periods: tuple[float, ...], version: int) -> Proposal:
+    (epsilon,) = source.take("d")
+    standard = Standard(axes, source.numbers(len(axes)), source.numbers(len(axes)))
+    transforms, bins = source.take("II")
+    conditioners = [[_read_layer(source) for _ in range(source.whole())] for _ in range(transforms)]
+    # A single CV's conditioner has no hidden layers, whatever the architecture says.
+    hidden = tuple(len(bias) for _, bias in conditioners[0][:-1]) or Architecture().hidden
+    architecture = Architecture(transforms, hidden, bins)
+    held = sum(weight.numel() + bias.numel() for layers in conditioners for weight, bias in layers)
+    alike = all(len(layers) == len(conditioners[0]) for layers in conditioners)
+    if len(axes) > MOST_CVS or held != numbers(axes, architecture) or not alike or not 0 < epsilon < 1:
+        raise ValueError("flow.cvf: damaged, its sizes do not go together")
+    with torch.random.fork_rng():
+        flow = SplineFlow(axes, architecture)
+    state = flow.state_dict()
+    for names, layers in zip(_layer_names(flow), conditioners, strict=True):
+        for name, (weight, bias) in zip(names, layers, strict=True):
+            state |= {f"{name}.bias": bias} | ({f"{name}.weight": weight} if weight.numel() else {})
+    flow.load_state_dict(state)
+    return LearnedProposal(flow, architecture, standard, epsilon, version)
+
+
+def _read_layer(source: _Bytes) -> tuple[Tensor, Tensor]:
+    rows, columns = source.take("II")
+    return torch.from_numpy(source.numbers(rows, columns)), torch.from_numpy(source.numbers(rows))
+
+
+def _read_mixture(source: _Bytes, axes: tuple[Axis, ...], periods: tuple[float, ...], version: int) -> Proposal:
+    count = source.whole()
+    weights = tuple(source.numbers(count).tolist())
+    means, sigmas = (tuple(map(tuple, source.numbers(count, len(axes)).tolist())) for _ in range(2))
+    if Axis.CIRCLE in axes:
+        return WrappedMixture(means, sigmas, weights, periods, version)
+    return GaussianMixture(means, sigmas, weights, version)
+
+
+_READ: dict[int, Callable[[_Bytes, tuple[Axis, ...], tuple[float, ...], int], Proposal]] = {
+    SPLINE: _read_spline,
+    MIXTURE: _read_mixture,
+}

@@ -1,0 +1,172 @@
+"""Proposals as bytes and files: safetensors with JSON metadata, data and never code."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import singledispatch
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from cvflow.cv.internal_coordinates import Chain, Shapes
+from cvflow.proposals.conformations import ShapeProposal, Untilted
+from cvflow.proposals.learned import LearnedProposal
+from cvflow.proposals.mixture import GaussianMixture
+from cvflow.proposals.normal import BroadNormal
+from cvflow.proposals.pairs import PairFunctions
+from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.spline import Architecture, SplineFlow, numbers
+from cvflow.proposals.topology import Axis, Standard
+from cvflow.proposals.torsions import TorsionDensity
+from cvflow.proposals.wrapped import WrappedMixture
+
+FORMAT = "cvflow-flow-2"
+
+_AXES = {axis.value: axis for axis in Axis}
+
+MOST_CVS = 10_000
+"""Far beyond what a flow can learn."""
+
+
+@singledispatch
+def to_bytes(proposal: Proposal, cv_names: list[str]) -> bytes:
+    """Serialise a proposal; statistics travel as float64 tensors beside the weights.
+
+    Raises:
+        TypeError: there is no stored form of this proposal.
+    """
+    raise TypeError(f"flow: no stored form of {type(proposal).__name__}")
+
+
+@to_bytes.register
+def _learned(proposal: LearnedProposal, cv_names: list[str]) -> bytes:
+    """Weights are stored with their masks applied, so that a reader need not know of masks."""
+    weights = proposal.flow.state_dict()
+    for name in weights:
+        if name.endswith(".mask"):
+            weight = name.removesuffix("mask") + "weight"
+            weights[weight] = weights[weight] * weights[name]
+    tensors = {f"flow.{name}": tensor.contiguous() for name, tensor in weights.items()}
+    tensors |= {"centre": torch.tensor(proposal.standard.centre), "scale": torch.tensor(proposal.standard.scale)}
+    axes = [axis.value for axis in proposal.standard.axes]
+    topology = axes[0] if len(set(axes)) == 1 else "mixed"
+    about = {"topology": topology, "axes": axes, "epsilon": proposal.epsilon, **asdict(proposal.architecture)}
+    return _pack("spline", proposal, cv_names, tensors, about)
+
+
+@to_bytes.register
+def _mixture(proposal: GaussianMixture, cv_names: list[str]) -> bytes:
+    tensors = {
+        name: torch.tensor(getattr(proposal, name), dtype=torch.float64) for name in ("means", "sigmas", "weights")
+    }
+    return _pack("mixture", proposal, cv_names, tensors, {})
+
+
+@to_bytes.register
+def _wrapped(proposal: WrappedMixture, cv_names: list[str]) -> bytes:
+    names = ("means", "sigmas", "weights", "periods")
+    tensors = {name: torch.tensor(getattr(proposal, name), dtype=torch.float64) for name in names}
+    return _pack("wrapped", proposal, cv_names, tensors, {"topology": "mixed"})
+
+
+@to_bytes.register
+def _shapes(proposal: ShapeProposal, cv_names: list[str]) -> bytes:
+    lengths, tilt, chain = proposal.untilted.lengths, proposal.tilt, proposal.shapes.chain
+    arrays = {"mean": lengths.mean, "factor": lengths.factor, "tilt": tilt.values}
+    arrays["torsions"] = proposal.untilted.torsions.masses
+    numbers = {
+        "epsilon": lengths.epsilon, "low": tilt.low, "spacing": tilt.spacing, "ceiling": proposal.ceiling,
+        "log_mass": proposal.log_mass,
+    }  # fmt: skip
+    words = {"chain": chain.name, "atoms": chain.atoms, "observed": proposal.shapes.observed, "topology": "mixed"}
+    tensors = {name: torch.tensor(array) for name, array in arrays.items()}
+    return _pack("shapes", proposal, cv_names, tensors, numbers | words)
+
+
+def _pack(kind: str, proposal: Proposal, cv_names: list[str], tensors: dict, about: dict) -> bytes:
+    common = {"format": FORMAT, "kind": kind, "cvs": cv_names, "topology": "line", "version": proposal.version}
+    return save(tensors, metadata={"cvflow": json.dumps(common | about)})
+
+
+_DAMAGED = (
+    SafetensorError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, UnicodeDecodeError,
+    json.JSONDecodeError,
+)  # fmt: skip
+"""What reading something else may end in."""
+
+
+def from_bytes(data: bytes) -> Proposal:
+    """Read a proposal back; it has the same log q as the one that was saved.
+
+    Raises:
+        ValueError: the data is no cvflow flow, or damaged.
+    """
+    try:
+        header_length = int.from_bytes(data[:8], "little")
+        about = json.loads(json.loads(data[8 : 8 + header_length])["__metadata__"]["cvflow"])
+        tensors = load(data)
+        if about["format"] != FORMAT:
+            raise ValueError(f"flow: unknown format {about['format']!r}, this version reads {FORMAT}: train it anew")
+        for name, tensor in tensors.items():
+            if name != "periods" and not torch.isfinite(tensor).all():  # those of lines are infinite
+                raise ValueError(f"flow: damaged, {name} holds what is no number")
+        return _UNPACK[about["kind"]](tensors, about)
+    except _DAMAGED as error:
+        raise ValueError(f"flow: not a cvflow flow, or damaged ({' '.join(str(error).split())})") from error
+
+
+def _unpack_mixture(tensors: dict, about: dict) -> GaussianMixture:
+    means, sigmas = (tuple(map(tuple, tensors[name].tolist())) for name in ("means", "sigmas"))
+    return GaussianMixture(means, sigmas, tuple(tensors["weights"].tolist()), about["version"])
+
+
+def _unpack_wrapped(tensors: dict, about: dict) -> WrappedMixture:
+    means, sigmas = (tuple(map(tuple, tensors[name].tolist())) for name in ("means", "sigmas"))
+    weights, periods = (tuple(tensors[name].tolist()) for name in ("weights", "periods"))
+    return WrappedMixture(means, sigmas, weights, periods, about["version"])
+
+
+def _unpack_learned(tensors: dict, about: dict) -> LearnedProposal:
+    centre, scale = (tensors.pop(name).numpy() for name in ("centre", "scale"))
+    standard = Standard(tuple(_AXES[axis] for axis in about["axes"]), centre, scale)
+    architecture = Architecture(about["transforms"], tuple(about["hidden"]), about["bins"])
+    if not 0 < about["epsilon"] < 1:
+        raise ValueError(f"flow: damaged, epsilon is {about['epsilon']}")
+    _check_network(tensors, standard, architecture)
+    with torch.random.fork_rng():
+        flow = SplineFlow(standard.axes, architecture)
+    flow.load_state_dict({name.removeprefix("flow."): tensor for name, tensor in tensors.items()})
+    return LearnedProposal(flow, architecture, standard, about["epsilon"], about["version"])
+
+
+def _check_network(tensors: dict, standard: Standard, architecture: Architecture) -> None:
+    """Check that the file holds the network that its header speaks of, before one of that size is made.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if not len(standard.axes) == len(standard.centre) == len(standard.scale) <= MOST_CVS:
+        raise ValueError(f"flow: damaged, {len(standard.axes)} CVs with {len(standard.centre)} centres")
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if held < numbers(standard.axes, architecture):
+        raise ValueError(f"flow: damaged, {held} numbers are too few for {architecture}")
+
+
+def _unpack_shapes(tensors: dict, about: dict) -> ShapeProposal:
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    shapes = Shapes(Chain(about["chain"], tuple(about["atoms"])), tuple(map(tuple, about["observed"])))
+    lengths = BroadNormal(arrays["mean"], arrays["factor"], about["epsilon"])
+    tilt = PairFunctions(about["low"], about["spacing"], arrays["tilt"])
+    ceiling, log_mass = about["ceiling"], about["log_mass"]
+    return ShapeProposal(
+        shapes, Untilted(lengths, TorsionDensity(arrays["torsions"])), tilt, ceiling, log_mass, about["version"]
+    )
+
+
+_UNPACK: dict[str, Callable[[dict, dict], Proposal]] = {
+    "mixture": _unpack_mixture,
+    "wrapped": _unpack_wrapped,
+    "spline": _unpack_learned,
+    "shapes": _unpack_shapes,
+}

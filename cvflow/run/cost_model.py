@@ -1,0 +1,104 @@
+"""What mode changes will cost at a setting, from the works of pilot paths."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import erfc, inf, nan, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from cvflow.core.early_rejection import FRACTIONS, KNOTS
+from cvflow.core.states import States
+from cvflow.sampler.interim_free_energy import FEWEST
+
+_RESAMPLED = 100
+
+Curves = Float[np.ndarray, "_paths knots"]
+
+
+class Prospect(NamedTuple):
+    """What pilot jumps between states lost at a setting.
+
+    Attributes:
+        steps: of a path between the states.
+        dissipated: mean of the median works there and back [kT]; infinite where no paths connect the states.
+        stderr: of `dissipated`.
+        paths: that were looked at.
+    """
+
+    steps: float
+    dissipated: float
+    stderr: float
+    paths: int
+
+
+NOTHING = Prospect(nan, inf, nan, 0)
+
+
+def prospect(turns: np.ndarray, states: States, seed: int) -> Prospect:
+    """Take what is lost from rows of pilot jumps that were run to their end.
+
+    The medians of the works there and back are averaged: the states' free energies cancel, and the proposal's
+    densities, poor before training, do not come in. Tails are not looked at, so that settings at which nothing is
+    accepted can be compared.
+
+    Args:
+        turns: pilot jumps, all at one setting.
+        states: named states.
+        seed: of the bootstrap.
+    """
+    turns = turns[turns["steps"] > 0]
+    lost = np.where(np.isfinite(turns["work"]), turns["work"], inf)
+    start, end = (states.assign(turns[name]) for name in ("centre_old", "centre_new"))
+    sides = [lost[(start == a) & (end == b)] for a, b in _pairs(len(states.names))]
+    pairs = [pair for pair in zip(sides[::2], sides[1::2], strict=True) if all(len(side) >= FEWEST for side in pair)]
+    if not pairs:
+        return NOTHING
+    rng, between = np.random.default_rng(seed), (start >= 0) & (end >= 0) & (start != end)
+    again = [_lost([[rng.choice(side, len(side)) for side in pair] for pair in pairs]) for _ in range(_RESAMPLED)]
+    finite = [value for value in again if value < inf]
+    stderr = float(np.std(finite)) if finite else nan
+    return Prospect(float(turns["steps"][between].mean()), _lost(pairs), stderr, int(between.sum()))
+
+
+def price(dissipated: float, *, gives_up: bool) -> float:
+    """Paths run for each that is accepted, if works are normal and obey Crooks' relation, lost evenly on the way.
+
+    Paths that are given up count as what they ran. Paths run to their end are accepted with probability erfc(√D/2).
+
+    Args:
+        dissipated: mean work lost on a path [kT].
+        gives_up: whether paths are given up early.
+    """
+    if not gives_up:
+        acceptance = erfc(0.5 * sqrt(max(dissipated, 0.0)))
+        return 1 / acceptance if acceptance > 0 else inf
+    curves = -(dissipated * FRACTIONS + sqrt(2 * max(dissipated, 0.0)) * _diffusion())
+    acceptance = float(_acceptance(curves).mean())
+    return float(_travelled(curves).mean()) / acceptance if acceptance > 0 else inf
+
+
+@lru_cache(maxsize=1)
+def _diffusion() -> Curves:
+    """Brownian paths over the fractions of the way: the same for every price, so that prices vary smoothly."""
+    steps = np.random.default_rng(0).standard_normal((4000, KNOTS - 1)) / sqrt(KNOTS - 1)
+    return np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(axis=1)], axis=1)
+
+
+def _pairs(states: int) -> list[tuple[int, int]]:
+    return [pair for b in range(states) for a in range(b) for pair in ((a, b), (b, a))]
+
+
+def _lost(pairs: Sequence[Sequence[Float[np.ndarray, " _paths"]]]) -> float:
+    return float(np.mean([0.5 * (np.median(there) + np.median(back)) for there, back in pairs]))
+
+
+def _acceptance(curves: Curves) -> Float[np.ndarray, " _paths"]:
+    return np.exp(np.minimum(0.0, curves.min(axis=1)))
+
+
+def _travelled(curves: Curves) -> Float[np.ndarray, " _paths"]:
+    """Fraction of its way that a path is expected to go before it is given up."""
+    alive = np.exp(np.minimum(0.0, np.minimum.accumulate(curves, axis=1)))
+    return alive[:, :-1].sum(axis=1) / (KNOTS - 1)

@@ -1,0 +1,211 @@
+"""The program's own choice of settings that were left to it: `[path]` steps, friction and schedule as "auto".
+
+Pilot jumps between the states are run to their end at a few settings, with the proposal that equilibration has taught;
+their works foretell what a mode change costs at each (`cvflow.run.cost_model`). The cheapest is frozen before the
+run begins, so that what the chain does never depends on where it has been.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import nnls
+
+from cvflow.core.frames import Point
+from cvflow.core.streams import Purpose, seed_for, stream
+from cvflow.proposals.proposal import Proposal
+from cvflow.run.cost_model import Prospect, price, prospect
+from cvflow.sampler.loop import Progress, Run
+from cvflow.setup import Equilibrated, Setup, header
+from cvflow.store import MemoryStore
+
+SHORTEST, LONGEST = 64, 16384
+"""Path lengths looked at."""
+
+PILOTS = 48
+"""Pilot paths between states at each setting, about."""
+
+STRAIGHT = 15.0
+"""Lost work [kT] up to which it falls as one over the path's length."""
+
+WORSE = 1.5
+"""Factor in cost from which longer paths are not tried any more."""
+
+
+class Trial(NamedTuple):
+    """A setting, by the names of `[path]`, what was lost at it, and what a mode change would cost in path steps."""
+
+    setting: dict[str, Any]
+    prospect: Prospect
+    cost: float
+    stderr: float
+
+
+class Trying(NamedTuple):
+    """Where the pilots stand, for whoever watches: the setting being tried, counted from 1, and how far that is."""
+
+    setting: str
+    number: int
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Pilots:
+    """Runs pilot jumps of a setup from its equilibrated starts."""
+
+    setup: Setup
+    executor: Executor
+    start: Equilibrated
+    watch: Callable[[Trying], None] = lambda trying: None
+
+    def trial(self, number: int, **setting: Any) -> Trial:
+        """Try one setting; `number` says which random numbers."""
+        config = self.setup.config
+        jumps = max(4, -(-2 * PILOTS // config.run.walkers))
+        seed = seed_for(config.run.seed, Purpose.SCAN, 1000 + number)
+        run = config.run.model_copy(update={"seed": seed, "adapt_jumps": jumps, "adapt_limit": 1, "jumps": 1})
+        path = config.path.model_copy(update={**setting, "early_rejection": False})
+        setup = self.setup.with_config(config.model_copy(update={"run": run, "path": path}))
+        kappa = setup.kappa(self.start.samples)
+        store = MemoryStore(header(setup, kappa, 1), self.start.samples)
+        plan, crews = setup.plan(kappa, _taught(setup, self.start, kappa)), setup.crews(kappa)
+
+        def watch(progress: Progress) -> None:
+            self.watch(Trying(_words(setting), number + 1, progress))
+
+        Run(plan, crews, store, self.start.samples, self.start.standings, watch=watch).go(self.executor)
+        turns = store.record().turns
+        found = prospect(turns[~turns["production"]], setup.states, seed)
+        gives_up = config.path.early_rejection
+        costs = [_cost(found.steps, found.dissipated + shift * found.stderr, gives_up) for shift in (-1, 0, 1)]
+        return Trial(setting, found, costs[1], 0.5 * (costs[2] - costs[0]))
+
+
+def tuned(
+    setup: Setup,
+    executor: Executor,
+    start: Equilibrated,
+    watch: Callable[[Trying], None] = lambda trying: None,
+) -> Setup:
+    """The setup with numbers in the place of every "auto", and a note that says how they were found.
+
+    Raises:
+        ArithmeticError: no pilot path connects the states at any length.
+    """
+    if not setup.auto:
+        return setup
+    pilots = Pilots(setup, executor, start, watch)
+    trials: list[Trial] = []
+    best: dict[str, Any] = {"steps": setup.config.path.steps}
+    for stage in (_springs, _lengths, _frictions, _schedules):
+        found: list[Trial] = []
+        for setting in stage(pilots, best, found):
+            found.append(pilots.trial(len(trials) + len(found), **setting))
+        trials += found
+        if found:
+            best = best | (fitted(found, setup) if stage is _lengths else chosen(found).setting)
+    if not any(trial.cost < inf for trial in trials):
+        raise ArithmeticError(
+            f'path.steps = "auto": no pilot path of up to {LONGEST} steps connects the states; give a number of '
+            "steps, or another CV"
+        )
+    path = setup.config.path.model_copy(update=best)
+    note = _note(best, trials)
+    done = replace(setup, auto=frozenset(), notes=(*setup.notes, note))
+    return done.with_config(setup.config.model_copy(update={"path": path}))
+
+
+def chosen(trials: Sequence[Trial]) -> Trial:
+    """Of the settings whose cost is within one standard error of the least, the first: the one that changes least."""
+    least = min(trials, key=lambda trial: trial.cost)
+    return next(trial for trial in trials if trial.cost <= least.cost + (least.stderr if least.stderr < inf else 0.0))
+
+
+def fitted(trials: Sequence[Trial], setup: Setup) -> dict[str, Any]:
+    """The path length of least cost, from a curve through what was lost at all lengths.
+
+    Friction loses work in proportion to the speed, and the time step, or what never relaxes, some that no length saves:
+    D(N) = a + b/N, a and b not negative.
+    """
+    near = [trial for trial in trials if trial.prospect.dissipated < STRAIGHT and trial.prospect.stderr > 0]
+    if len(near) < 3:
+        return {"steps": min(trials, key=lambda trial: trial.cost).setting["steps"]}
+    steps = np.array([trial.setting["steps"] for trial in near], dtype=float)
+    weight = 1 / np.array([trial.prospect.stderr for trial in near])
+    lost = np.array([trial.prospect.dissipated for trial in near])
+    (constant, falling), _ = nnls(weight[:, None] * np.stack([np.ones_like(steps), 1 / steps], axis=1), weight * lost)
+    lengths = np.geomspace(steps.min(), steps.max(), 100)
+    costs = [_cost(n, constant + falling / n, setup.config.path.early_rejection) for n in lengths]
+    return {"steps": round(lengths[int(np.argmin(costs))])}
+
+
+def _cost(steps: float, dissipated: float, gives_up: bool) -> float:
+    """Path steps for one accepted path between the states."""
+    return steps * price(dissipated, gives_up=gives_up) if dissipated < inf else inf
+
+
+def _taught(setup: Setup, start: Equilibrated, kappa: Point) -> Proposal:
+    """What equilibration teaches."""
+    plan = setup.plan(kappa)
+    if plan.fixed is not None:
+        return plan.fixed
+    rng = stream(plan.seed, Purpose.TRAINING, 0)
+    return plan.learn(list(start.samples), plan.space, plan.blur, plan.fit, None, rng).proposal
+
+
+Stage = Iterator[dict[str, Any]]
+
+
+def _springs(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
+    """As soft as the states allow, and stiffer: a spring softer than a barrier is curved lets the CV snap across."""
+    if pilots.setup.restrained and pilots.setup.config.path.kappa == "auto":
+        kappa = pilots.setup.kappa(pilots.start.samples)
+        for factor in (1, 4, 16):
+            yield {**best, "kappa": (factor * kappa).tolist()}
+
+
+def _lengths(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
+    """Twice as long each time, until it gets dearer."""
+    if "steps" not in pilots.setup.auto:
+        return
+    steps = SHORTEST
+    while steps <= LONGEST:
+        yield {**best, "steps": steps}
+        least = min(trials, key=lambda trial: trial.cost)
+        if trials[-1].cost - trials[-1].stderr > WORSE * (least.cost + least.stderr):
+            return
+        steps *= 2
+
+
+def _frictions(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
+    """None, and as much as forgets the momenta once or three times in a path."""
+    if "friction" in pilots.setup.auto:
+        duration = best["steps"] * pilots.setup.config.path.timestep
+        for rate in (0.0, 1.0, 3.0):
+            yield {**best, "friction": rate / duration}
+
+
+def _schedules(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
+    if "schedule" in pilots.setup.auto:
+        for name in ("linear", "cosine"):
+            yield {**best, "schedule": name}
+
+
+def _note(best: dict[str, Any], trials: list[Trial]) -> str:
+    tried = "; ".join(
+        f"{_words(trial.setting)}: {trial.prospect.dissipated:.1f} ± {trial.prospect.stderr:.1f}" for trial in trials
+    )
+    return f"tuned before the run: {_words(best)}, by the work in kT that pilot paths lost on the way ({tried})"
+
+
+def _words(setting: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {_word(value)}" for key, value in setting.items())
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_word(item) for item in value)}]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,158 @@
+"""Free energies on the way between named states, from the works of paths that were run to their end.
+
+They are what a path under way is held against (`cvflow.core.early_rejection`). Whatever they are, the chain is exact;
+good ones tell early which paths dissipate too much.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from cvflow.core.early_rejection import FRACTIONS, PROGRESS, PerPath, Profile, Profiles, Stakes
+from cvflow.core.frames import Outcome, Point
+from cvflow.core.periodic import mean, wrapped
+from cvflow.core.states import States
+
+FEWEST = 8
+"""Paths in each direction from which a profile is taken."""
+
+Points = Float[np.ndarray, "paths cvs"]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Where the states lie, and with it how far on the way from one to another a point is.
+
+    Attributes:
+        states: named states.
+        means: mean CVs in each, NaN where no walker was.
+        scale: what one unit of each CV counts.
+        periods: of the CVs, infinite on a line.
+    """
+
+    states: States
+    means: Float[np.ndarray, "states cvs"]
+    scale: Point
+    periods: Point
+
+    def progress(self, start: Points, end: Points, a: np.ndarray, b: np.ndarray) -> tuple[PerPath, PerPath]:
+        """Where paths from state a to state b begin and end: 0 at the mean of a, 1 at that of b.
+
+        The projections on the line between the means, each end taken from the mean of its own state. NaN for a path
+        that goes another way round some circle than that line: it crosses another barrier.
+
+        Law: those of the path read backwards are one minus these, in the other order.
+        """
+        before, after = wrapped(start - self.means[a], self.periods), wrapped(end - self.means[b], self.periods)
+        line = wrapped(self.means[b] - self.means[a], self.periods)
+        detour = np.abs(wrapped(end - start, self.periods) - (line + after - before)) > 0.5 * self.periods
+        way = self.scale * line
+        with np.errstate(invalid="ignore", divide="ignore"):
+            old, new = ((self.scale * gone * way).sum(axis=1) / (way * way).sum(axis=1) for gone in (before, after))
+        along = ~detour.any(axis=1)
+        return np.where(along, old, np.nan), np.where(along, 1.0 + new, np.nan)
+
+
+@dataclass(frozen=True)
+class Barriers:
+    """One profile of the free energy for each pair of states.
+
+    Attributes:
+        axes: the ways between the states.
+        heights: (states, states, grid) at `PROGRESS` [kT]; from b to a it is that from a to b read backwards.
+        known: whether there were paths enough to tell; all others are run to their end, and so are those that go
+            another way round a circle.
+    """
+
+    axes: Axes
+    heights: Float[np.ndarray, "states states grid"]
+    known: Bool[np.ndarray, "states states"]
+
+    def stakes(self, start: Points, end: Points, log_q_old: PerPath, log_threshold: PerPath) -> Stakes:
+        """What decides paths between first and last points, given ln u."""
+        states = self.axes.states
+        a, b = states.assign(start), states.assign(end)
+        progress = self.axes.progress(start, end, a, b)
+        decided = (a >= 0) & (b >= 0) & self.known[a, b] & np.isfinite(progress[0])
+        old, new = (np.where(decided, place, 0.0) for place in progress)
+        profile = np.where(decided[:, None], self.heights[a, b], 0.0)
+        return Stakes(np.where(decided, log_threshold, -np.inf), log_q_old, old, new, profile)
+
+
+def axes_between(states: States, samples: Points, scale: Point, periods: Point) -> Axes:
+    """The ways between the states, from CV values that walkers visited."""
+    inside = states.assign(samples)
+    means = [
+        mean(samples[inside == i], periods) if (inside == i).any() else np.full(len(scale), np.nan)
+        for i in range(len(states.names))
+    ]
+    return Axes(states, np.array(means), scale, periods)
+
+
+def unknown(axes: Axes) -> Barriers:
+    """Before any path was run: no path is given up, but all are looked at."""
+    count = len(axes.states.names)
+    return Barriers(axes, np.zeros((count, count, len(PROGRESS))), np.zeros((count, count), dtype=bool))
+
+
+def estimated(turns: np.ndarray, axes: Axes) -> Barriers:
+    """Profiles from the rows of turns whose paths were looked at and run to their end.
+
+    In each direction, -log q at the start plus the work so far is the free energy plus what is dissipated, which grows
+    evenly: its mean over both directions is the free energy plus a constant, half of what a whole path dissipates. Held
+    against it, a path is given up later than would save the most path steps, and more are accepted.
+    """
+    whole = np.isfinite(turns["interim"]).all(axis=1) & (turns["outcome"] == Outcome.COMPLETED)
+    turns, found = turns[whole], unknown(axes)
+    start, end = (axes.states.assign(turns[name]) for name in ("centre_old", "centre_new"))
+    for b in range(len(axes.states.names)):
+        for a in range(b):
+            there = _ways(turns[(start == a) & (end == b)], axes, a, b)
+            back = _ways(turns[(start == b) & (end == a)], axes, b, a)
+            if min(len(there.works), len(back.works)) >= FEWEST:
+                found.heights[a, b] = 0.5 * (_risen(there) + _mirrored(_risen(back)))
+                found.heights[b, a] = _mirrored(found.heights[a, b])
+                found.known[a, b] = found.known[b, a] = True
+    return found
+
+
+class _Ways(NamedTuple):
+    """Paths from one state to another that go along the line between them: where from and to, and what they lost."""
+
+    old: PerPath
+    new: PerPath
+    works: Float[np.ndarray, "paths knots"]
+    """-log q at the start plus the work so far, at `FRACTIONS`."""
+
+
+def _ways(rows: np.ndarray, axes: Axes, a: int, b: int) -> _Ways:
+    old, new = axes.progress(rows["centre_old"], rows["centre_new"], np.full(len(rows), a), np.full(len(rows), b))
+    along = np.isfinite(old)
+    return _Ways(old[along], new[along], (rows["interim"] - rows["log_q_old"][:, None])[along])
+
+
+def _risen(ways: _Ways) -> Profile:
+    """Median of -log q at the start plus the work so far, by the progress."""
+    values: Profiles = np.array(
+        [
+            np.interp(PROGRESS, *_rising(x + (y - x) * FRACTIONS, works), left=np.nan, right=np.nan)
+            for x, y, works in zip(*ways, strict=True)
+        ]
+    )
+    seen = np.isfinite(values).sum(axis=0) >= FEWEST // 2
+    medians = np.array(
+        [np.nanmedian(column) if enough else np.nan for column, enough in zip(values.T, seen, strict=True)]
+    )
+    return np.interp(PROGRESS, PROGRESS[seen], medians[seen])
+
+
+def _rising(x: Profile, y: Profile) -> tuple[Profile, Profile]:
+    order = np.argsort(x)
+    return x[order], y[order]
+
+
+def _mirrored(profile: Profile) -> Profile:
+    """The same profile from the other end: progress s becomes 1 - s, and the grid is symmetric about one half."""
+    return profile[::-1]

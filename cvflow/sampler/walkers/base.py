@@ -1,0 +1,60 @@
+"""A crew: walkers that take their turns together. The run gives orders to crews and knows nothing of engines."""
+
+from abc import ABC, abstractmethod
+from concurrent.futures import Executor, Future
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cvflow.core.frames import Frame
+from cvflow.core.states import States
+from cvflow.proposals.proposal import Proposal
+from cvflow.sampler.interim_free_energy import Barriers
+
+
+class Standing(NamedTuple):
+    """Where a crew stands: what its next turn needs, in the crew's own form, and its walkers' frames."""
+
+    state: Any
+    frames: list[Frame]
+
+
+class TurnResult(NamedTuple):
+    """What came of a turn; `rows` are of the store's `turn_type`, one a walker."""
+
+    standing: Standing
+    rows: np.ndarray
+
+
+class Learned(NamedTuple):
+    """What a run has learned when it orders a turn.
+
+    Attributes:
+        proposal: what draws the jump.
+        span: distance in CV space that takes the configured number of path steps.
+        barriers: free energies on the way between the states, with which paths are given up early; None to run all to
+            their end.
+        skips: states within which jumps are rejected without a path; None to realise all.
+    """
+
+    proposal: Proposal
+    span: float
+    barriers: Barriers | None = None
+    skips: States | None = None
+
+
+class Crew(ABC):
+    """Law: a turn depends on the crew's standing, the number of the turn and what was learned, and on nothing else."""
+
+    walkers: tuple[int, ...]
+
+    @abstractmethod
+    def take_turn(self, executor: Executor, standing: Standing, jump: int, learned: Learned) -> "Future[TurnResult]":
+        """Begin one turn, a jump and a local move of each walker.
+
+        Args:
+            executor: where the work is done.
+            standing: where the crew stands.
+            jump: number of the turn.
+            learned: what the turn's jumps follow.
+        """

@@ -1,0 +1,217 @@
+"""Systems of ASE's Atoms and calculators: from a config to a checked run."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from openmm import app, unit
+
+from cvflow.config.settings import Config, ConfigError
+from cvflow.core.frames import Box, Frame
+from cvflow.core.schedule import BY_NAME
+from cvflow.core.units import thermal_energy
+from cvflow.cv import CollectiveVariable
+from cvflow.engines.ase import AseSpec
+from cvflow.engines.ase.surface import frame_of, made
+from cvflow.host.faults import USERS_FAULTS, said
+from cvflow.host.functions import NamedFunction, load_function
+from cvflow.setup.cvs import cv_section, cvs_from
+from cvflow.setup.magnitudes import check_timestep, temperature_notes
+from cvflow.setup.molecular import built_in_starts, settled
+from cvflow.setup.placing import boxed, check_spacing, in_one_box, spacing
+from cvflow.setup.references import absolute
+from cvflow.setup.setup import check_named, checked_states, without_auto
+from cvflow.setup.starts import Starts, in_turn
+from cvflow.setup.walkers import AtomsSetup, check_atoms, check_moves, started
+from cvflow.systems import AseReference
+
+TIMESTEP = 0.001
+"""`path.timestep` [ps] where the config has none."""
+
+
+@dataclass(frozen=True)
+class AseSystem:
+    """What a user's function makes, at a temperature [K].
+
+    Attributes:
+        source: the function; each worker process calls it once.
+        topology: names of the atoms.
+        box: the cell [nm], if any direction is periodic.
+        temperature: K.
+        periodic: which of the directions are, where there is a cell.
+        spacing: of nearest neighbours among the Atoms as they are made [nm]; NaN for one atom.
+    """
+
+    source: NamedFunction
+    topology: app.Topology
+    box: Box | None
+    temperature: float
+    periodic: tuple[bool, ...] = (True, True, True)
+    spacing: float = float("nan")
+
+    def start(self, given: Any, what: str) -> Frame:
+        """A start from an ase.Atoms, or from a file that ase.io reads; `what` names it in errors.
+
+        Raises:
+            ConfigError: it is neither, or its atoms are others.
+        """
+        atoms = _read(Path(given), what) if isinstance(given, str | Path) else given
+        try:
+            frame, symbols = frame_of(atoms), atoms.get_chemical_symbols()
+        except AttributeError as error:
+            kind = type(given).__name__
+            raise ConfigError(f"{what} is of type {kind}: give an ase.Atoms, a file or positions [nm]") from error
+        for atom, other in zip(self.topology.atoms(), symbols, strict=False):
+            if atom.name != other:
+                raise ConfigError(
+                    f"{what}: atom {atom.index} is {other} there and {atom.name} in the system: give the same atoms in "
+                    "the same order"
+                )
+        return frame
+
+
+@dataclass(frozen=True)
+class AseSetup(AtomsSetup):
+    """Atoms that `source` makes, with their calculator."""
+
+    source: Callable[[], Any]
+
+    @cached_property
+    def spec(self) -> AseSpec:
+        """The engine, as data for worker processes."""
+        path = self.config.path
+        return AseSpec(self.source, self.cvs, self.kT, path.timestep, self.friction, BY_NAME[path.schedule]())
+
+    def write_inputs(self, folder: Path) -> None:
+        """Nothing: the config names the function, with its file's full path."""
+
+
+def from_built_in(reference: AseReference, config: Config, folder: Path, with_starts: bool) -> AseSetup:
+    """A run of a built-in system.
+
+    Raises:
+        ValueError: ASE is missing, or something in the config is not possible.
+    """
+    reference, config, cvs = settled(reference, config, folder)
+    starts = built_in_starts(reference, config) if with_starts else Starts()
+    return _assembled(config, reference.name, reference.atoms, reference.topology(), cvs, reference.kT, starts)
+
+
+def from_function(config: Config, folder: Path, with_starts: bool) -> AseSetup:
+    """A run of the ase.Atoms that a user's function makes.
+
+    Raises:
+        ValueError: it makes none, or something in the config is not possible.
+    """
+    if config.engine.temperature is None:
+        raise ConfigError("engine.temperature [K] is missing: ASE's systems need one")
+    if not config.cv:
+        raise ConfigError("at least one [[cv]] is needed: only built-in systems have some of their own")
+    reference = absolute(str(config.system.python), folder, "system.python")
+    system = system_from(reference, config.system.parameters, config.engine.temperature, "system.python")
+    cvs = cvs_from(config.cv, folder, system.topology)
+    starts = _starts(config, folder, system) if with_starts else Starts()
+    files = {state: str((folder / name).resolve()) for state, name in config.system.starts.items()}
+    section = config.system.model_copy(update={"python": reference, "starts": files})
+    config = config.model_copy(update={"system": section, "cv": [cv_section(cv) for cv in cvs]})
+    return assemble(config, system, cvs, starts)
+
+
+def system_from(reference: str, parameters: Mapping[str, float | int], temperature: float, what: str) -> AseSystem:
+    """The system that a "file.py:function" makes, looked at once; `what` names it in errors.
+
+    Raises:
+        ValueError: the function is not there, fails, or makes no Atoms that can be steered; the temperature is not
+            positive; or its calculator fails on them.
+    """
+    thermal_energy(temperature)
+    load_function(reference, what)
+    source = NamedFunction(reference, tuple(parameters.items()))
+    atoms = made(lambda: _called(source, f"{what}: {reference}"))
+    _called(atoms.get_potential_energy, f"{what}: the calculator of {reference}")
+    _called(atoms.get_forces, f"{what}: paths need forces, and the calculator of {reference}")
+    frame, periodic = frame_of(atoms), tuple(bool(direction) for direction in atoms.pbc)
+    return AseSystem(source, topology_of(atoms), frame.box, temperature, periodic, spacing(frame.positions))
+
+
+def _called(function: Callable[[], Any], what: str) -> Any:
+    """What a user's function gives.
+
+    Raises:
+        ConfigError: it fails.
+    """
+    try:
+        return function()
+    except USERS_FAULTS as error:
+        raise ConfigError(f"{what} fails: {said(error)}") from error
+
+
+def assemble(config: Config, system: AseSystem, cvs: tuple[CollectiveVariable, ...], starts: Starts) -> AseSetup:
+    """Check that the parts fit together; the last stop before anything is computed.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if "timestep" not in config.path.model_fields_set:
+        config = config.model_copy(update={"path": config.path.model_copy(update={"timestep": TIMESTEP})})
+    check_timestep(config)
+    check_atoms(starts, system.topology.getNumAtoms())
+    check_spacing(starts, system.spacing)
+    starts, kT = in_one_box(boxed(starts, system.box)), thermal_energy(system.temperature)
+    setup = _assembled(config, "ase", system.source, system.topology, cvs, kT, starts, system.periodic)
+    return replace(setup, notes=temperature_notes(system.temperature) + setup.notes)
+
+
+def topology_of(atoms: Any) -> app.Topology:
+    """Elements by the names of their symbols, all in one residue; the cell where all directions are periodic."""
+    topology = app.Topology()
+    residue = topology.addResidue("MOL", topology.addChain())
+    for symbol, number in zip(atoms.get_chemical_symbols(), atoms.get_atomic_numbers(), strict=True):
+        topology.addAtom(symbol, app.Element.getByAtomicNumber(int(number)), residue)
+    if atoms.pbc.all():
+        topology.setPeriodicBoxVectors(np.array(atoms.cell) * unit.angstrom)
+    return topology
+
+
+def _starts(config: Config, folder: Path, system: AseSystem) -> Starts:
+    given = config.system.starts
+    if not given:
+        raise ConfigError(
+            'system.starts is missing: one structure per state, starts = {compact = "a.xyz", ...}, of any format that '
+            "ase.io reads"
+        )
+    check_named(config, given, "system.starts")
+    frames = [system.start(folder / name, f"system.starts.{state}") for state, name in given.items()]
+    return in_turn(frames, list(given), config.run.walkers)
+
+
+def _read(path: Path, what: str) -> Any:
+    from ase.io import read
+
+    return _called(lambda: read(path), f"{what}: reading {path} by ase.io")
+
+
+def _assembled(
+    config: Config,
+    name: str,
+    source: Callable[[], Any],
+    topology: app.Topology,
+    cvs: tuple[CollectiveVariable, ...],
+    kT: float,
+    starts: Starts,
+    periodic: tuple[bool, ...] = (True, True, True),
+) -> AseSetup:
+    check_moves(config, "ASE")
+    check_atoms(starts, topology.getNumAtoms())
+    config, auto = without_auto(config)
+    names = tuple(cv.name for cv in cvs)
+    setup = AseSetup(
+        config, name, names, tuple(cv.unit for cv in cvs), tuple(cv.period for cv in cvs),
+        checked_states(config, names), kT, (), start_frames=starts.frames, topology=topology, cvs=cvs, source=source,
+        auto=auto, periodic=periodic,
+    )  # fmt: skip
+    setup.check()
+    return started(setup, starts)

@@ -1,0 +1,58 @@
+"""The files that a config names: those that are read to begin a run, and those that it needs to go on."""
+
+from collections.abc import Iterator
+from hashlib import file_digest
+from pathlib import Path
+
+from cvflow.config.cv_section import with_terms
+from cvflow.config.settings import Config
+
+_DRIVE = ("action", "plumed", "mdp", "top", "structure", "script")
+"""Words of [drive] that are files, beside `inputs`."""
+
+
+def files_read(config: Config, folder: Path) -> tuple[Path, ...]:
+    """Every file of the user's that a config names and that is there; `folder` is what its names are relative to."""
+    system = config.system
+    names = [system.pdb, system.topology, *system.forcefield, *system.starts.values()]
+    paths = [folder / name for name in names if name is not None] + [folder / name for name in _needed(config)]
+    return tuple(dict.fromkeys(path.resolve() for path in paths if path.is_file()))
+
+
+def fingerprints(config: Config, folder: Path) -> dict[str, str]:
+    """SHA-256 of every file that a run needs to go on, by the config's name for it; "" where it is not there.
+
+    The topology is none of them: that file is for looking at the frames.
+    """
+    return {name: fingerprint(folder / name) for name in dict.fromkeys(_needed(config))}
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file's content; "" where there is no such file."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _needed(config: Config) -> Iterator[str]:
+    """Systems, forces, users' functions, files of external programs and of PLUMED's."""
+    system, drive = config.system, config.drive
+    cvs = list(with_terms(config.cv))
+    yield from (xml for xml in (system.xml, *(cv.xml for cv in cvs)) if xml is not None)
+    for reference in (system.python, *(cv.python for cv in cvs)):
+        file = (reference or "").rpartition(":")[0]
+        if file:  # what a script has made in memory has none
+            yield file
+    if drive is not None:
+        yield from (name for word in _DRIVE if (name := getattr(drive, word)) is not None)
+        yield from drive.inputs
+    for cv in cvs:
+        yield from _named_in_plumed(cv.plumed or "")
+
+
+def _named_in_plumed(text: str) -> Iterator[str]:
+    """Full paths of files in the text of a CV, REFERENCE=a.pdb; PLUMED looks for them from where the program runs."""
+    for line in text.splitlines():
+        values = (word.partition("=")[2] for word in line.split("#")[0].split())
+        yield from (str(Path(value).resolve()) for value in values if value and Path(value).is_file())

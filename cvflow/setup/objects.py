@@ -1,0 +1,142 @@
+"""From Python objects to a checked run: what `cvflow.sample` is given."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import openmm
+from openmm import app
+
+from cvflow.config.settings import Config, parse
+from cvflow.core.frames import Frame
+from cvflow.core.units import thermal_energy
+from cvflow.cv import CollectiveVariable, resolve
+from cvflow.engines.batch.system import TorchSystem
+from cvflow.host.faults import brief
+from cvflow.host.pool import check_travels
+from cvflow.setup import ase
+from cvflow.setup.ase import AseSystem
+from cvflow.setup.batch import IN_MEMORY, batch_setup
+from cvflow.setup.cvs import cv_section
+from cvflow.setup.files import start_frame
+from cvflow.setup.magnitudes import check_timestep, temperature_notes
+from cvflow.setup.molecular import assemble
+from cvflow.setup.setup import Setup, check_named
+from cvflow.setup.starts import Starts, in_turn
+from cvflow.setup.structures import Reader, structure
+
+Sections = dict[str, Any]
+"""Settings as a config has them, by section."""
+
+
+@dataclass(frozen=True)
+class MolecularSystem:
+    """A topology with its potential, at a temperature [K]."""
+
+    topology: app.Topology
+    system: openmm.System
+    temperature: float
+
+
+def from_objects(
+    system: MolecularSystem | AseSystem | TorchSystem,
+    sections: Sections,
+    cvs: Sequence[CollectiveVariable],
+    starts: Mapping[str, Any],
+) -> Setup:
+    """A run of a system that a Python script has made.
+
+    Args:
+        system: the system.
+        sections: settings, without what the system itself says.
+        cvs: of atoms; none for a TorchSystem, which has its own.
+        starts: one structure per state; none for a TorchSystem.
+
+    Raises:
+        ValueError: misuse; the message says what, where and the mend.
+    """
+    for cv in cvs:
+        if not isinstance(cv, CollectiveVariable):
+            raise ValueError(f"cvs: {brief(cv)} is no collective variable: make them by cvflow.cv")
+    if isinstance(system, TorchSystem):
+        return _of_torch(system, sections, bool(cvs or starts))
+    if isinstance(system, AseSystem):
+        made: Setup = _of_ase(system, sections, cvs, starts)
+    elif isinstance(system, MolecularSystem):
+        made = _of_openmm(system, sections, cvs, starts)
+    else:
+        kind = type(system).__name__
+        raise ValueError(
+            f"system is of type {kind}: make it by cvflow.openmm_system or ase_system, or as a TorchSystem"
+        )
+    files = (Path(start) for start in starts.values() if isinstance(start, str | Path))
+    return replace(made, reads=tuple(file.resolve() for file in files))
+
+
+def _of_torch(system: TorchSystem, sections: Sections, has_others: bool) -> Setup:
+    if has_others:
+        raise ValueError("cvs and starts are for molecules: a TorchSystem has its own")
+    sections["engine"] = {"name": "batch", **sections.get("engine", {})}
+    sections["system"] = {"python": IN_MEMORY}
+    return batch_setup(parse(sections, "cvflow.sample"), system, Path(), True)
+
+
+def _of_openmm(
+    system: MolecularSystem, sections: Sections, cvs: Sequence[CollectiveVariable], starts: Mapping[str, Any]
+) -> Setup:
+    sections["system"] = {"xml": "system.xml", "topology": "topology.pdb"}
+    sections["path"] = {"timestep": 0.0005, **sections.get("path", {})}
+    config, cvs = _config(system, "openmm", sections, cvs)
+    check_timestep(config)
+    periodic = system.system.usesPeriodicBoundaryConditions()
+    frames = _starts(config, starts, periodic, partial(_from_file, system.topology))
+    kT = thermal_energy(system.temperature)
+    setup = assemble(config, "openmm", system.system, system.topology, cvs, kT, frames)
+    return replace(setup, notes=temperature_notes(system.temperature) + setup.notes)
+
+
+def _of_ase(
+    system: AseSystem, sections: Sections, cvs: Sequence[CollectiveVariable], starts: Mapping[str, Any]
+) -> Setup:
+    sections["system"] = {"python": system.source.reference, "parameters": dict(system.source.parameters)}
+    config, cvs = _config(system, "ase", sections, cvs)
+    return ase.assemble(config, system, cvs, _starts(config, starts, system.box is not None, system.start))
+
+
+def _config(
+    system: MolecularSystem | AseSystem, engine: str, sections: Sections, cvs: Sequence[CollectiveVariable]
+) -> tuple[Config, tuple[CollectiveVariable, ...]]:
+    """The config of a system of atoms, and its CVs with their atoms by index."""
+    known, given = {"name": engine, "temperature": float(system.temperature)}, sections.get("engine", {})
+    for word, value in known.items():
+        if given.get(word, value) != value:
+            raise ValueError(f"engine.{word} = {given[word]!r} is refused: the system has {value!r}")
+    if not cvs:
+        raise ValueError("cvs is empty: give at least one collective variable, from cvflow.cv")
+    sections["engine"] = known | given
+    resolved = tuple(resolve(cv, system.topology) for cv in cvs)
+    for cv in resolved:
+        check_travels(cv, f"CV {cv.name}")
+    sections["cv"] = [cv_section(cv).model_dump(exclude_none=True) for cv in resolved]
+    return parse(sections, "cvflow.sample"), resolved
+
+
+def _from_file(topology: app.Topology, given: Any, what: str) -> Frame:
+    if not isinstance(given, str | Path):
+        raise ValueError(
+            f"{what} is of type {type(given).__name__}: give positions [nm], an openmm.State or a PDB file"
+        )
+    return start_frame(Path(given), topology, what)
+
+
+def _starts(config: Config, starts: Mapping[str, Any], periodic: bool, otherwise: Reader) -> Starts:
+    """Structures to the walkers in turn; `otherwise` makes frames of what holds no positions."""
+    check_named(config, starts, "starts")
+    frames = []
+    for state, start in starts.items():
+        frames.append(structure(start, f"starts[{state!r}]", periodic, otherwise))
+    if not frames:
+        raise ValueError("starts is empty: give one structure per state")
+    return in_turn(frames, list(starts), config.run.walkers)

@@ -1,0 +1,47 @@
+"""Paths given up on a circle: both directions must be held against the same free energy at the same place."""
+
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from cvflow.core.early_rejection import PROGRESS
+from cvflow.core.periodic import wrapped
+from cvflow.core.states import States
+from cvflow.engines.batch.paths import Paths
+from cvflow.sampler.ensemble import EnsembleJump
+from cvflow.sampler.interim_free_energy import Axes, Barriers
+from tests.engines.batch.cases import CURVED, LINEAR, curved_kernels
+from tests.engines.batch.circles import CIRCLE
+from tests.engines.batch.stationarity import THRESHOLD, Case, run
+
+KERNELS = dict(curved_kernels(next(on for on in CURVED if on.target is CIRCLE)))
+
+
+def case(kernel: str, words: str) -> Case:
+    (name,) = CIRCLE.cv.names
+    states = States({"west": f"{name} < 0.0", "east": f"{name} >= 0.0"}, [name])
+    axes = Axes(states, np.array([[-1.6], [1.3]]), np.ones(1), np.full(1, 2 * np.pi))
+    profile = 0.5 + 3 * PROGRESS * (1 - PROGRESS) + 0.8 * np.sin(2 * np.pi * PROGRESS)
+    heights = np.zeros((2, 2, len(PROGRESS)))
+    heights[0, 1], heights[1, 0] = profile, profile[::-1]
+    barriers = Barriers(axes, heights, ~np.eye(2, dtype=bool))
+    paths = Paths(KERNELS[kernel], LINEAR, block=2, patience=2)
+    return Case(kernel, f"N = 8, given up early{words}", CIRCLE, EnsembleJump(paths, 8, CIRCLE.span, barriers=barriers))
+
+
+def from_its_own_start(axes, start, end, a, b):
+    """The mutant: beyond half a period of one mean it is another place than seen from the other."""
+    way = wrapped(axes.means[b] - axes.means[a], axes.periods)
+    gone = (wrapped(points - axes.means[a], axes.periods) for points in (start, end))
+    with np.errstate(invalid="ignore"):
+        return tuple((offset * way).sum(axis=1) / (way * way).sum(axis=1) for offset in gone)
+
+
+@pytest.mark.parametrize("kernel", ["K4", "K5"])
+def test_the_target_is_left_invariant_and_the_mutant_is_caught(kernel):
+    verdict = run(case(kernel, ""))
+    assert verdict.moved > 0.1
+    assert verdict.largest < THRESHOLD
+    with mock.patch.object(Axes, "progress", from_its_own_start):
+        assert run(case(kernel, ", progress from its own start")).largest > THRESHOLD

@@ -1,0 +1,96 @@
+"""Wrong jumps around right kernels: acceptances, retries, schedules, densities on a circle."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from cvflow.proposals import Proposal
+from cvflow.sampler.ensemble import EnsembleJump, EnsembleState
+from tests.engines.batch.circles import WrappedMixture
+
+
+def no_reverse_density(log_q_old, log_q_new, work):
+    """log q of the start dropped."""
+    return -log_q_new - work
+
+
+def no_densities(log_q_old, log_q_new, work):
+    """The q ratio omitted."""
+    return -work
+
+
+def wrong_sign(log_q_old, log_q_new, work):
+    """W with the sign of the way back."""
+    return log_q_old - log_q_new + work
+
+
+class RetriedRejections(EnsembleJump):
+    """Tries once more where the jump was rejected."""
+
+    def step(self, state, proposal, generator):
+        first, info = super().step(state, proposal, generator)
+        second, _ = super().step(state, proposal, generator)
+        return EnsembleState(*(_where(info.accepted, a, b) for a, b in zip(first, second, strict=True))), info
+
+
+class RetriedFailures(EnsembleJump):
+    """Tries again, up to eight times, where the path failed."""
+
+    def step(self, state, proposal, generator):
+        after, info = super().step(state, proposal, generator)
+        failed = info.path.outcome != 0
+        for _ in range(8):
+            again, other = super().step(EnsembleState(*(field[failed] for field in state)), proposal, generator)
+            after = EnsembleState(*(a.masked_scatter(failed[:, None], b) for a, b in zip(after, again, strict=True)))
+            failed = failed.masked_scatter(failed, other.path.outcome != 0)
+        return after, info
+
+
+class DecidedTwice(EnsembleJump):
+    """Holds paths under way against another number than the end."""
+
+    def _stakes(self, *arguments):
+        stakes = super()._stakes(*arguments)
+        other = np.random.default_rng(3).random(len(stakes.log_uniform))
+        return stakes._replace(log_uniform=np.log(other))
+
+
+class CapOnTheWork(EnsembleJump):
+    """Gives up all paths that have lost as much on their way, whatever their number."""
+
+    def _stakes(self, *arguments):
+        stakes = super()._stakes(*arguments)
+        return stakes._replace(log_uniform=np.full_like(stakes.log_uniform, -0.5))
+
+
+class OneWayLooks(EnsembleJump):
+    """Looks at steps counted from the start, which from the end are others."""
+
+    def lengths(self, start, end):
+        return EnsembleJump(self.paths, self.steps, self.span).lengths(start, end)
+
+
+class SkippedWhereItIs(EnsembleJump):
+    """Leaves out jumps within the state of ξ(x), where it should be that of λ_0."""
+
+    def _skipped(self, both, like):
+        return super()._skipped(np.concatenate([like.numpy(), both[len(like) :]]), like)
+
+
+def _where(keep, this, that):
+    return torch.where(keep[:, None], this, that)
+
+
+@dataclass(frozen=True)
+class UnwrappedDensity(Proposal):
+    """Draws on the circle and gives the density of the line: that of the other images is left out."""
+
+    mixture: WrappedMixture
+    version: int = 0
+
+    def draw(self, count: int, rng: np.random.Generator):
+        return self.mixture.draw(count, rng)
+
+    def log_density(self, points):
+        return self.mixture._line.log_density(points)

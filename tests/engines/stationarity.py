@@ -1,0 +1,190 @@
+"""The one-jump test: exact draws, one application of a kernel, paired z over joint observables.
+
+The paths of a case are run once. Mutants of the acceptance are then other decisions on the same paths; mutants of the
+path are engines of their own (mutants.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import openmm
+
+from cvflow.core.acceptance import log_acceptance
+from cvflow.core.frames import Frame
+from cvflow.core.schedule import Linear, Schedule
+from cvflow.core.states import States
+from cvflow.cv import CollectiveVariable
+from cvflow.engines.openmm import OpenMMEngine, OpenMMSpec
+from cvflow.host.cores import available_cores
+from cvflow.host.pool import Pool
+from cvflow.proposals import GaussianMixture, Proposal
+from cvflow.sampler.interim_free_energy import Barriers
+from cvflow.sampler.jump import JumpInfo, JumpState, RestraintJump, step
+from cvflow.sampler.local import HybridMonteCarlo
+from tests.engines import dumbbell, mini, molecule
+
+DRAWS = 100_000
+CHUNKS = 8
+THRESHOLD = 5.0
+BAD_FLOW = GaussianMixture(((1.9,), (2.8,)), ((0.4,), (0.3,)), (0.3, 0.7))
+"""Wrong weights, wrong widths, shifted: p(r) has its modes near 1.6 and 3.0 (test_dumbbell.py)."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A system with exact draws; `span` is about the distance of the modes."""
+
+    system: Callable[[], openmm.System]
+    exact_draws: Callable[[int, np.random.Generator], np.ndarray]
+    observables: Callable[[np.ndarray], dict[str, np.ndarray]]
+    flow: Proposal
+    kT: float
+    span: float
+    barriers: Callable[[], Barriers] = dumbbell.barriers
+
+
+DUMBBELL = Target(dumbbell.system, dumbbell.exact_draws, dumbbell.observables, BAD_FLOW, dumbbell.KT, span=1.4)
+MINI = Target(mini.system, mini.exact_draws, mini.observables, mini.FLOW, mini.KT, span=4.0)
+MOLECULE = Target(
+    molecule.system, molecule.exact_draws, molecule.observables, molecule.BAD_FLOW, molecule.KT, 2.0, molecule.barriers
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One setting of the kernel. `steps` is the length of a path over the target's span."""
+
+    steps: int
+    timestep: float
+    kappa: float
+    friction: float = 0.0
+    schedule: Schedule = field(default_factory=Linear)
+    platform: str = "Reference"
+    cv: CollectiveVariable = field(default_factory=dumbbell.native_cv)
+    engine: type[OpenMMEngine] = OpenMMEngine
+    jumps: int = 1
+    draws: int = DRAWS
+    target: Target = DUMBBELL
+    kernel: type[RestraintJump] = RestraintJump
+    gives_up: bool = False
+    skips: Callable[[], States] | None = None
+
+    def build(self) -> OpenMMEngine:
+        xml = openmm.XmlSerializer.serialize(self.target.system())
+        return self.engine(
+            OpenMMSpec(xml, (self.cv,), self.target.kT, self.timestep, self.friction, self.schedule, self.platform)
+        )
+
+
+class Sample(NamedTuple):
+    """Paired configurations and the acceptance's ingredients, one row a draw."""
+
+    before: np.ndarray
+    after: np.ndarray
+    path_end: np.ndarray
+    log_q_old: np.ndarray
+    log_q_new: np.ndarray
+    work: np.ndarray
+    protocol_work: np.ndarray
+    heat: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    target: Target
+
+    def decided(self, log_ratio: np.ndarray) -> "Sample":
+        """The same paths under another acceptance."""
+        accepted = np.log(np.random.default_rng(7).random(len(log_ratio))) < log_ratio
+        return self._replace(after=np.where(accepted[:, None, None], self.path_end, self.before))
+
+    def largest_z(self) -> float:
+        """Largest |mean paired difference| in standard errors over all observables."""
+        before, after = self.target.observables(self.before), self.target.observables(self.after)
+        z = []
+        for name in before:
+            difference = after[name] - before[name]
+            z.append(abs(difference.mean()) / (difference.std() / np.sqrt(len(difference))))
+        return float(max(z))
+
+
+@lru_cache(maxsize=64)
+def jumps(case: Case) -> Sample:
+    """Apply the jump kernel to exact draws."""
+    return _spread(_jump_chunk, case)
+
+
+@lru_cache(maxsize=4)
+def local_moves(case: Case) -> Sample:
+    """Apply the Metropolised local move, `case.steps` long, to exact draws."""
+    return _spread(_local_chunk, case)
+
+
+def passes(case: Case) -> None:
+    """The kernel leaves the distribution as it is, and does something."""
+    sample = jumps(case)
+    moved = (sample.after != sample.before).any(axis=(1, 2)).mean()
+    assert 0.05 < moved < 0.95, "a kernel that never or always moves proves nothing"
+    assert sample.largest_z() < THRESHOLD
+
+
+def _spread(chunk, case: Case) -> Sample:
+    with Pool(len(available_cores())) as pool:
+        parts = list(pool.map(chunk, [case] * CHUNKS, range(CHUNKS)))
+    return Sample(*(np.concatenate(columns) for columns in zip(*parts, strict=True)), target=case.target)
+
+
+def _jump_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng([11, chunk])
+    engine, target = case.build(), case.target
+    span = target.span * np.sqrt(case.kappa)
+    barriers = target.barriers() if case.gives_up else None
+    periods = np.array([case.cv.period])
+    kernel = case.kernel(
+        target.kT, np.array([case.kappa]), case.steps, span, periods, barriers, case.skips and case.skips()
+    )
+    before = target.exact_draws(case.draws // CHUNKS, rng)
+    rows = []
+    for positions in before:
+        frame = Frame(positions, None)
+        state = JumpState(frame, engine.cv_values(frame))
+        for _ in range(case.jumps):
+            state, info = step(state, kernel, target.flow, engine, rng)
+        rows.append(row(state, info))
+    return before, *(np.array(column) for column in zip(*rows, strict=True))
+
+
+def row(state: JumpState, info: JumpInfo) -> tuple:
+    """What a sample holds of a jump, after the draw that it began from."""
+    path, order = info.path, info.order
+    works = (order.log_q_old, order.log_q_new, path.work, path.protocol_work, path.heat)
+    return state.frame.positions, path.frame.positions, *works, order.steering.start, order.steering.end
+
+
+def _local_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng([13, chunk])
+    engine, move = case.build(), HybridMonteCarlo(case.steps)
+    before = case.target.exact_draws(case.draws // CHUNKS, rng)
+    nowhere = np.zeros(1)
+    rows = []
+    for positions in before:
+        frame = Frame(positions, None)
+        state, info = move.step(JumpState(frame, engine.cv_values(frame)), engine, rng)
+        works = (0.0, 0.0, info.path.work, 0.0, info.path.heat)
+        rows.append((state.frame.positions, info.path.frame.positions, *works, nowhere, nowhere))
+    return before, *(np.array(column) for column in zip(*rows, strict=True))
+
+
+ACCEPTANCE_MUTANTS = {
+    "log q of the start dropped": lambda s: log_ratios(s, log_q_old=0.0),
+    "q ratio omitted": lambda s: log_ratios(s, log_q_old=0.0, log_q_new=0.0),
+    "sign of W": lambda s: log_ratios(s, work=-s.work),
+    "shadow work left out": lambda s: log_ratios(s, work=s.protocol_work),
+}
+
+
+def log_ratios(sample: Sample, **wrong: np.ndarray | float) -> np.ndarray:
+    """The acceptance with some ingredients replaced."""
+    right = {"log_q_old": sample.log_q_old, "log_q_new": sample.log_q_new, "work": sample.work}
+    return np.vectorize(log_acceptance)(**(right | wrong))

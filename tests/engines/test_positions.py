@@ -1,0 +1,149 @@
+"""Paths that lead atoms along prescribed positions: exact, reversible, and with the power to fail."""
+
+from dataclasses import replace
+
+import numpy as np
+import openmm
+import pytest
+
+from cvflow.core.frames import Frame, Outcome, Steering
+from cvflow.cv import distance
+from cvflow.cv.internal_coordinates import Chain, aligned
+from cvflow.cv.way import LengthKeeping, Straight
+from cvflow.engines.openmm import OpenMMSpec, PositionsSpec
+from cvflow.systems import Polymer
+from tests.engines import chain
+from tests.engines.positions import Case, jumps
+
+THRESHOLD = 5.0
+HELD = Case("langevin", steps=3, timestep=0.1, draws=8_000)
+PULLED = Case("restraint", steps=8, timestep=0.1, draws=4_000, kappa=60.0)
+HANDED = Case("langevin", steps=8, timestep=0.15, draws=12_000, proposal=chain.handed_proposal)
+CASES = {"held": HELD, "pulled": PULLED}
+
+
+def moved(case: Case) -> float:
+    sample = jumps(case)
+    return float((sample.after != sample.before).any(axis=(1, 2)).mean())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_jump_leaves_the_distribution_invariant(name):
+    assert 0.05 < moved(CASES[name]) < 0.95
+    assert jumps(CASES[name]).largest_z() < THRESHOLD
+
+
+def test_the_density_of_coordinates_taken_for_that_of_positions_is_caught():
+    sample = jumps(HELD)
+    assert sample.decided(sample.log_acceptance).largest_z() < THRESHOLD
+    assert sample.decided(sample.log_acceptance - sample.log_volume_gain).largest_z() > THRESHOLD
+
+
+@pytest.mark.slow
+def test_a_length_keeping_way_leaves_the_distribution_invariant():
+    case = replace(HELD, steps=5, way=LengthKeeping(5, 20))
+    assert moved(case) > 0.05
+    assert jumps(case).largest_z() < THRESHOLD
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("placing", ["reflected", "unturned"])
+def test_a_wrong_placement_is_caught(placing):
+    assert jumps(HANDED).largest_z() < THRESHOLD
+    assert jumps(replace(HANDED, placing=placing)).largest_z() > THRESHOLD
+
+
+POLYMER = Polymer()
+LED = Chain("beads", tuple(range(9)))
+
+
+def spec(kernel: str, way: Straight | LengthKeeping, platform: str = "Reference") -> PositionsSpec:
+    end_to_end = distance("r", 0, 8)
+    xml = openmm.XmlSerializer.serialize(POLYMER.system())
+    around = OpenMMSpec(xml, (end_to_end,), POLYMER.kT, 0.01, platform=platform)
+    return PositionsSpec(around, (end_to_end, *LED.cvs("")), LED.atoms, kernel, way)
+
+
+@pytest.fixture(scope="module")
+def relaxed() -> Frame:
+    engine = spec("langevin", Straight()).build()
+    frame = POLYMER.start("compact", np.random.default_rng(0))
+    return engine.relaxed(frame)
+
+
+@pytest.mark.parametrize("way", [Straight(), LengthKeeping(5)])
+@pytest.mark.parametrize("kernel", ["langevin", "restraint"])
+def test_the_path_backwards_has_minus_the_work(kernel, way, relaxed):
+    engine, rng = spec(kernel, way).build(), np.random.default_rng(1)
+    start = relaxed.positions[:9]
+    end = aligned(POLYMER.start("extended", rng).positions[:9], start)
+    there = Steering(start.ravel(), end.ravel(), np.full(27, 300.0), 50)
+    back = Steering(end.ravel(), start.ravel(), np.full(27, 300.0), 50)
+    velocities = rng.standard_normal(relaxed.positions.shape)
+    if kernel == "langevin":
+        velocities[:9] = 0.0
+    path, last = engine.run(relaxed, velocities, there)
+    again, _ = engine.run(path.frame, -last, back)
+    assert path.steps == 50
+    assert abs(path.work) > 1
+    assert again.work == pytest.approx(-path.work, abs=1e-10 * max(1, abs(path.work)))
+    assert np.abs(again.frame.positions - relaxed.positions).max() < 1e-10
+    if kernel == "langevin":
+        assert np.abs(path.frame.positions[:9] - end).max() < 1e-12
+
+
+def test_a_path_is_a_function_of_its_arguments(relaxed):
+    engine = spec("langevin", Straight(), "CPU").build()
+    start = relaxed.positions[:9]
+    steering = Steering(start.ravel(), start.ravel() + 0.3, np.zeros(27), 60)
+    first = engine.steer(relaxed, steering, np.random.default_rng(2))
+    engine.free_path(relaxed, 20, 0.0, np.random.default_rng(3))
+    again = engine.steer(relaxed, steering, np.random.default_rng(2))
+    assert first.work == again.work
+    assert (first.frame.positions == again.frame.positions).all()
+
+
+def test_a_path_that_blows_up_is_a_failure(relaxed):
+    engine = spec("langevin", Straight()).build()
+    onto_solvent = relaxed.positions[9:18].ravel()
+    path = engine.steer(
+        relaxed, Steering(relaxed.positions[:9].ravel(), onto_solvent, np.zeros(27), 1), np.random.default_rng(4)
+    )
+    assert path.outcome is Outcome.DIVERGED or path.work > 100
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"kernel": "mala"}, "positions are driven by"), ({"atoms": (0, 1, 2, 999)}, "out of range")],
+)
+def test_misuse_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(spec("langevin", Straight()), **change).build()
+
+
+def test_friction_is_refused():
+    made = spec("langevin", Straight())
+    with pytest.raises(ValueError, match=r"path\.friction"):
+        replace(made, around=replace(made.around, friction=1.0)).build()
+
+
+def test_the_target_is_drawn_exactly():
+    """The virial theorem, with the engine's own forces: the mean of -x ∂U/∂x is kT for each coordinate."""
+    x = chain.exact_draws(20_000, np.random.default_rng(5))
+    tail = ((x[:, 4] - x[:, 3]) ** 2).sum(axis=1)
+    assert tail.mean() == pytest.approx(3 * chain.KT / chain.LEASH, rel=0.03)
+    forces = _virials(x)
+    assert np.abs(forces.mean(axis=0) - chain.KT).max() < 5 * (forces.std(axis=0) / np.sqrt(len(forces))).max()
+
+
+def _virials(x: np.ndarray) -> np.ndarray:
+    """-x times the force, for each coordinate."""
+    context = openmm.Context(
+        chain.system(), openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    rows = []
+    for positions in x[:4000]:
+        context.setPositions(positions)
+        forces = context.getState(getForces=True).getForces(asNumpy=True)._value
+        rows.append(-(positions * forces).ravel())
+    return np.array(rows)
