@@ -159,6 +159,14 @@ def test_only_accept_decides():
             assert "(1.0 - uniform).log()" not in text
 
 
+def test_a_run_is_put_together_in_one_place():
+    """Plan, walkers and store meet in `Setup.run`: the run, its resumption, scans and tuning go through it."""
+    calls = {
+        path.relative_to(PACKAGE).as_posix(): len(re.findall(r"(?<!\w)Run\(", path.read_text())) for path in MODULES
+    }
+    assert {path: count for path, count in calls.items() if count} == {"setup/setup.py": 1}
+
+
 def test_no_file_of_a_run_is_written_in_place():
     """`cvflow.host.atomic` alone replaces files; others write into folders that they have made for themselves."""
     own_folders = {PACKAGE / "engines" / "external", PACKAGE / "doctor", PACKAGE / "store"}

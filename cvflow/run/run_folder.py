@@ -24,7 +24,7 @@ from cvflow.run.overwriting import MARK, check_free
 from cvflow.run.same_run import checked_config, checked_versions
 from cvflow.run.tuning import Trying, tuned
 from cvflow.sampler.loop import Progress, Run
-from cvflow.setup import Setup, from_config, header
+from cvflow.setup import Equilibrated, Setup, from_config, header
 from cvflow.store import HDF5Store, Record, previous, read_record
 
 Watch = Callable[[Progress | Trying | str], None]
@@ -81,10 +81,9 @@ def begin(
             store = HDF5Store(folder / STORE, made, samples, standings[0].frames[0])
             setup.write_topology(standings[0].frames[0], folder)
             trajectories = setup.trajectories(folder, [0] * setup.config.run.walkers)
-            run = Run(
-                setup.plan(kappa), setup.crews(kappa), store, samples, standings,
-                trajectories, watch, wall_before=time.perf_counter() - begun, check=setup.check_frame,
-                still_ours=lock.check,
+            run = setup.run(
+                equilibrated, kappa, store, trajectories=trajectories, watch=watch,
+                wall_before=time.perf_counter() - begun, check=setup.check_frame, still_ours=lock.check,
             )  # fmt: skip
             return _finish(run, pool, store, folder, stop)
 
@@ -132,8 +131,8 @@ def resume(
             if not (folder / TOPOLOGY).exists():
                 setup.write_topology(record.commit.frames[0], folder)
             trajectories = setup.trajectories(folder, record.turns_done)
-            run = Run(
-                setup.plan(kappa), setup.crews(kappa), store, record.pilot, standings, trajectories, watch,
+            run = setup.run(
+                Equilibrated(standings, record.pilot), kappa, store, trajectories=trajectories, watch=watch,
                 check=setup.check_frame, still_ours=lock.check,
             )  # fmt: skip
             run.restore(record)

@@ -18,12 +18,11 @@ from cvflow.core.streams import Purpose, seed_for
 from cvflow.estimate.cost import Cost, cost
 from cvflow.proposals.io import from_bytes
 from cvflow.proposals.proposal import Proposal
+from cvflow.run.in_memory import run_in_memory
 from cvflow.run.run_folder import CONFIG, open_record
 from cvflow.run.same_run import checked_config
 from cvflow.run.tuning import tuned
-from cvflow.sampler.loop import Run
-from cvflow.setup import Equilibrated, Setup, from_config, header
-from cvflow.store import MemoryStore, Record
+from cvflow.setup import Equilibrated, Setup, from_config
 
 STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)
 TIMESTEPS = (0.7, 1.0, 1.25, 1.5, 1.75, 2.0)
@@ -96,11 +95,7 @@ class Bench:
         seed = seed_for(self.setup.config.run.seed, Purpose.SCAN, number)
         setup = self.setup.with_config(_configured(self.setup.config, setting, seed, self.jumps))
         kappa = np.array(setting.kappa)
-        store = MemoryStore(header(setup, kappa, 1), self.start.samples)
-        Run(setup.plan(kappa, self.proposal), setup.crews(kappa), store, self.start.samples, self.start.standings).go(
-            self.executor
-        )
-        return cost(store.record())
+        return cost(run_in_memory(setup, self.executor, self.start, kappa, self.proposal))
 
 
 def scan(bench: Bench, kappa: Point, watch: Callable[[Measured], None] = lambda measured: None) -> Scan:
@@ -189,7 +184,7 @@ def scan_config(
         kappa = setup.kappa(start.samples)
         proposal = setup.plan(kappa).fixed
         if proposal is None:
-            learned = _adapted(setup, executor, start, kappa)
+            learned = run_in_memory(setup.with_jumps(1), executor, start, kappa)
             proposal = from_bytes(learned.flows[-1].data)
         return setup, scan(Bench(setup, executor, start, proposal, jumps), kappa, watch)
 
@@ -212,14 +207,6 @@ def scan_run(folder: Path, jumps: int, watch: Callable[[Measured], None]) -> tup
 def _check(setup: Setup) -> None:
     if setup.config.path.kernel == "none":
         raise ConfigError("path.kernel = 'none' has no path: there is nothing to scan")
-
-
-def _adapted(setup: Setup, executor: Executor, start: Equilibrated, kappa: Point) -> Record:
-    """The config's own adaptation, and one jump of production."""
-    short = setup.with_jumps(1)
-    store = MemoryStore(header(short, kappa, 1), start.samples)
-    Run(short.plan(kappa), short.crews(kappa), store, start.samples, start.standings).go(executor)
-    return store.record()
 
 
 def _configured(config: Config, setting: Setting, seed: int, jumps: int) -> Config:

@@ -18,9 +18,9 @@ from cvflow.core.frames import Point
 from cvflow.core.streams import Purpose, seed_for, stream
 from cvflow.proposals.proposal import Proposal
 from cvflow.run.cost_model import Prospect, price, prospect
-from cvflow.sampler.loop import Progress, Run
-from cvflow.setup import Equilibrated, Setup, header
-from cvflow.store import MemoryStore
+from cvflow.run.in_memory import run_in_memory
+from cvflow.sampler.loop import Progress
+from cvflow.setup import Equilibrated, Setup
 
 SHORTEST, LONGEST = 64, 16384
 """Path lengths looked at."""
@@ -70,14 +70,12 @@ class Pilots:
         path = config.path.model_copy(update={**setting, "early_rejection": False})
         setup = self.setup.with_config(config.model_copy(update={"run": run, "path": path}))
         kappa = setup.kappa(self.start.samples)
-        store = MemoryStore(header(setup, kappa, 1), self.start.samples)
-        plan, crews = setup.plan(kappa, _taught(setup, self.start, kappa)), setup.crews(kappa)
 
         def watch(progress: Progress) -> None:
             self.watch(Trying(_words(setting), number + 1, progress))
 
-        Run(plan, crews, store, self.start.samples, self.start.standings, watch=watch).go(self.executor)
-        turns = store.record().turns
+        taught = _taught(setup, self.start, kappa)
+        turns = run_in_memory(setup, self.executor, self.start, kappa, taught, watch).turns
         found = prospect(turns[~turns["production"]], setup.states, seed)
         gives_up = config.path.early_rejection
         costs = [_cost(found.steps, found.dissipated + shift * found.stderr, gives_up) for shift in (-1, 0, 1)]

@@ -1,7 +1,7 @@
 """A checked run, before anything was computed or written: what the project asks of every kind of system."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -22,9 +22,11 @@ from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.spline import Architecture
 from cvflow.proposals.topology import Space
 from cvflow.proposals.wrapped import WrappedMixture
+from cvflow.sampler.loop import Progress, Run
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.walkers.base import Crew, Standing
 from cvflow.setup.starts import Opening, strayed, words
+from cvflow.store import Store
 from cvflow.store.trajectory import Trajectories
 
 BLUR = 0.4
@@ -209,6 +211,37 @@ class Setup(ABC):
             gives_up=self.config.path.early_rejection,
             within_states=self.config.path.within_states,
         )
+
+    def run(
+        self,
+        start: Equilibrated,
+        kappa: Springs,
+        store: Store,
+        *,
+        fixed: Proposal | None = None,
+        trajectories: Trajectories | None = None,
+        watch: Callable[[Progress], None] = lambda progress: None,
+        wall_before: float = 0.0,
+        check: Callable[[int, Frame], None] = lambda walker, frame: None,
+        still_ours: Callable[[], None] = lambda: None,
+    ) -> Run:
+        """The run itself, at its first turn: the one place where a plan, crews and a store come together.
+
+        Args:
+            start: where the crews stand, and what their walkers visited.
+            kappa: spring constants, from `kappa` or from a store.
+            store: takes what comes of the turns.
+            fixed: a proposal in the place of the configured one.
+            trajectories: take the walkers' frames, if any are wanted.
+            watch: is told how far it is after each turn.
+            wall_before: seconds spent on it already.
+            check: looks at each walker's frame.
+            still_ours: raises where the store's folder has come to be another's.
+        """
+        return Run(
+            self.plan(kappa, fixed), self.crews(kappa), store, start.samples, start.standings, trajectories, watch,
+            wall_before, check, still_ours,
+        )  # fmt: skip
 
     @property
     def ranges(self) -> tuple[tuple[float, float], ...]:

@@ -28,7 +28,7 @@ from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.wrapped import WrappedMixture
 from cvflow.run import run_folder
 from cvflow.sampler.ensemble import EnsembleJump, EnsembleState
-from cvflow.sampler.loop import Progress, Run
+from cvflow.sampler.loop import Progress
 from cvflow.setup import from_config
 from cvflow.setup.batch import BatchSetup
 from cvflow.store import MemoryStore, read_record
@@ -607,10 +607,10 @@ def made(folder, store, watch, **sections):
     """A run, begun up to its first turn, on a store of one's own; and its executor."""
     setup = from_config(load(written(folder, **sections)), folder)
     executor = setup.executor(1)
-    standings, samples = setup.equilibrate(executor)
-    kappa = setup.kappa(samples)
-    kept = store(run_folder.header(setup, kappa, 1), samples)
-    return Run(setup.plan(kappa), setup.crews(kappa), kept, samples, standings, watch=watch), executor
+    start = setup.equilibrate(executor)
+    kappa = setup.kappa(start.samples)
+    kept = store(run_folder.header(setup, kappa, 1), start.samples)
+    return setup.run(start, kappa, kept, watch=watch), executor
 
 
 @pytest.mark.usefixtures("quick")
