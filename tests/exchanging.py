@@ -5,17 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Frame
 from cvflow.core.states import States
 from cvflow.proposals.fit import FitSettings, Training
 from cvflow.proposals.mixture import GaussianMixture
-from cvflow.proposals.topology import Space
 from cvflow.sampler.loop import Run
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.walkers.base import Crew, Standing, TurnResult
 from cvflow.store import Header, MemoryStore, turn_type
 
 TWO, THREE = (0.2, 0.8), (0.1, 0.3, 0.6)
+
+LINE = CVSpace(("z",), ("",), (np.inf,), ((-np.inf, np.inf),))
 
 
 def hops(weights, rate, walkers, turns, seed, begin=None):
@@ -82,7 +84,7 @@ def plan(weights, walkers, **settings) -> Plan:
     """Of a fixed proposal, unless one is learned."""
     return Plan(
         seed=1, walkers=walkers, retrain_every=settings.pop("retrain_every", 10 * walkers), scale=np.ones(1),
-        blur=np.zeros(1), space=Space((np.inf,), ((-np.inf, np.inf),)), states=states(weights), fit=FitSettings(),
+        blur=np.zeros(1), space=LINE, states=states(weights), fit=FitSettings(),
         learn=untrained, gives_up=False, **settings,
     )  # fmt: skip
 

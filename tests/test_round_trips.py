@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors.torch import load, save
 
+from cvflow.core.cv_space import Domain
 from cvflow.core.frames import Frame
 from cvflow.cv.selection import AtomNames, group, places
 from cvflow.proposals.export import FORMAT, MAGIC, from_cvf, to_cvf
 from cvflow.proposals.io import from_bytes, to_bytes
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.spline import Architecture, SplineFlow, numbers
-from cvflow.proposals.topology import Axis, Standard
+from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.report.plumed_text import plumed_text
 from cvflow.store import Commit, FlowEntry, HDF5Store, Header, MemoryStore, turn_type
 from cvflow.store.reading import read_record
@@ -276,7 +277,7 @@ def test_columns_come_back_exactly(columns, constants, block):
 ARCHITECTURES = st.tuples(
     st.integers(1, 3), st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple), st.integers(2, 5)
 )
-AXES = st.lists(st.sampled_from(list(Axis)), min_size=1, max_size=4).map(tuple)
+AXES = st.lists(st.sampled_from(list(Domain)), min_size=1, max_size=4).map(tuple)
 
 
 LEARNED = st.tuples(
@@ -293,12 +294,12 @@ def learned(axes, sizes, seed, factor, epsilon, version):
     with torch.no_grad():
         for parameter in flow.parameters():
             parameter.mul_(factor)
-    standard = Standard(axes, rng.normal(0, 30, len(axes)), rng.lognormal(0, 3, len(axes)))
+    standard = StandardCoordinates(axes, rng.normal(0, 30, len(axes)), rng.lognormal(0, 3, len(axes)))
     return LearnedProposal(flow, architecture, standard, epsilon, version)
 
 
 def _names(proposal):
-    return [f"q{i}" for i in range(len(proposal.standard.axes))]
+    return [f"q{i}" for i in range(len(proposal.standard.domains))]
 
 
 def cvf(proposal):
@@ -366,8 +367,8 @@ def _cvf_of_sizes(transforms, hidden, bins, cvs=2):
 def _stored_of_sizes(transforms, hidden, bins, cvs=2):
     """A stored flow that says the same, with a number for each output."""
     with torch.random.fork_rng():
-        small = SplineFlow((Axis.LINE,) * cvs, Architecture(1, (1,), bins))
-    standard = Standard((Axis.LINE,) * cvs, np.zeros(cvs), np.full(cvs, 2.0))
+        small = SplineFlow((Domain.LINE,) * cvs, Architecture(1, (1,), bins))
+    standard = StandardCoordinates((Domain.LINE,) * cvs, np.zeros(cvs), np.full(cvs, 2.0))
     whole = to_bytes(LearnedProposal(small, Architecture(1, (1,), bins), standard, 0.1, 0), ["q"] * cvs)
     metadata = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])["__metadata__"]
     about = json.loads(metadata["cvflow"]) | {"transforms": transforms, "hidden": hidden}

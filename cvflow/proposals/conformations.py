@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Point
 from cvflow.cv.internal_coordinates import Shapes
 from cvflow.proposals import normal, torsions
@@ -19,7 +20,6 @@ from cvflow.proposals.normal import BroadNormal
 from cvflow.proposals.pairs import PairFunctions, distances, learn
 from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.replay import Chains, effective_size, replayed, split
-from cvflow.proposals.topology import Space
 from cvflow.proposals.torsions import TorsionDensity
 
 CEILING = 0.98
@@ -114,7 +114,7 @@ class ShapeLearner:
     def __call__(
         self,
         chains: Chains,
-        space: Space,
+        space: CVSpace,
         blur: Point,
         settings: FitSettings,
         previous: Proposal | None,

@@ -15,12 +15,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cvflow.core.cv_space import Domain
 from cvflow.proposals.io import from_bytes
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.spline import Architecture, SplineFlow, numbers
-from cvflow.proposals.topology import BOUND, Axis, Standard
+from cvflow.proposals.standard_coordinates import BOUND, StandardCoordinates
 from cvflow.proposals.wrapped import WrappedMixture
 
 MAGIC = b"CVFLOW\r\n"
@@ -29,7 +30,7 @@ MAGIC = b"CVFLOW\r\n"
 FORMAT = 1
 MOST_CVS = 64
 SPLINE, MIXTURE = 1, 2
-AXES = (Axis.LINE, Axis.CIRCLE, Axis.BOX)
+AXES = (Domain.LINE, Domain.CIRCLE, Domain.BOX)
 """By their number in the file."""
 
 
@@ -81,7 +82,7 @@ def _label(text: str) -> bytes:
     return struct.pack("<I", len(data)) + data
 
 
-Density = tuple[int, tuple[Axis, ...], Sequence[float], bytes]
+Density = tuple[int, tuple[Domain, ...], Sequence[float], bytes]
 """Kind, what each CV lives on, its period (infinite but on circles), and the rest of the file."""
 
 
@@ -99,20 +100,20 @@ def _learned(proposal: LearnedProposal) -> Density:
         body.append(struct.pack("<I", len(layers)))
         for weight, bias in layers:
             body += [struct.pack("<II", *weight.shape), _numbers(weight), _numbers(bias)]
-    circles = [axis is Axis.CIRCLE for axis in standard.axes]
+    circles = [axis is Domain.CIRCLE for axis in standard.domains]
     periods = np.where(circles, 2 * BOUND * standard.scale, np.inf)
-    return SPLINE, standard.axes, periods.tolist(), b"".join(body)
+    return SPLINE, standard.domains, periods.tolist(), b"".join(body)
 
 
 @_density.register
 def _gaussians(proposal: GaussianMixture) -> Density:
     cvs = len(proposal.means[0])
-    return MIXTURE, (Axis.LINE,) * cvs, (np.inf,) * cvs, _components(proposal)
+    return MIXTURE, (Domain.LINE,) * cvs, (np.inf,) * cvs, _components(proposal)
 
 
 @_density.register
 def _wrapped(proposal: WrappedMixture) -> Density:
-    axes = tuple(Axis.CIRCLE if np.isfinite(period) else Axis.LINE for period in proposal.periods)
+    axes = tuple(Domain.CIRCLE if np.isfinite(period) else Domain.LINE for period in proposal.periods)
     return MIXTURE, axes, proposal.periods, _components(proposal)
 
 
@@ -204,9 +205,9 @@ def _parsed(source: _Bytes) -> Exported:
     return Exported(_READ[kind](source, tuple(axes), tuple(periods), version), tuple(names), tuple(units))
 
 
-def _read_spline(source: _Bytes, axes: tuple[Axis, ...], periods: tuple[float, ...], version: int) -> Proposal:
+def _read_spline(source: _Bytes, axes: tuple[Domain, ...], periods: tuple[float, ...], version: int) -> Proposal:
     (epsilon,) = source.take("d")
-    standard = Standard(axes, source.numbers(len(axes)), source.numbers(len(axes)))
+    standard = StandardCoordinates(axes, source.numbers(len(axes)), source.numbers(len(axes)))
     transforms, bins = source.take("II")
     conditioners = [[_read_layer(source) for _ in range(source.whole())] for _ in range(transforms)]
     # A single CV's conditioner has no hidden layers, whatever the architecture says.
@@ -231,16 +232,16 @@ def _read_layer(source: _Bytes) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(source.numbers(rows, columns)), torch.from_numpy(source.numbers(rows))
 
 
-def _read_mixture(source: _Bytes, axes: tuple[Axis, ...], periods: tuple[float, ...], version: int) -> Proposal:
+def _read_mixture(source: _Bytes, axes: tuple[Domain, ...], periods: tuple[float, ...], version: int) -> Proposal:
     count = source.whole()
     weights = tuple(source.numbers(count).tolist())
     means, sigmas = (tuple(map(tuple, source.numbers(count, len(axes)).tolist())) for _ in range(2))
-    if Axis.CIRCLE in axes:
+    if Domain.CIRCLE in axes:
         return WrappedMixture(means, sigmas, weights, periods, version)
     return GaussianMixture(means, sigmas, weights, version)
 
 
-_READ: dict[int, Callable[[_Bytes, tuple[Axis, ...], tuple[float, ...], int], Proposal]] = {
+_READ: dict[int, Callable[[_Bytes, tuple[Domain, ...], tuple[float, ...], int], Proposal]] = {
     SPLINE: _read_spline,
     MIXTURE: _read_mixture,
 }

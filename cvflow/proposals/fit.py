@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Point
 from cvflow.core.torch_streams import fenced
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.replay import Chains, Split, effective_size, replayed, split
 from cvflow.proposals.spline import Architecture, SplineFlow
-from cvflow.proposals.topology import Space, Standard
+from cvflow.proposals.standard_coordinates import StandardCoordinates
 
 BATCH = 8192
 """Numbers (samples times CVs) that one step of the optimiser sees at most."""
@@ -87,7 +88,7 @@ class Training(NamedTuple):
 
 def fit(
     chains: Chains,
-    space: Space,
+    space: CVSpace,
     blur: Point,
     settings: FitSettings,
     previous: LearnedProposal | None,
@@ -97,7 +98,7 @@ def fit(
 
     Args:
         chains: CV values that each walker visited, in the order of time.
-        space: what the CVs live on.
+        space: of λ.
         blur: standard deviation of λ around ξ(x), (βκ)^(-1/2): the flow learns the density of λ, so each step sees
             the samples with fresh noise of this width, on circles cut at half a period.
         settings: the network and the optimiser.
@@ -112,7 +113,7 @@ def fit(
         raise ValueError(f"flow: at least 10 samples are needed to train, got {count}")
     begun = time.perf_counter()
     kept = replayed(chains, settings.most_samples)
-    standard = space.standard(np.concatenate(kept), blur)
+    standard = StandardCoordinates.fitted(np.concatenate(kept), space, blur)
     proposal = _untrained(standard, settings, previous, rng)
     parts = split(kept, round(1 / settings.holdout), rng)
     holdout_nll, epochs, kept_epoch = _descend(proposal, parts, blur, settings, previous is not None, rng)
@@ -129,7 +130,7 @@ def fit(
 
 
 def _untrained(
-    standard: Standard, settings: FitSettings, previous: LearnedProposal | None, rng: np.random.Generator
+    standard: StandardCoordinates, settings: FitSettings, previous: LearnedProposal | None, rng: np.random.Generator
 ) -> LearnedProposal:
     """The proposal before training: a copy of the previous one, or new weights in new standard coordinates.
 
@@ -140,11 +141,11 @@ def _untrained(
     if previous is not None and not _outgrown(previous.standard, standard):
         return replace(previous, flow=deepcopy(previous.flow), version=version)
     with fenced(rng):
-        flow = SplineFlow(standard.axes, settings.architecture)
+        flow = SplineFlow(standard.domains, settings.architecture)
     return LearnedProposal(flow, settings.architecture, standard, settings.epsilon, version)
 
 
-def _outgrown(old: Standard, new: Standard) -> bool:
+def _outgrown(old: StandardCoordinates, new: StandardCoordinates) -> bool:
     """Whether the samples have left the old standard coordinates: |u| > 5 on a line is not transformed at all."""
     moved = np.abs(new.centre - old.centre) > DRIFT * old.scale
     stretched = np.abs(np.log(new.scale / old.scale)) > np.log(SPREAD)
@@ -185,7 +186,7 @@ def _nll(proposal: LearnedProposal, points: Float[np.ndarray, "count cvs"]) -> f
 
 
 def _blurred(
-    points: Float[np.ndarray, "count cvs"], blur: Point, standard: Standard, rng: np.random.Generator
+    points: Float[np.ndarray, "count cvs"], blur: Point, standard: StandardCoordinates, rng: np.random.Generator
 ) -> Float[np.ndarray, "count cvs"]:
     """The points with noise, as λ | x has it: normal, on circles truncated at half a period."""
     return points + standard.noise(blur, len(points), rng)

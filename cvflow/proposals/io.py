@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from cvflow.core.cv_space import Domain
 from cvflow.cv.internal_coordinates import Chain, Shapes
 from cvflow.proposals.conformations import ShapeProposal, Untilted
 from cvflow.proposals.learned import LearnedProposal
@@ -17,13 +18,13 @@ from cvflow.proposals.normal import BroadNormal
 from cvflow.proposals.pairs import PairFunctions
 from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.spline import Architecture, SplineFlow, numbers
-from cvflow.proposals.topology import Axis, Standard
+from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.proposals.torsions import TorsionDensity
 from cvflow.proposals.wrapped import WrappedMixture
 
 FORMAT = "cvflow-flow-2"
 
-_AXES = {axis.value: axis for axis in Axis}
+_AXES = {axis.value: axis for axis in Domain}
 
 MOST_CVS = 10_000
 """Far beyond what a flow can learn."""
@@ -49,7 +50,7 @@ def _learned(proposal: LearnedProposal, cv_names: list[str]) -> bytes:
             weights[weight] = weights[weight] * weights[name]
     tensors = {f"flow.{name}": tensor.contiguous() for name, tensor in weights.items()}
     tensors |= {"centre": torch.tensor(proposal.standard.centre), "scale": torch.tensor(proposal.standard.scale)}
-    axes = [axis.value for axis in proposal.standard.axes]
+    axes = [axis.value for axis in proposal.standard.domains]
     topology = axes[0] if len(set(axes)) == 1 else "mixed"
     about = {"topology": topology, "axes": axes, "epsilon": proposal.epsilon, **asdict(proposal.architecture)}
     return _pack("spline", proposal, cv_names, tensors, about)
@@ -129,27 +130,27 @@ def _unpack_wrapped(tensors: dict, about: dict) -> WrappedMixture:
 
 def _unpack_learned(tensors: dict, about: dict) -> LearnedProposal:
     centre, scale = (tensors.pop(name).numpy() for name in ("centre", "scale"))
-    standard = Standard(tuple(_AXES[axis] for axis in about["axes"]), centre, scale)
+    standard = StandardCoordinates(tuple(_AXES[axis] for axis in about["axes"]), centre, scale)
     architecture = Architecture(about["transforms"], tuple(about["hidden"]), about["bins"])
     if not 0 < about["epsilon"] < 1:
         raise ValueError(f"flow: damaged, epsilon is {about['epsilon']}")
     _check_network(tensors, standard, architecture)
     with torch.random.fork_rng():
-        flow = SplineFlow(standard.axes, architecture)
+        flow = SplineFlow(standard.domains, architecture)
     flow.load_state_dict({name.removeprefix("flow."): tensor for name, tensor in tensors.items()})
     return LearnedProposal(flow, architecture, standard, about["epsilon"], about["version"])
 
 
-def _check_network(tensors: dict, standard: Standard, architecture: Architecture) -> None:
+def _check_network(tensors: dict, standard: StandardCoordinates, architecture: Architecture) -> None:
     """Check that the file holds the network that its header speaks of, before one of that size is made.
 
     Raises:
         ValueError: it does not.
     """
-    if not len(standard.axes) == len(standard.centre) == len(standard.scale) <= MOST_CVS:
-        raise ValueError(f"flow: damaged, {len(standard.axes)} CVs with {len(standard.centre)} centres")
+    if not len(standard.domains) == len(standard.centre) == len(standard.scale) <= MOST_CVS:
+        raise ValueError(f"flow: damaged, {len(standard.domains)} CVs with {len(standard.centre)} centres")
     held = sum(tensor.numel() for tensor in tensors.values())
-    if held < numbers(standard.axes, architecture):
+    if held < numbers(standard.domains, architecture):
         raise ValueError(f"flow: damaged, {held} numbers are too few for {architecture}")
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.spline import Architecture, SplineFlow
-from cvflow.proposals.topology import BOUND, Standard
+from cvflow.proposals.standard_coordinates import BOUND, StandardCoordinates
 
 BROAD = 1.5
 """Standard deviation of the broad density on lines, in standard units; on circles and in boxes it is uniform."""
@@ -28,7 +28,7 @@ class LearnedProposal(Proposal):
 
     flow: SplineFlow
     architecture: Architecture
-    standard: Standard
+    standard: StandardCoordinates
     epsilon: float
     version: int
 

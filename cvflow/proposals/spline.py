@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from zuko.nn import MaskedMLP
 from zuko.transforms import AutoregressiveTransform, DependentTransform, MonotonicRQSTransform
 
+from cvflow.core.cv_space import Domain
 from cvflow.proposals.sizes import MOST_BINS, MOST_LAYERS, MOST_TRANSFORMS, WIDEST
-from cvflow.proposals.topology import BOUND, Axis
+from cvflow.proposals.standard_coordinates import BOUND
 
 Points = Float[Tensor, "count cvs"]
 
@@ -48,12 +49,12 @@ class Architecture:
             raise ValueError(f"flow: hidden layers are at most {WIDEST} wide, and there are at most {MOST_BINS} bins")
 
 
-def numbers(axes: Sequence[Axis], architecture: Architecture) -> int:
+def numbers(axes: Sequence[Domain], architecture: Architecture) -> int:
     """How many weights and biases a network has; known without making it."""
     outputs = len(axes) * (3 * architecture.bins - 1)
     if len(axes) == 1:
         return architecture.transforms * outputs
-    seen = len(axes) + sum(axis is Axis.CIRCLE for axis in axes)
+    seen = len(axes) + sum(axis is Domain.CIRCLE for axis in axes)
     sizes = (seen, *architecture.hidden, outputs)
     return architecture.transforms * sum((before + 1) * after for before, after in pairwise(sizes))
 
@@ -71,14 +72,14 @@ class SplineFlow(nn.Module):
     lines: Bool[Tensor, " cvs"]
     circles: Bool[Tensor, " cvs"]
 
-    def __init__(self, axes: Sequence[Axis], architecture: Architecture) -> None:
+    def __init__(self, axes: Sequence[Domain], architecture: Architecture) -> None:
         super().__init__()
         order = list(range(len(axes)))
         orders = [order[::-1] if k % 2 else order for k in range(architecture.transforms)]
         self.splines = nn.ModuleList(_Splines(axes, order, architecture) for order in orders)
         self.turn = 2 * BOUND / architecture.transforms
-        self.register_buffer("lines", torch.tensor([axis is Axis.LINE for axis in axes]), persistent=False)
-        self.register_buffer("circles", torch.tensor([axis is Axis.CIRCLE for axis in axes]), persistent=False)
+        self.register_buffer("lines", torch.tensor([axis is Domain.LINE for axis in axes]), persistent=False)
+        self.register_buffer("circles", torch.tensor([axis is Domain.CIRCLE for axis in axes]), persistent=False)
         self.double()
         with torch.no_grad():
             for parameter in self.parameters():
@@ -109,11 +110,11 @@ class _Splines(nn.Module):
 
     circles: Bool[Tensor, " cvs"]
 
-    def __init__(self, axes: Sequence[Axis], order: list[int], architecture: Architecture) -> None:
+    def __init__(self, axes: Sequence[Domain], order: list[int], architecture: Architecture) -> None:
         super().__init__()
         self.shapes = (architecture.bins, architecture.bins, architecture.bins - 1)
         rank = torch.tensor(order).argsort()
-        circles = torch.tensor([axis is Axis.CIRCLE for axis in axes])
+        circles = torch.tensor([axis is Domain.CIRCLE for axis in axes])
         seen = torch.cat([rank, rank[circles]])  # what the features tell about: u or cos of each CV, then sines
         depends = rank[:, None] > seen
         outputs = sum(self.shapes)

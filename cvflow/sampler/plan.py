@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Point
 from cvflow.core.periodic import mean, wrapped
 from cvflow.core.states import States
@@ -13,7 +14,6 @@ from cvflow.estimate.settling import window
 from cvflow.proposals.fit import FitSettings, Training
 from cvflow.proposals.fit import fit as train
 from cvflow.proposals.proposal import Proposal
-from cvflow.proposals.topology import Space
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Plan:
         scale: what one unit of each CV counts in the distance that path lengths are proportional to.
         blur: standard deviation of a path's first centre around ξ(x), which the flow has to learn; zero for kernels
             that hold the CV exactly.
-        space: what the centres λ of paths live on: lines, circles, boxes.
+        space: of the centres λ of paths: lines, circles, boxes.
         states: named states.
         fit: how the flow is trained.
         fixed: a proposal to use as it is, instead of a flow.
@@ -48,7 +48,7 @@ class Plan:
     retrain_every: int
     scale: Point
     blur: Point
-    space: Space
+    space: CVSpace
     states: States
     fit: FitSettings
     fixed: Proposal | None = None

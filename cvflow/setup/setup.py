@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cvflow.config.settings import Config, ConfigError
+from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Exactness, Frame
 from cvflow.core.periodic import variance
 from cvflow.core.states import States
@@ -20,7 +21,6 @@ from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.spline import Architecture
-from cvflow.proposals.topology import Space
 from cvflow.proposals.wrapped import WrappedMixture
 from cvflow.sampler.loop import Progress, Run
 from cvflow.sampler.plan import Plan
@@ -249,10 +249,10 @@ class Setup(ABC):
         return ((-np.inf, np.inf),) * len(self.cv_names)
 
     @property
-    def space(self) -> Space:
-        """What the centres λ of paths live on: that of a restraint on a bounded CV can be any number."""
-        unbounded = ((-np.inf, np.inf),) * len(self.cv_names)
-        return Space(self.periods, unbounded if self.restrained else self.ranges)
+    def space(self) -> CVSpace:
+        """Of the centres λ of paths: that of a restraint on a bounded CV can be any number."""
+        space = CVSpace(self.cv_names, self.units, self.periods, self.ranges)
+        return space.unbounded if self.restrained else space
 
     def _fit(self) -> FitSettings:
         flow = self.config.flow

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from cvflow.core.cv_space import Domain
 from cvflow.core.schedule import Linear
 from cvflow.core.streams import Purpose, seed_for, sequence
 from cvflow.core.torch_streams import fenced, seeded_generator
@@ -13,7 +14,7 @@ from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import Paths
 from cvflow.proposals.fit import FitSettings, _untrained
 from cvflow.proposals.spline import Architecture
-from cvflow.proposals.topology import Axis, Standard
+from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.sampler.walkers.batch import BatchCrew
 from tests.engines.batch.targets import MINI
 
@@ -67,7 +68,7 @@ def test_a_fence_follows_from_its_generator_and_puts_torch_s_own_back():
 
 def test_first_weights_of_two_such_trainings_differ():
     settings = FitSettings(Architecture(transforms=1, hidden=(4,), bins=4))
-    standard = Standard((Axis.LINE, Axis.LINE), np.zeros(2), np.ones(2))
+    standard = StandardCoordinates((Domain.LINE, Domain.LINE), np.zeros(2), np.ones(2))
 
     def weights(seed):
         flow = _untrained(standard, settings, None, np.random.default_rng(seed)).flow

@@ -6,11 +6,12 @@ from math import inf, pi
 import numpy as np
 import torch
 
+from cvflow.core.cv_space import Domain
 from cvflow.proposals import GaussianMixture
 from cvflow.proposals.export import to_cvf
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.spline import Architecture, SplineFlow
-from cvflow.proposals.topology import Axis, Standard
+from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.proposals.wrapped import WrappedMixture
 from tests.proposals.cases import BOX, CIRCLE, LINE, SPACES, learned, space
 
@@ -30,7 +31,7 @@ def proposal(name):
 
 def rough():
     """Six CVs, another architecture, and weights so large that no parameter is small."""
-    axes = WHERE["many"].axes
+    axes = WHERE["many"].domains
     architecture = Architecture(transforms=4, hidden=(16, 24, 16), bins=5)
     with torch.random.fork_rng():
         torch.manual_seed(3)
@@ -38,9 +39,9 @@ def rough():
     with torch.no_grad():
         for parameter in flow.parameters():
             parameter.mul_(8.0)
-    scale = np.array([{Axis.CIRCLE: 2 * pi / 10, Axis.BOX: 0.25, Axis.LINE: 0.8}[axis] for axis in axes])
-    centre = np.array([{Axis.CIRCLE: 0.7, Axis.BOX: 2.25, Axis.LINE: 4.0}[axis] for axis in axes])
-    return LearnedProposal(flow, architecture, Standard(axes, centre, scale), 0.05, 1)
+    scale = np.array([{Domain.CIRCLE: 2 * pi / 10, Domain.BOX: 0.25, Domain.LINE: 0.8}[axis] for axis in axes])
+    centre = np.array([{Domain.CIRCLE: 0.7, Domain.BOX: 2.25, Domain.LINE: 4.0}[axis] for axis in axes])
+    return LearnedProposal(flow, architecture, StandardCoordinates(axes, centre, scale), 0.05, 1)
 
 
 def cvf(name):

@@ -5,16 +5,21 @@ from math import inf, pi
 
 import numpy as np
 
+from cvflow.core.cv_space import CVSpace
 from cvflow.core.periodic import wrapped
 from cvflow.proposals.fit import FitSettings, fit
-from cvflow.proposals.topology import Space, line
 
 LINE, CIRCLE, BOX = (inf, (-inf, inf)), (2 * pi, (-pi, pi)), (inf, (1.0, 3.5))
 SHORT = FitSettings(epochs=50)
 
 
 def space(*axes):
-    return Space(tuple(period for period, _ in axes), tuple(limits for _, limits in axes))
+    names = tuple(f"q{i}" for i in range(len(axes)))
+    return CVSpace(names, ("",) * len(axes), tuple(period for period, _ in axes), tuple(limits for _, limits in axes))
+
+
+def line(cvs):
+    return space(*[LINE] * cvs)
 
 
 SPACES = {

@@ -9,8 +9,8 @@ from cvflow.proposals.conformations import ShapeLearner, ShapeProposal
 from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.io import from_bytes, to_bytes
 from cvflow.proposals.pairs import distances, learn
-from cvflow.proposals.topology import line
 from tests.engines import chain as target
+from tests.proposals.cases import line
 
 CHAIN = target.SHAPES.chain
 

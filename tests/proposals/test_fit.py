@@ -10,8 +10,7 @@ from scipy import stats
 from cvflow.proposals.fit import FitSettings, fit
 from cvflow.proposals.replay import replayed, split
 from cvflow.proposals.spline import Architecture
-from cvflow.proposals.topology import line
-from tests.proposals.cases import SHORT, SPACES, chains, samples
+from tests.proposals.cases import SHORT, SPACES, chains, line, samples
 
 LINE = SPACES["line"]
 BLUR = np.array([0.05])

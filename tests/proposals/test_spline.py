@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from cvflow.core.cv_space import Domain
 from cvflow.proposals.spline import Architecture, SplineFlow, features
-from cvflow.proposals.topology import Axis
 
-AXES = (Axis.LINE, Axis.CIRCLE, Axis.BOX, Axis.CIRCLE)
+AXES = (Domain.LINE, Domain.CIRCLE, Domain.BOX, Domain.CIRCLE)
 
 
 def wild(axes, seed=0, **sizes):
@@ -21,7 +21,7 @@ def wild(axes, seed=0, **sizes):
     return flow
 
 
-@pytest.mark.parametrize("axes", [AXES, AXES[:1], AXES[1:2], (Axis.LINE,) * 27])
+@pytest.mark.parametrize("axes", [AXES, AXES[:1], AXES[1:2], (Domain.LINE,) * 27])
 def test_the_density_is_the_base_pushed_through(axes):
     """log f at a draw is the base density there over the Jacobian of `place`, by automatic differentiation."""
     flow = wild(axes, hidden=(16,), bins=5)
@@ -37,7 +37,7 @@ def test_the_density_is_the_base_pushed_through(axes):
 
 def test_conditioners_see_no_angle():
     u = torch.tensor([[1.0, -5.0, 2.0, 2.5], [1.0, 5.0, 2.0, 2.5]], dtype=torch.float64)
-    circles = torch.tensor([axis is Axis.CIRCLE for axis in AXES])
+    circles = torch.tensor([axis is Domain.CIRCLE for axis in AXES])
     seen = features(u, circles)
     torch.testing.assert_close(seen[0], torch.tensor([1.0, -1.0, 2.0, 0.0, 0.0, 1.0], dtype=torch.float64))
     torch.testing.assert_close(seen[0], seen[1])

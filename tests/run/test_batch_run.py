@@ -190,7 +190,7 @@ def test_flows_are_learned_on_circles_and_in_boxes(name, tmp_path):
     assert summary["jumps"]["between_states"]["accepted"] > 10
     proposal = from_bytes(record.flows[-1].data)
     assert isinstance(proposal, LearnedProposal)
-    assert [each.value for each in proposal.standard.axes] == [axis]
+    assert [each.value for each in proposal.standard.domains] == [axis]
     assert (proposal.architecture.hidden, proposal.architecture.bins) == ((16,), 6)
     flow = summary["flow"]
     assert flow["trainings"] == 2

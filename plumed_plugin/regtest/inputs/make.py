@@ -5,18 +5,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cvflow.core.cv_space import Domain
 from cvflow.proposals.export import to_cvf
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.spline import Architecture, SplineFlow
-from cvflow.proposals.topology import Axis, Standard
+from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.proposals.wrapped import WrappedMixture
 
 HERE = Path(__file__).parent
 ARCHITECTURE = Architecture(transforms=2, hidden=(8,), bins=4)
-SCALES = {Axis.CIRCLE: 2 * np.pi / 10, Axis.BOX: 0.2, Axis.LINE: 0.3}
+SCALES = {Domain.CIRCLE: 2 * np.pi / 10, Domain.BOX: 0.2, Domain.LINE: 0.3}
 
 
-def spline(*axes: Axis) -> LearnedProposal:
+def spline(*axes: Domain) -> LearnedProposal:
     """Untrained splines, with weights so large that no place is like another."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
@@ -24,7 +25,7 @@ def spline(*axes: Axis) -> LearnedProposal:
     with torch.no_grad():
         for parameter in flow.parameters():
             parameter.mul_(4.0)
-    standard = Standard(axes, np.full(len(axes), 1.0), np.array([SCALES[axis] for axis in axes]))
+    standard = StandardCoordinates(axes, np.full(len(axes), 1.0), np.array([SCALES[axis] for axis in axes]))
     return LearnedProposal(flow, ARCHITECTURE, standard, 0.05, 5)
 
 
@@ -54,9 +55,9 @@ def main() -> None:
     torus = WrappedMixture(((2.9, 1.2),), ((0.5, 0.4),), (1.0,), (2 * np.pi, 2 * np.pi))
     files = {
         "mixture.cvf": to_cvf(mixture, ["phi", "r"], ["rad", "nm"]),
-        "spline.cvf": to_cvf(spline(Axis.CIRCLE, Axis.LINE), ["phi", "r"], ["rad", "nm"]),
+        "spline.cvf": to_cvf(spline(Domain.CIRCLE, Domain.LINE), ["phi", "r"], ["rad", "nm"]),
         "torus.cvf": to_cvf(torus, ["phi", "psi"], ["rad", "rad"]),
-        "box.cvf": to_cvf(spline(Axis.BOX), ["r"], ["nm"]),
+        "box.cvf": to_cvf(spline(Domain.BOX), ["r"], ["nm"]),
     }
     for name, data in files.items():
         (HERE / name).write_bytes(data)
