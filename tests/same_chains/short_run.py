@@ -1,0 +1,75 @@
+"""A short seeded run: files and commands, in public words alone.
+
+A run is files and commands of `cvflow`, or a script of the Python API: public words alone, so that the same runs can be
+made by versions whose insides have other names.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+CONFIG, OUT = "run.toml", "out"
+
+
+@dataclass(frozen=True)
+class ShortRun:
+    """What is written into an empty folder, and what is run in it.
+
+    Attributes:
+        files: by name.
+        commands: words after `cvflow`, or a script's name, and the turns that are in the store of `out` afterwards.
+        needs: a package that is no dependency.
+        quick: whether the test makes it too, beside the script.
+    """
+
+    files: Mapping[str, str]
+    commands: tuple[tuple[tuple[str, ...], int], ...]
+    needs: str | None = None
+    quick: bool = False
+    prepare: Callable[[Path], None] = field(default=lambda folder: None)
+
+    @property
+    def possible(self) -> bool:
+        """Whether what it needs is installed."""
+        return self.needs is None or find_spec(self.needs) is not None
+
+    def write(self, folder: Path) -> None:
+        """Fill the folder."""
+        folder.mkdir(parents=True)
+        for name, text in self.files.items():
+            (folder / name).write_text(text)
+        self.prepare(folder)
+
+
+def _command(word: str) -> tuple[str, ...]:
+    return (word, CONFIG, "--out", OUT, "--quiet", "--workers", "1")
+
+
+def made_of(
+    config: dict[str, Any], jumps: int | None = None, files: Mapping[str, str] | None = None, **rest: Any
+) -> ShortRun:
+    """A config, which is resumed up to a number of jumps if one is given."""
+    run, commands = config["run"], [(_command("drive" if "drive" in config else "run"), _turns(config["run"]))]
+    if jumps is not None:
+        words = ("resume", OUT, "--jumps", str(jumps), "--quiet", "--workers", "1")
+        commands.append((words, _turns(run | {"jumps": jumps})))
+    return ShortRun({CONFIG: tomli_w.dumps(config), **(files or {})}, tuple(commands), **rest)
+
+
+def _turns(run: dict[str, Any]) -> int:
+    """Of all walkers; adaptation is as long as was asked for."""
+    return run["walkers"] * (run["adapt_jumps"] + run["jumps"])
+
+
+def fixed(*means: list[float], sigmas: list[float]) -> dict[str, Any]:
+    """A mixture in the flow's place, of Gaussians with the same widths and other weights."""
+    weights = [0.4, 0.6] if len(means) == 2 else [1.0]
+    return {"means": list(means), "sigmas": [sigmas] * len(means), "weights": weights}
+
+
+FLOW = {"retrain_every": 12, "transforms": 2, "hidden": [8], "bins": 4}
+"""A small one."""
