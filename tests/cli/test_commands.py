@@ -14,6 +14,7 @@ import pytest
 from cvflow.cli.commands import execute
 from cvflow.run.folder_lock import LockLostError
 from cvflow.store import read_record
+from tests.once import made_once
 from tests.store.altered import rewrite
 
 SHORT = ["--walkers", "2", "--jumps", "3", "--path-steps", "40", "--quick", "--quiet"]
@@ -42,18 +43,22 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """A finished run in `out`, from a config file beside it."""
-    folder = tmp_path_factory.mktemp("cli")
-    (folder / "config.toml").write_text(CONFIG)
-    result = cvflow("run", "config.toml", "--out", "out", cwd=folder)
-    assert result.returncode == 0, result.stderr
-    return folder, result
+    """A finished run in `out`, from a config file beside it, and what it printed."""
+
+    def make(folder):
+        (folder / "config.toml").write_text(CONFIG)
+        result = cvflow("run", "config.toml", "--out", "out", cwd=folder)
+        assert result.returncode == 0, result.stderr
+        (folder / "printed").write_text(result.stdout)
+
+    folder = made_once(tmp_path_factory, "cli", make)
+    return folder, (folder / "printed").read_text()
 
 
 def test_a_run_says_what_it_found_and_where(done):
-    folder, result = done
-    assert "ΔF compact → extended" in result.stdout
-    assert result.stdout.rstrip().endswith("report: out/report.html")
+    folder, printed = done
+    assert "ΔF compact → extended" in printed
+    assert printed.rstrip().endswith("report: out/report.html")
     assert {
         "config.resolved.toml", "run.h5", "COLVAR", "jumps.dat", "topology.pdb", "walker_0.xtc", "walker_1.xtc",
         "flow.safetensors", "fes.dat", "fes_r.png", "work.png", "acceptance.png", "trace.png", "report.html",

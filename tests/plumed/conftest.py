@@ -7,19 +7,22 @@ import numpy as np
 import pytest
 
 from cvflow.host.plumed_action import SOURCES
+from tests.once import made_once
 
 HERE = Path(__file__).parent
 PLAIN = ("-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror")
 SANITISED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
+PROGRAM = "harness"
+
+
 def compiled(folder, *flags):
     """The harness, compiled with these flags."""
-    program = folder / "harness"
+    program = folder / PROGRAM
     command = ["g++", "-std=c++17", *flags, f"-I{SOURCES}", str(HERE / "harness.cpp"), "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    return program
 
 
 class Harness:
@@ -49,12 +52,12 @@ class Harness:
 
 @pytest.fixture(scope="session")
 def harness(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("harness")
-    return Harness(compiled(folder, *PLAIN), folder)
+    folder = made_once(tmp_path_factory, "harness", lambda made: compiled(made, *PLAIN))
+    return Harness(folder / PROGRAM, folder)
 
 
 @pytest.fixture(scope="session")
 def sanitised(tmp_path_factory):
     """With AddressSanitizer and UndefinedBehaviorSanitizer: any complaint ends the program with an error."""
-    folder = tmp_path_factory.mktemp("sanitised")
-    return Harness(compiled(folder, *SANITISED), folder)
+    folder = made_once(tmp_path_factory, "sanitised", lambda made: compiled(made, *SANITISED))
+    return Harness(folder / PROGRAM, folder)
