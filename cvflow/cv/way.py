@@ -15,7 +15,10 @@ Knots = Float[np.ndarray, "knots beads 3"]
 
 
 class Way(ABC):
-    """Where the atoms are led."""
+    """Where the atoms are steered."""
+
+    pieces: int
+    """Straight pieces of the way: one less than its knots."""
 
     @abstractmethod
     def knots(self, start: Beads, end: Beads) -> Knots:
@@ -29,6 +32,8 @@ class Straight(Way):
     Distances along the chain shrink on the way. Where the atoms are held, that costs nothing: their own energy counts
     at both ends only.
     """
+
+    pieces = 1
 
     def knots(self, start: Beads, end: Beads) -> Knots:
         return np.stack([start, end])

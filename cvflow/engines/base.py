@@ -1,6 +1,8 @@
 """The engine's law, and an engine as data."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -8,7 +10,8 @@ from cvflow.core.early_rejection import Stakes
 from cvflow.core.frames import Exactness, Frame, PathResult, Point, Steering
 
 
-class EngineSpec(ABC):
+@runtime_checkable
+class EngineSpec(Hashable, Protocol):
     """Everything that makes an engine, as plain data that can be sent to worker processes; hashable."""
 
     @abstractmethod
@@ -75,11 +78,3 @@ class Engine(ABC):
     @abstractmethod
     def free_path(self, frame: Frame, steps: int, friction: float, rng: np.random.Generator) -> PathResult:
         """A path of the same dynamics without the restraint, at a friction [1/ps]: the local moves are made of it."""
-
-
-class EmbeddedEngine(Engine):
-    """An engine inside this process, which can be asked for the energy of a configuration."""
-
-    @abstractmethod
-    def potential_energy(self, frame: Frame) -> float:
-        """Potential energy without the restraint [kJ/mol]."""

@@ -3,9 +3,6 @@
 REFRESH_STEPS = 25
 """Time steps between two velocity refreshments of a path with friction, and at least between two looks at a path."""
 
-ENERGY_CAP = 1e9
-"""|H| [kJ/mol] from which an end of a path counts as blown up. Absolute, hence the same for a path and its reverse."""
-
 
 def between_stops(steps: int, friction: float, looked_at: bool) -> int:
     """Time steps after which a path is interrupted, to refresh its velocities or to look at it; about 20 looks."""

@@ -1,6 +1,6 @@
 """Paths of kernel K5 (soft restraint, λ extended), whichever library makes their steps."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 import numpy as np
 
@@ -9,15 +9,18 @@ from cvflow.core.frames import Frame, Outcome, PathResult, Point, Positions, Ste
 from cvflow.core.periodic import wrapped
 from cvflow.core.schedule import Schedule
 from cvflow.cv import CollectiveVariable, Particles
-from cvflow.engines.base import EmbeddedEngine, EngineSpec
+from cvflow.engines.base import Engine
 from cvflow.engines.motion import BlownUpError, Course, End, Instant, Motion, PerParticle
-from cvflow.engines.segments import ENERGY_CAP, REFRESH_STEPS, between_stops, palindromic_segments
+from cvflow.engines.segments import REFRESH_STEPS, between_stops, palindromic_segments
+
+LARGEST_ENERGY = 1e9
+"""|H| [kJ/mol] from which an end of a path counts as blown up. Absolute, hence the same for a path and its reverse."""
 
 _ALONE = np.array([0])
 """Row of the one path that runs here."""
 
 
-class VerletSpec(EngineSpec):
+class VerletSpec(ABC):
     """What the specifications of these engines have in common.
 
     Attributes:
@@ -34,9 +37,17 @@ class VerletSpec(EngineSpec):
     friction: float
     schedule: Schedule
 
+    @abstractmethod
+    def build(self) -> "VerletEngine":
+        """Build the engine.
+
+        Raises:
+            ValueError: something in the specification is not possible.
+        """
+
     @property
     def periods(self) -> Point:
-        """Of the CVs, infinite on a line."""
+        """Of what a path steers, which is the CVs; infinite on a line."""
         return np.array([cv.period for cv in self.cvs])
 
     def check(self) -> None:
@@ -75,14 +86,15 @@ def check_atom(what: str, highest: int, count: int) -> None:
         raise ValueError(f"{what}: atom {highest} is out of range, the system has {count} atoms, counted from 0")
 
 
-class VerletEngine(EmbeddedEngine):
+class VerletEngine(Engine):
     """Velocity Verlet paths with rare velocity refreshments, exact at any time step: docs/theory.md, eqs. (6) to (9).
 
     Friction acts as Ornstein-Uhlenbeck refreshments of the velocities every 25 steps, in the middle of a kick; their
     heat is the exact kinetic change. Without friction a path is Hamiltonian and costs two energies beyond its steps.
 
-    A library has to begin a `Motion`, and to say how heavy its particles are. When a motion blows up, the path has
-    diverged, and the library has to be able to begin the next.
+    An engine inside this process, which can be asked for the energy of a configuration. A library has to begin a
+    `Motion`, and to say how heavy its particles are. When a motion blows up, the path has diverged, and the library has
+    to be able to begin the next.
 
     Raises:
         ValueError: a setting is out of range.
@@ -115,6 +127,13 @@ class VerletEngine(EmbeddedEngine):
         Raises:
             BlownUpError: there is no energy where it begins.
         """
+
+    @abstractmethod
+    def potential_energy(self, frame: Frame) -> float:
+        """Potential energy without the restraint [kJ/mol]."""
+
+    def cv_values(self, frame: Frame) -> Point:
+        return np.array([cv.evaluate(frame) for cv in self._cvs])
 
     def let_time_pass(self) -> None:
         for cv in self._cvs:
@@ -163,7 +182,7 @@ class VerletEngine(EmbeddedEngine):
 
         end = motion.end()
         after = self._energy(end.instant)
-        if not (abs(before) < ENERGY_CAP and abs(after) < ENERGY_CAP):
+        if not (abs(before) < LARGEST_ENERGY and abs(after) < LARGEST_ENERGY):
             return self._left(frame, steering.steps, Outcome.DIVERGED)
         return self._completed(end, (after - before - heat) / self.kT, heat / self.kT, watch)
 

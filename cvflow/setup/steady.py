@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from cvflow.core.frames import Frame, Point
 from cvflow.core.periodic import wrapped
-from cvflow.engines.base import EmbeddedEngine
+from cvflow.engines.verlet import VerletEngine
 
 SAME = 1e-5
 """Relative difference of two values of one configuration that may come from the order of sums in single precision."""
@@ -28,7 +28,7 @@ class Looked(NamedTuple):
     energies: Float[np.ndarray, " walkers"]
 
 
-def looked_at(engine: EmbeddedEngine, frames: Sequence[Frame], names: Sequence[str], periods: Point) -> Looked:
+def looked_at(engine: VerletEngine, frames: Sequence[Frame], names: Sequence[str], periods: Point) -> Looked:
     """CVs and energies of the walkers' starts.
 
     They are computed twice, the second time in the other order and with the engine's clock moved.
@@ -94,7 +94,7 @@ def check_same_energies(
             raise ValueError(f"{what} is {before:.9g} and then {after:.9g} kJ/mol for the same configuration: {MEND}")
 
 
-def _looked(engine: EmbeddedEngine, frames: Sequence[Frame]) -> Looked:
+def _looked(engine: VerletEngine, frames: Sequence[Frame]) -> Looked:
     """CVs first: a CV that fails is named there, which inside an engine's forces it would not be."""
     points = _once_each(engine.cv_values, frames)
     return Looked(np.array(points), np.array(_once_each(engine.potential_energy, frames)))

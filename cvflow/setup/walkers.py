@@ -16,7 +16,8 @@ from cvflow.config.settings import Config, ConfigError
 from cvflow.core.frames import Exactness, Frame, Point
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.images import Cell, Molecules, image_shift, molecules_of
-from cvflow.engines.base import EmbeddedEngine, EngineSpec
+from cvflow.engines.base import EngineSpec
+from cvflow.engines.verlet import VerletEngine
 from cvflow.host.atomic import write_whole
 from cvflow.host.cores import available_cores, usable_cores
 from cvflow.host.journal import LOG
@@ -185,7 +186,7 @@ def started(setup: SetupOfAtoms, starts: Starts) -> SetupOfAtoms:
     engine, frames = setup.spec.build(), setup.start_frames
     if not frames:
         return setup
-    assert isinstance(engine, EmbeddedEngine)
+    assert isinstance(engine, VerletEngine)
     points, energies = looked_at(engine, frames, setup.cv_names, np.array(setup.periods))
     for name, frame in dict(zip(starts.names, frames, strict=True)).items():
         setup.check_start(name, frame)

@@ -150,8 +150,8 @@ def test_no_minimum_image_is_taken_in_a_periodic_box(name):
     frame = Frame(x, 0.5 * np.eye(3))
     engine = OpenMMSpec(openmm.XmlSerializer.serialize(system), (cv,), 1.0, 0.001).build()
     value = cv.evaluate(frame)
-    engine._machine.place(frame, np.array([value + 0.3]), np.array([KAPPA]))
-    held = engine._machine.context.getState(getEnergy=True).getPotentialEnergy()._value
+    engine._put(frame, np.array([value + 0.3]), np.array([KAPPA]))
+    held = engine._context.context.getState(getEnergy=True).getPotentialEnergy()._value
     assert held == pytest.approx(0.5 * KAPPA * 0.09, rel=1e-4)
 
 

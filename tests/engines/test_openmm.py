@@ -73,8 +73,8 @@ def test_the_restraint_is_a_spring_on_the_cv(cv):
     engine = spec(cvs=(cv,)).build()
     place = frame()
     free, value = engine.potential_energy(place), engine.cv_values(place)
-    engine._machine.place(place, np.array([2.2]), np.array([17.0]))
-    held = engine._machine.context.getState(getEnergy=True).getPotentialEnergy()._value
+    engine._put(place, np.array([2.2]), np.array([17.0]))
+    held = engine._context.context.getState(getEnergy=True).getPotentialEnergy()._value
     assert held - free == pytest.approx(0.5 * 17.0 * (value[0] - 2.2) ** 2, rel=1e-10)
 
 

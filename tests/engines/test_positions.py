@@ -7,13 +7,16 @@ import openmm
 import pytest
 
 from cvflow.core.frames import Frame, Outcome, Steering
+from cvflow.core.schedule import Linear
 from cvflow.cv import distance
 from cvflow.cv.internal_coordinates import Chain, aligned
 from cvflow.cv.way import LengthKeeping, Straight
+from cvflow.engines.motion import Course
 from cvflow.engines.openmm import OpenMMSpec, PositionsSpec
 from cvflow.systems import Polymer
 from tests.engines import chain
 from tests.engines.positions import Case, jumps
+from tests.engines.test_verlet import Scripted, noted
 
 THRESHOLD = 5.0
 HELD = Case("langevin", steps=3, timestep=0.1, draws=8_000)
@@ -54,14 +57,14 @@ def test_a_wrong_placement_is_caught(placing):
 
 
 POLYMER = Polymer()
-LED = Chain("beads", tuple(range(9)))
+STEERED = Chain("beads", tuple(range(9)))
 
 
 def spec(kernel: str, way: Straight | LengthKeeping, platform: str = "Reference") -> PositionsSpec:
     end_to_end = distance("r", 0, 8)
     xml = openmm.XmlSerializer.serialize(POLYMER.system())
     around = OpenMMSpec(xml, (end_to_end,), POLYMER.kT, 0.01, platform=platform)
-    return PositionsSpec(around, (end_to_end, *LED.cvs("")), LED.atoms, kernel, way)
+    return PositionsSpec(around, (end_to_end, *STEERED.cvs("")), STEERED.atoms, kernel, way)
 
 
 @pytest.fixture(scope="module")
@@ -75,15 +78,14 @@ def relaxed() -> Frame:
 @pytest.mark.parametrize("kernel", ["langevin", "restraint"])
 def test_the_path_backwards_has_minus_the_work(kernel, way, relaxed):
     engine, rng = spec(kernel, way).build(), np.random.default_rng(1)
+    seen = noted(engine)
     start = relaxed.positions[:9]
     end = aligned(POLYMER.start("extended", rng).positions[:9], start)
     there = Steering(start.ravel(), end.ravel(), np.full(27, 300.0), 50)
     back = Steering(end.ravel(), start.ravel(), np.full(27, 300.0), 50)
-    velocities = rng.standard_normal(relaxed.positions.shape)
-    if kernel == "langevin":
-        velocities[:9] = 0.0
-    path, last = engine.run(relaxed, velocities, there)
-    again, _ = engine.run(path.frame, -last, back)
+    path = engine.steer(relaxed, there, rng)
+    noise = np.divide(-seen[-1], engine._speeds, out=np.zeros_like(seen[-1]), where=engine._speeds > 0)
+    again = engine.steer(path.frame, back, Scripted(noise))
     assert path.steps == 50
     assert abs(path.work) > 1
     assert again.work == pytest.approx(-path.work, abs=1e-10 * max(1, abs(path.work)))
@@ -101,6 +103,27 @@ def test_a_path_is_a_function_of_its_arguments(relaxed):
     again = engine.steer(relaxed, steering, np.random.default_rng(2))
     assert first.work == again.work
     assert (first.frame.positions == again.frame.positions).all()
+
+
+@pytest.mark.parametrize("kernel", ["langevin", "restraint"])
+def test_a_path_may_be_interrupted_anywhere(kernel, relaxed):
+    """To look at it, or to put its own velocities in their place, changes nothing but the last digits."""
+    engine, start = spec(kernel, LengthKeeping(5)).build(), relaxed.positions[:9]
+    steering = Steering(start.ravel(), 1.2 * start.ravel(), np.full(27, 300.0), 50)
+    course = Course(steering, 0.2 * start.ravel(), np.full(27, np.inf), Linear())
+    velocities = engine._speeds * np.random.default_rng(3).standard_normal(relaxed.positions.shape)
+    ends = []
+    for stops in ([50], [3, 7, 15, 25], [24, 26]):
+        motion = engine._begin(relaxed, velocities, course)
+        for steps in stops:
+            motion.advance(steps)
+            before = motion.instant()
+            np.testing.assert_array_equal(motion.refresh(lambda same: same)[0], before.velocities)
+            assert motion.instant().energy == before.energy
+        ends.append(motion.end())
+    for end in ends[1:]:
+        np.testing.assert_allclose(end.frame.positions, ends[0].frame.positions, atol=1e-12)
+        assert end.instant.energy == pytest.approx(ends[0].instant.energy, abs=1e-9)
 
 
 def test_a_path_that_blows_up_is_a_failure(relaxed):

@@ -93,7 +93,7 @@ def test_paths_run_at_fixed_box():
     )
     np.testing.assert_array_equal(end.frame.box, frame.box)
     np.testing.assert_allclose(
-        gas_engine._machine.context.getState().getPeriodicBoxVectors(asNumpy=True)._value, frame.box
+        gas_engine._context.context.getState().getPeriodicBoxVectors(asNumpy=True)._value, frame.box
     )
 
 

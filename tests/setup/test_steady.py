@@ -9,8 +9,8 @@ from openmm import app
 
 import cvflow
 from cvflow.core.frames import Exactness, Frame
-from cvflow.engines.base import EmbeddedEngine
 from cvflow.engines.openmm import OpenMMSpec
+from cvflow.engines.verlet import VerletEngine
 from cvflow.setup.steady import check_same_energies, check_same_points, looked_at
 from tests.cv.with_plumed import needs_plumed
 from tests.setup import unsteady
@@ -72,7 +72,7 @@ def test_a_text_of_plumed_that_reads_the_time(tmp_path):
         sampled(cvflow.cv.from_plumed("s", text), tmp_path / "out")
 
 
-class Wandering(EmbeddedEngine):
+class Wandering(VerletEngine):
     """Its energy changes with the time, with every question, or not at all."""
 
     kT = 2.5
@@ -94,10 +94,7 @@ class Wandering(EmbeddedEngine):
         sign = (-1) ** self.calls
         return 1e5 * frame.positions[0, 1] + self.by_time * self.time + self.by_call * self.calls + sign * self.noise
 
-    def steer(self, frame, steering, rng, stakes=None):
-        raise NotImplementedError
-
-    def free_path(self, frame, steps, friction, rng):
+    def _begin(self, frame, velocities, course):
         raise NotImplementedError
 
 
@@ -140,5 +137,5 @@ def test_openmm_moves_its_clock():
     spec = OpenMMSpec(openmm.XmlSerializer.serialize(parts.system), (cv,), 2.5, 0.001, platform="Reference")
     engine = spec.build()
     engine.let_time_pass()
-    context = engine._machine.context
+    context = engine._context.context
     assert (context.getStepCount(), context.getTime()._value) == (5_040_000, pytest.approx(5040.0))

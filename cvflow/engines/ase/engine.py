@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cvflow.core.frames import Exactness, Frame, Point, Positions
+from cvflow.core.frames import Exactness, Frame, Positions
 from cvflow.core.schedule import Linear, Schedule
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.gradient import value_and_gradient
@@ -58,9 +58,6 @@ class AseEngine(VerletEngine):
     def exactness(self) -> Exactness:
         return Exactness(True, "one-jump stationarity test passed on the ASE engine; its calculator's forces are taken "
                          "for the gradient of its energy")  # fmt: skip
-
-    def cv_values(self, frame: Frame) -> Point:
-        return np.array([cv.evaluate(frame) for cv in self._cvs])
 
     def potential_energy(self, frame: Frame) -> float:
         """NaN where the calculator fails."""

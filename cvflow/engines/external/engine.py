@@ -10,17 +10,17 @@ import numpy as np
 
 from cvflow.core.early_rejection import Stakes
 from cvflow.core.frames import Exactness, Frame, Outcome, PathResult, Point, Steering
-from cvflow.engines.base import Engine, EngineSpec
+from cvflow.engines.base import Engine
 from cvflow.engines.external.plumed_files import Columns, biases, input_text, period, read_columns
 from cvflow.engines.external.process import PathFailedError, ProgramFailedError, run
 from cvflow.engines.external.program import COLVAR, INPUT, ROW, Ends, Order, Program
 
-ENERGY_CAP = 1e12
-"""|H| [kJ/mol] from which an end of a path counts as blown up. Absolute, hence the same for a path and its reverse."""
+LARGEST_TOLD_ENERGY = 1e12
+"""|H| [kJ/mol], as a program tells it, from which an end of a path counts as blown up; the same for its reverse."""
 
 
 @dataclass(frozen=True)
-class ExternalSpec(EngineSpec):
+class ExternalSpec:
     """Everything that makes an ExternalEngine, as plain data.
 
     Attributes:
@@ -135,7 +135,7 @@ class ExternalEngine(Engine):
             work = (energies[1] - energies[0]) / self.kT if self._spec.program.knows_energies else protocol
             cv = self._values(done.colvar, -1)
             sound = all(np.isfinite(numbers).all() for numbers in (work, cv, done.ends.frame.positions))
-            if not sound or (self._spec.program.knows_energies and not (np.abs(energies) < ENERGY_CAP).all()):
+            if not sound or (self._spec.program.knows_energies and not (np.abs(energies) < LARGEST_TOLD_ENERGY).all()):
                 raise PathFailedError(
                     Outcome.DIVERGED, "energies, CVs or positions are no numbers: is path.timestep too long?"
                 )

@@ -1,54 +1,49 @@
-"""One OpenMM context with the restraint's parameters: placed, stepped and read."""
+"""One OpenMM context and the integrator that makes its steps: placed, stepped and read."""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 import numpy as np
 import openmm
 
-from cvflow.core.frames import Frame, Point
+from cvflow.core.frames import Frame
 from cvflow.engines.motion import BlownUpError
-from cvflow.engines.openmm.integrator import SteeredVerlet
-from cvflow.engines.openmm.restraint import centre_name, kappa_name
 
 LONG = 5_040_000
 """Steps that pass at once; a multiple of whatever stride a force may have."""
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
+_Integrator = TypeVar("_Integrator", bound=openmm.CustomIntegrator)
 
 
-class Machine:
-    """A system that holds the restraint on its CVs, and the integrator that moves the centre.
+class PathContext(Generic[_Integrator]):
+    """A system and the integrator that makes the steps of its paths.
+
+    Attributes:
+        integrator: advances by time steps when it is told to.
+        context: OpenMM's own.
 
     Raises:
         ValueError: the platform is not installed, or cannot run the system.
     """
 
     def __init__(
-        self, system: openmm.System, integrator: SteeredVerlet, cvs: int, platform: str, properties: dict[str, str]
+        self, system: openmm.System, integrator: _Integrator, platform: str, properties: dict[str, str]
     ) -> None:
-        self.integrator, self.cvs = integrator, cvs
+        self.integrator = integrator
         self._keeps_neighbours = platform == "CPU"
         try:
             self.context = openmm.Context(system, integrator, _platform(platform), _properties(platform, properties))
         except openmm.OpenMMException as error:
             raise ValueError(f"OpenMM cannot run the system on platform {platform}: {error}") from error
 
-    def place(self, frame: Frame, centre: Point, kappa: Point) -> None:
-        """Take up a configuration, with the restraint there."""
-        for i in range(self.cvs):
-            self.context.setParameter(centre_name(i), float(centre[i]))
-            self.context.setParameter(kappa_name(i), float(kappa[i]))
+    def place(self, frame: Frame) -> None:
+        """Take up a configuration."""
         if frame.box is not None:
             self.context.setPeriodicBoxVectors(*frame.box)
         self.context.setPositions(frame.positions)
-
-    def place_free(self, frame: Frame) -> None:
-        """Take up a configuration without the restraint."""
-        zero = np.zeros(self.cvs)
-        self.place(frame, zero, zero)
 
     def forget(self, frame: Frame) -> None:
         """Make what follows independent of what the context computed before.
@@ -72,7 +67,7 @@ class Machine:
 
 
 def blowing_up(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Let OpenMM's complaint of a NaN be a BlownUpError."""
+    """The function, with OpenMM's complaint of a NaN as a BlownUpError."""
 
     @wraps(function)
     def guarded(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:

@@ -11,11 +11,11 @@ from cvflow.core.schedule import Linear, Schedule
 from cvflow.core.units import temperature
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.motion import Course
-from cvflow.engines.openmm.context import Machine
+from cvflow.engines.openmm.context import PathContext
 from cvflow.engines.openmm.integrator import SteeredVerlet
-from cvflow.engines.openmm.motion import ContextMotion
+from cvflow.engines.openmm.motion import RestraintMotion
 from cvflow.engines.openmm.preparation import particles_of, prepare
-from cvflow.engines.openmm.restraint import restraint_force
+from cvflow.engines.openmm.restraint import restraint_force, set_restraint
 from cvflow.engines.openmm.volume import default_box, piston, scaled, volume
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 from cvflow.host.openmm_xml import deserialised
@@ -70,8 +70,8 @@ class OpenMMEngine(VerletEngine):
             raise ValueError(f"the system's barostat is at {barostat} K and the run at {run:.2f} K: give the same")
         self._default_volume = float(np.linalg.det(default_box(system)))
         integrator = SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
-        self._machine = Machine(system, integrator, len(spec.cvs), spec.platform, dict(spec.properties))
-        self._molecules = [list(molecule) for molecule in self._machine.context.getMolecules()] if self._piston else []
+        self._context = PathContext(system, integrator, spec.platform, dict(spec.properties))
+        self._molecules = [list(molecule) for molecule in self._context.context.getMolecules()] if self._piston else []
 
     @property
     def exactness(self) -> Exactness:
@@ -79,22 +79,19 @@ class OpenMMEngine(VerletEngine):
             return Exactness(False, f"the one-jump test has not been run on OpenMM's {self._spec.platform} platform")
         return Exactness(True, f"one-jump stationarity test passed on OpenMM's {self._spec.platform} platform")
 
-    def cv_values(self, frame: Frame) -> Point:
-        return np.array([cv.evaluate(frame) for cv in self._cvs])
-
     def let_time_pass(self) -> None:
         super().let_time_pass()
-        self._machine.let_time_pass()
+        self._context.let_time_pass()
 
     def potential_energy(self, frame: Frame) -> float:
-        self._machine.forget(frame)
-        self._machine.place_free(frame)
-        return float(self._machine.context.getState(getEnergy=True).getPotentialEnergy()._value)
+        self._context.forget(frame)
+        self._put(frame, *self._free)
+        return float(self._context.context.getState(getEnergy=True).getPotentialEnergy()._value)
 
     def forces(self, frame: Frame) -> Positions:
         """Forces without the restraint [kJ/mol/nm]."""
-        self._machine.place_free(frame)
-        return self._machine.context.getState(getForces=True).getForces(asNumpy=True)._value
+        self._put(frame, *self._free)
+        return self._context.context.getState(getForces=True).getForces(asNumpy=True)._value
 
     @property
     def volume_moves_every(self) -> int | None:
@@ -127,15 +124,25 @@ class OpenMMEngine(VerletEngine):
 
     def minimise(self, frame: Frame, centre: Point, kappa: Point) -> Frame:
         """Go downhill in energy with the restraint held at `centre`, by OpenMM's LocalEnergyMinimizer."""
-        self._machine.forget(frame)
-        self._machine.place(frame, centre, kappa)
-        openmm.LocalEnergyMinimizer.minimize(self._machine.context)
-        return self._machine.frame(self._machine.context.getState(getPositions=True), frame)
+        self._context.forget(frame)
+        self._put(frame, centre, kappa)
+        openmm.LocalEnergyMinimizer.minimize(self._context.context)
+        return self._context.frame(self._context.context.getState(getPositions=True), frame)
 
     def relaxed(self, frame: Frame) -> Frame:
-        nowhere = np.zeros(len(self._spec.cvs))
-        return self.minimise(frame, nowhere, nowhere)
+        return self.minimise(frame, *self._free)
 
-    def _begin(self, frame: Frame, velocities: Positions, course: Course) -> ContextMotion:
-        self._machine.forget(frame)
-        return ContextMotion(self._machine, frame, velocities, course, self._half, self.cv_values)
+    def _begin(self, frame: Frame, velocities: Positions, course: Course) -> RestraintMotion:
+        self._context.forget(frame)
+        return RestraintMotion(self._context, frame, velocities, course, self._half, self.cv_values)
+
+    @property
+    def _free(self) -> tuple[Point, Point]:
+        """Centre and spring constants of no restraint."""
+        zero = np.zeros(len(self._spec.cvs))
+        return zero, zero
+
+    def _put(self, frame: Frame, centre: Point, kappa: Point) -> None:
+        """Take up a configuration, with the restraint there."""
+        set_restraint(self._context.context, centre, kappa)
+        self._context.place(frame)

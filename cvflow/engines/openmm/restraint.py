@@ -4,6 +4,7 @@ from math import isinf
 
 import openmm
 
+from cvflow.core.frames import Point
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.openmm.forces import force_of
 
@@ -32,6 +33,13 @@ def restraint_force(cv: CollectiveVariable, index: int) -> openmm.Force:
     force.addGlobalParameter(kappa_name(index), 0.0)
     force.addEnergyParameterDerivative(centre_name(index))
     return force
+
+
+def set_restraint(context: openmm.Context, centre: Point, kappa: Point) -> None:
+    """Let the restraints of a context be at these λ, with these κ [kJ/mol per CV unit squared]; zeros are without."""
+    for i in range(len(centre)):
+        context.setParameter(centre_name(i), float(centre[i]))
+        context.setParameter(kappa_name(i), float(kappa[i]))
 
 
 def _energy(value: str, index: int, period: float) -> str:

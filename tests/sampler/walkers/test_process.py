@@ -6,7 +6,7 @@ import numpy as np
 
 from cvflow.core.frames import Frame, Outcome, PathResult
 from cvflow.core.states import States
-from cvflow.engines.base import Engine, EngineSpec
+from cvflow.engines.base import Engine
 from cvflow.sampler.local import LocalInfo, LocalMove
 from cvflow.sampler.walkers import process
 
@@ -26,7 +26,6 @@ class Stepping:
 
 
 @Engine.register
-@EngineSpec.register
 class Line:
     """An engine of one coordinate."""
 
