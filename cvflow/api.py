@@ -18,12 +18,12 @@ from cvflow.cv import CollectiveVariable
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.engines.openmm import with_hydrogen_mass
 from cvflow.estimate.free_energy import chain_difference
+from cvflow.estimate.schema import Summary
 from cvflow.host.faults import brief
 from cvflow.host.functions import check_not_importing, reference_to
 from cvflow.host.pool import UnguardedError, check_not_a_worker
 from cvflow.host.stopping import seconds_of
 from cvflow.report.figures import free_energy_figure, laid_out, surface_figure
-from cvflow.report.findings import cautions
 from cvflow.run import run_folder
 from cvflow.run.folder_lock import LockLostError
 from cvflow.run.progress import watching
@@ -53,11 +53,18 @@ class FreeEnergy(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run. Everything in it comes from the folder's store."""
+    """A finished run. Everything in it comes from the folder's store.
+
+    Attributes:
+        folder: where its files are.
+        record: all that the store holds.
+        summary: the run in numbers, as in `summary.json` (docs/summary.md), by name or by key:
+            ``summary.jumps.accepted`` is ``summary["jumps"]["accepted"]``.
+    """
 
     folder: Path
     record: Record
-    summary: dict[str, Any]
+    summary: Summary
 
     def delta_f(self, start: str, end: str) -> FreeEnergy:
         """F(end) - F(start) from the chains.
@@ -70,9 +77,8 @@ class Result:
             if name not in names:
                 raise ValueError(f"unknown state {name!r}; the run has {', '.join(names)}")
         difference = chain_difference(self.record, names.index(start), names.index(end))
-        kT, warnings = self.record.header.kT, tuple(cautions(self.summary))
-        value, stderr = difference.value, difference.stderr
-        return FreeEnergy(value, stderr, kT * value, kT * stderr, warnings, difference.reason)
+        kT, value, stderr = self.record.header.kT, difference.value, difference.stderr
+        return FreeEnergy(value, stderr, kT * value, kT * stderr, self.summary.warnings, difference.reason)
 
     def plot_fes(self, cv: str, second: str | None = None, bins: int = 60) -> Figure:
         """Free energy along a CV with its error band, or a contour picture along two, as a matplotlib figure.

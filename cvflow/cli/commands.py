@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from io import TextIOWrapper
@@ -148,22 +148,24 @@ def resume(
 ) -> None:
     """Continue an interrupted run, or make a finished one longer."""
     until = _until(wall_time)
+    from cvflow.cli.outcome import show
     from cvflow.run import run_folder
     from cvflow.run.progress import watching
 
     with _saying_how_to_go_on(folder), watching(quiet) as watch:
         summary = run_folder.resume(folder, jumps, watch, workers, until, accept_versions=accept_versions)
-    _show(summary, folder)
+    show(summary, folder)
 
 
 @app.command()
 def report(folder: Folder, beside: Beside = None, out: ReportOut = None) -> None:
     """Write figures, tables, summary.json and report.html again, from the store alone."""
+    from cvflow.cli.outcome import show
     from cvflow.run import run_folder
 
     with _needing_production():
         runs = run_folder.report(folder, beside or [], out)
-    _show(runs[0].summary, folder, runs, out)
+    show(runs[0].summary, folder, runs, out)
 
 
 @app.command()
@@ -299,6 +301,7 @@ def _sample(
 ) -> None:
     from dataclasses import replace
 
+    from cvflow.cli.outcome import show
     from cvflow.run import run_folder
     from cvflow.run.progress import watching
     from cvflow.setup import from_config
@@ -311,20 +314,7 @@ def _sample(
         typer.echo(run_folder.said(note))
     with _saying_how_to_go_on(folder), watching(quiet) as watch:
         summary = run_folder.begin(setup, folder, watch, workers, until)
-    _show(summary, folder)
-
-
-def _show(summary: Mapping[str, Any], folder: Path, runs: Sequence[Any] = (), out: Path | None = None) -> None:
-    """The run's figures, then those of the runs beside it: what was asked for last stands last."""
-    from rich.console import Console
-
-    from cvflow.report import beside_table, final_table
-    from cvflow.run.run_folder import open_record
-
-    Console().print(final_table(summary, open_record(folder).header))
-    if len(runs) > 1:
-        Console().print(beside_table(runs))
-    typer.echo(f"report: {(out or folder) / 'report.html'}")
+    show(summary, folder)
 
 
 class StoppedError(Exception):

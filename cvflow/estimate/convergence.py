@@ -4,6 +4,7 @@ import numpy as np
 from arviz_stats.base import array_stats
 from jaxtyping import Float
 
+from cvflow.estimate.schema import EffectiveSamples
 from cvflow.store import Record
 
 _SHORTEST = 8
@@ -33,14 +34,14 @@ def cv_chains(record: Record) -> Float[np.ndarray, "walkers draws cvs"]:
     return pairs.reshape(len(turns), -1, pairs.shape[-1])
 
 
-def effective_sample_size(chains: Chains) -> dict[str, float]:
-    """Bulk and tail effective sample sizes; NaN where the chains are too short, or none of them moves."""
+def effective_sample_size(chains: Chains) -> EffectiveSamples:
+    """Bulk and tail effective sample sizes; None where the chains are too short, or none of them moves."""
     if chains.shape[1] < _SHORTEST or _stuck(chains):
-        return {"bulk": float("nan"), "tail": float("nan")}
-    return {
-        "bulk": float(array_stats.ess(chains, chain_axis=0, draw_axis=1, method="bulk")),
-        "tail": float(array_stats.ess(chains, chain_axis=0, draw_axis=1, method="tail", prob=0.9)),
-    }
+        return EffectiveSamples(bulk=None, tail=None)
+    return EffectiveSamples(
+        bulk=float(array_stats.ess(chains, chain_axis=0, draw_axis=1, method="bulk")),
+        tail=float(array_stats.ess(chains, chain_axis=0, draw_axis=1, method="tail", prob=0.9)),
+    )
 
 
 def r_hat(chains: Chains) -> float:

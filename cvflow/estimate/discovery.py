@@ -1,26 +1,11 @@
 """Which of the named states the walkers started in, and which they have found."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from cvflow.core.states import States
 from cvflow.estimate.convergence import cv_chains
+from cvflow.estimate.schema import StateVisits
 from cvflow.store import Record
-
-
-class StateVisits(NamedTuple):
-    """What the walkers have seen of one named state.
-
-    Attributes:
-        started: walkers that were in it when the jumps began, after equilibration.
-        found: walkers that have been in it at any time, while adapting or in production.
-        share: part of production's samples that lie in it.
-    """
-
-    started: int
-    found: int
-    share: float
 
 
 def state_visits(record: Record) -> dict[str, StateVisits]:

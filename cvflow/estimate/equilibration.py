@@ -1,53 +1,15 @@
 """Whether production began in equilibrium and stayed there, as far as the populations of the named states tell."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from arviz_stats.base import array_stats
 
 from cvflow.core.states import States
 from cvflow.estimate.convergence import production
-from cvflow.estimate.settling import Settling, labelled, settling, window
+from cvflow.estimate.schema import Adaptation, Populations
+from cvflow.estimate.settling import labelled, settling, window
 from cvflow.store import Record
-
-
-class Adaptation(NamedTuple):
-    """How long adaptation took, and whether the populations had settled in it.
-
-    Attributes:
-        asked: jumps per walker.
-        made: jumps per walker; more than asked for where populations had not settled.
-        passed: None without adaptation, and with fewer than two named states.
-        left: see `cvflow.estimate.settling.Settling`; NaN where `passed` is None.
-        drift: the same.
-    """
-
-    asked: int
-    made: int
-    passed: bool | None
-    left: float
-    drift: float
-
-
-class Populations(NamedTuple):
-    """How the populations fared in production.
-
-    Attributes:
-        passed: None with fewer than two named states.
-        left: see `cvflow.estimate.settling.Settling`, as for what follows; NaN where `passed` is None.
-        drift: between the halves of production.
-        begun: bias that the start of production leaves in its averages.
-        relaxation_jumps: of the slowest population.
-        rhat: split R-hat of being in a state, of the worst (Gelman and Rubin 1992; Vehtari et al. 2021).
-    """
-
-    passed: bool | None
-    left: float
-    drift: float
-    begun: float
-    relaxation_jumps: float
-    rhat: float
 
 
 def adaptation(record: Record) -> Adaptation:
@@ -57,9 +19,9 @@ def adaptation(record: Record) -> Adaptation:
     made = len(turns) // walkers
     states = _states(record)
     if not made or len(states.names) < 2:
-        return Adaptation(asked, made, None, math.nan, math.nan)
+        return Adaptation(asked=asked, made=made, passed=None, left=None, drift=None)
     found = settling(labelled(turns, states, walkers)[:, window(made)])
-    return Adaptation(asked, made, found.passed, found.left, found.drift)
+    return Adaptation(asked=asked, made=made, passed=found.passed, left=found.left, drift=found.drift)
 
 
 def populations(record: Record) -> Populations:
@@ -71,10 +33,17 @@ def populations(record: Record) -> Populations:
     turns, states = production(record), _states(record)
     labels = labelled(turns.reshape(-1), states, len(turns))
     if len(states.names) < 2:
-        return Populations(None, *(math.nan,) * 5)
-    found: Settling = settling(labels)
+        return Populations(passed=None, left=None, drift=None, begun=None, relaxation_jumps=None, rhat=None)
+    found = settling(labels)
     rhat = max((indicator_r_hat(labels == state) for state in np.unique(labels[labels >= 0])), default=math.nan)
-    return Populations(found.passed, found.left, found.drift, found.begun, found.relaxation, rhat)
+    return Populations(
+        passed=found.passed,
+        left=found.left,
+        drift=found.drift,
+        begun=found.begun,
+        relaxation_jumps=found.relaxation,
+        rhat=rhat,
+    )
 
 
 def indicator_r_hat(inside: np.ndarray) -> float:

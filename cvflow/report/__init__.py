@@ -1,14 +1,13 @@
 """Text files, figures and one HTML page from a run's record; reads the store and the estimates, nothing else."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from cvflow.estimate.free_energy import profile
+from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.surface import surface
 from cvflow.host.atomic import write_whole
@@ -24,7 +23,6 @@ from cvflow.report.figures import (
     trace_figure,
     work_figure,
 )
-from cvflow.report.findings import Summary, cautions
 from cvflow.report.html import Illustration, html_report
 from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text, surface_text
 from cvflow.report.tables import final_table
@@ -35,7 +33,7 @@ __all__ = ["Shown", "beside_table", "final_table", "shown", "write_fes", "write_
 _BINS = 60
 
 
-def write_report(record: Record, folder: Path, others: Sequence[Shown] = ()) -> dict[str, Any]:
+def write_report(record: Record, folder: Path, others: Sequence[Shown] = ()) -> Summary:
     """Write everything that a finished or interrupted run has to show, and return its summary.
 
     Each file appears whole or not at all, and none appears if the summary cannot be made. The page lists the other runs
@@ -45,7 +43,6 @@ def write_report(record: Record, folder: Path, others: Sequence[Shown] = ()) -> 
         ValueError: a walker has no production turn yet.
     """
     summary = summarise(record)
-    summary["warnings"] = cautions(summary)
     illustrations = _illustrations(record, summary)
     runs = [Shown(folder, record.header, summary), *others]
     files = {illustration.file: illustration.image for illustration in illustrations} | {
@@ -55,7 +52,7 @@ def write_report(record: Record, folder: Path, others: Sequence[Shown] = ()) -> 
         "flow.safetensors": record.flows[-1].data,
         **exported(record.flows[-1].data, record.header.cvs, record.header.units),
         "report.html": html_report(record, summary, illustrations, runs).encode(),
-        "summary.json": (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode(),
+        "summary.json": summary.text().encode(),
     }
     _write(folder, files)
     return summary

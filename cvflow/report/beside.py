@@ -4,14 +4,15 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from cvflow.estimate.findings import Comparison, Estimate, apart, comparisons
+from cvflow.estimate.schema import Summary, number
 from cvflow.estimate.summary import summarise
-from cvflow.report.findings import Comparison, Estimate, Summary, apart, comparisons, number
 from cvflow.report.tables import acceptance_rate
 from cvflow.store import Header, Record
 
@@ -43,7 +44,7 @@ class Shown(NamedTuple):
     summary: Summary
 
     @property
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> Mapping[str, Mapping[str, object]]:
         """The resolved config."""
         return tomllib.loads(self.header.config)
 
@@ -83,10 +84,10 @@ def lines(runs: Sequence[Shown]) -> Lines:
         ("kernel", *(_kernel(run.header) for run in runs)),
         ("path steps", *(_path_steps(run) for run in runs)),
         ("local steps", *(f"{run.header.local_steps:,}" for run in runs)),
-        ("jumps", *(f"{run.summary['jumps']['proposed']:,}" for run in runs)),
-        ("acceptance", *(acceptance_rate(run.summary["jumps"]) for run in runs)),
-        ("acceptance between states", *(acceptance_rate(run.summary["jumps"]["between_states"]) for run in runs)),
-        ("mode changes", *(f"{run.summary['mode_changes']:,}" for run in runs)),
+        ("jumps", *(f"{run.summary.jumps.proposed:,}" for run in runs)),
+        ("acceptance", *(acceptance_rate(run.summary.jumps) for run in runs)),
+        ("acceptance between states", *(acceptance_rate(run.summary.jumps.between_states) for run in runs)),
+        ("mode changes", *(f"{run.summary.mode_changes:,}" for run in runs)),
         ("path steps per mode change", *(_price(run.summary) for run in runs)),
     ]
     for index, difference in enumerate(runs[0].differences):
@@ -96,7 +97,7 @@ def lines(runs: Sequence[Shown]) -> Lines:
     return [
         *table,
         ("largest R-hat", *(_largest_r_hat(run.summary) for run in runs)),
-        ("exact", *("yes" if run.summary["exact"]["value"] else "NO" for run in runs)),
+        ("exact", *("yes" if run.summary.exact.value else "NO" for run in runs)),
     ]
 
 
@@ -151,8 +152,10 @@ def _path_steps(run: Shown) -> str:
 
 
 def _price(summary: Summary) -> str:
-    price, changes = summary["steps_per_mode_change"], summary["mode_changes"]
-    return f"{price:,.0f} ± {price / math.sqrt(changes):,.0f}" if changes else "no mode change"
+    price = summary.steps_per_mode_change
+    if price is None:
+        return "no mode change"
+    return f"{price:,.0f} ± {price / math.sqrt(summary.mode_changes):,.0f}"
 
 
 def _estimates(pair: str, estimator: str, found: Sequence[Estimate], first: str) -> Lines:
@@ -166,7 +169,7 @@ def _estimates(pair: str, estimator: str, found: Sequence[Estimate], first: str)
 
 
 def _largest_r_hat(summary: Summary) -> str:
-    known = {cv: found for cv, value in summary["rhat"].items() if not math.isnan(found := number(value))}
+    known = {cv: found for cv, value in summary.rhat.items() if not math.isnan(found := number(value))}
     if not known:
         return "not available"
     worst = max(known, key=lambda cv: known[cv])

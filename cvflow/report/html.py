@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from cvflow.core.frames import Outcome
+from cvflow.estimate.findings import Estimate, comparisons, discovery
+from cvflow.estimate.schema import Summary
 from cvflow.report.beside import NOTE, Shown, lines, names
-from cvflow.report.findings import Estimate, Summary, cautions, comparisons, discovery
 from cvflow.report.stylesheet import CSS
 from cvflow.report.tables import duration, summary_rows
 from cvflow.store import Record
@@ -71,12 +72,12 @@ def _result(summary: Summary) -> str:
     for found in comparisons(summary):
         both = (found.chain, found.bar)
         in_kT = [_key(estimate) for estimate in both]
-        in_kjmol = [estimate.text("", summary["kT"]) for estimate in both]
+        in_kjmol = [estimate.text("", summary.kT) for estimate in both]
         rows.append((found.pair, *in_kT, *in_kjmol, found.verdict))
     head = ("ΔF", "chain [kT]", "BAR [kT]", "chain [kJ/mol]", "BAR [kJ/mol]", "do they agree?")
     table = _table(rows, head) if rows else "<p>Fewer than two named states: there is no difference to report.</p>"
-    exact = summary["exact"]
-    answer = f"<strong>{'Exact' if exact['value'] else 'Not exact'}</strong>: {escape(exact['reason'])}."
+    exact = summary.exact
+    answer = f"<strong>{'Exact' if exact.value else 'Not exact'}</strong>: {escape(exact.reason)}."
     how = (
         "Chain: from the time the walkers spend in each state. BAR: from the works of all paths between the states, "
         "accepted or not. Both come from the production turns of the same run. In reduced units, read kJ/mol as the "
@@ -92,7 +93,7 @@ def _key(estimate: Estimate) -> str:
 
 
 def _cautions(summary: Summary) -> str:
-    found = cautions(summary)
+    found = summary.warnings
     note = f"<p class='note'>Walkers {escape(discovery(summary))} {START_EVERYWHERE}</p>"
     return _section("Warnings", f"{_list(found) or '<p>None.</p>'}{note}", "warning" if found else "")
 
@@ -104,8 +105,8 @@ def _beside(runs: Sequence[Shown]) -> str:
 
 def _states(record: Record, summary: Summary) -> str:
     rows = [
-        (name, record.header.states[name], str(seen["started"]), str(seen["found"]), f"{100 * seen['share']:.3g} %")
-        for name, seen in summary["states"].items()
+        (name, record.header.states[name], str(seen.started), str(seen.found), f"{100 * seen.share:.3g} %")
+        for name, seen in summary.states.items()
     ]
     head = ("state", "definition", "walkers that started in it", "walkers that have been in it", "part of production")
     return _table(rows, head)
@@ -158,14 +159,14 @@ def _failures(turns: np.ndarray) -> str:
 
 
 def _times(record: Record, summary: Summary) -> str:
-    wall, steps = summary["wall_s"], summary["steps"]
-    rate = summary["path_steps_per_s"]
+    wall, steps = summary.wall_s, summary.steps
+    rate = summary.path_steps_per_s
     speed = f", {rate:,.0f} path steps a second" if rate else ""
     rows = [
-        ("wall time", duration(wall["total"])),
-        ("paths", f"{duration(wall['path'])} a worker, {steps['path']:,} steps{speed}"),
-        ("local moves", f"{duration(wall['local'])} a worker, {steps['local']:,} steps"),
-        ("training, beside them", duration(wall["training"])),
+        ("wall time", duration(wall.total)),
+        ("paths", f"{duration(wall.path)} a worker, {steps.path:,} steps{speed}"),
+        ("local moves", f"{duration(wall.local)} a worker, {steps.local:,} steps"),
+        ("training, beside them", duration(wall.training)),
         ("turns", f"{len(record.turns):,}, of which {int(record.turns['production'].sum()):,} in production"),
     ]
     return _table(rows)

@@ -1,14 +1,13 @@
 """The run's main figures as rows of text, for the terminal and for `report.html`."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from cvflow.report.findings import Summary, cautions, comparisons, discovery, number, plus_minus
-from cvflow.report.unsettled import relaxing
+from cvflow.estimate.findings import comparisons, discovery, plus_minus
+from cvflow.estimate.schema import JumpCounts, Summary, number
+from cvflow.estimate.unsettled import relaxing
 from cvflow.store import Header
 
 Rows = list[tuple[str, str]]
@@ -21,7 +20,7 @@ def final_table(summary: Summary, header: Header) -> Table:
     table = Table(title=Text(title), show_header=False)
     table.add_column(style="bold")
     table.add_column()
-    warnings = [("WARNING", caution) for caution in cautions(summary)]
+    warnings = [("WARNING", caution) for caution in summary.warnings]
     for name, value in [*_free_energies(summary), *warnings, *_other_rows(summary, header)]:
         table.add_row(Text(name), Text(value))
     return table
@@ -51,28 +50,28 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def acceptance(counts: Mapping[str, Any]) -> str:
+def acceptance(counts: JumpCounts) -> str:
     """Accepted of proposed jumps, with the error of their ratio."""
-    beside = f"  ({counts['accepted']:,} of {counts['proposed']:,})" if counts["proposed"] else ""
+    beside = f"  ({counts.accepted:,} of {counts.proposed:,})" if counts.proposed else ""
     return acceptance_rate(counts) + beside
 
 
-def acceptance_rate(counts: Mapping[str, Any]) -> str:
+def acceptance_rate(counts: JumpCounts) -> str:
     """The same without the counts."""
-    proposed, accepted = counts["proposed"], counts["accepted"]
+    proposed, accepted = counts.proposed, counts.accepted
     if not proposed:
         return "none proposed"
     if accepted in (0, proposed):
         return f"{accepted / proposed:.0f}"
-    return plus_minus(number(counts["acceptance"]), number(counts["acceptance_stderr"]))
+    return plus_minus(number(counts.acceptance), number(counts.acceptance_stderr))
 
 
 def _free_energies(summary: Summary) -> Rows:
-    kT = summary["kT"]
+    kT = summary.kT
     rows = []
     for found in comparisons(summary):
         for name, estimate in (("chain", found.chain), ("BAR", found.bar)):
-            molecular = summary["engine"] != "batch"  # a model's energies are in whatever unit its potential has
+            molecular = summary.engine != "batch"  # a model's energies are in whatever unit its potential has
             in_kjmol = f" = {estimate.text('kJ/mol', kT)}" if molecular and math.isfinite(estimate.value) else ""
             rows.append((f"ΔF {found.pair}, {name}", estimate.text() + in_kjmol))
         rows.append(("chain and BAR agree", found.verdict))
@@ -80,15 +79,15 @@ def _free_energies(summary: Summary) -> Rows:
 
 
 def _jumps(summary: Summary, header: Header) -> Rows:
-    jumps, per_change = summary["jumps"], summary["steps_per_mode_change"]
-    failed = ", ".join(f"{count:,} {reason}" for reason, count in jumps["failed"].items())
-    beside = f"{header.local_steps:,} local steps a turn, {summary['steps']['local']:,} in the whole run"
+    jumps, per_change = summary.jumps, summary.steps_per_mode_change
+    failed = ", ".join(f"{count:,} {reason}" for reason, count in jumps.failed.items())
+    beside = f"{header.local_steps:,} local steps a turn, {summary.steps.local:,} in the whole run"
     return [
         ("acceptance in production", acceptance(jumps)),
-        ("acceptance between states", acceptance(jumps["between_states"])),
+        ("acceptance between states", acceptance(jumps.between_states)),
         ("failed jumps in production", failed or "none"),
-        ("mode changes by jumps", f"{summary['mode_changes']:,}"),
-        ("crossings by local moves", f"{summary['local_crossings']:,}"),
+        ("mode changes by jumps", f"{summary.mode_changes:,}"),
+        ("crossings by local moves", f"{summary.local_crossings:,}"),
         (
             "steps per mode change",
             f"{f'{per_change:,.0f} path steps' if per_change else 'no mode change yet'}; beside them {beside}",
@@ -97,38 +96,39 @@ def _jumps(summary: Summary, header: Header) -> Rows:
 
 
 def _settling(summary: Summary) -> Rows:
-    made, found = summary["adaptation"], summary["populations"]
-    longer = f", {made['asked']:,} asked for" if made["made"] > made["asked"] else ""
-    verdict = {None: "", True: "; populations had settled", False: "; populations had NOT settled"}[made["passed"]]
-    rows = [("adaptation", f"{made['made']:,} jumps a walker{longer}{verdict}")]
-    return rows if found["passed"] is None else [*rows, ("populations of the states", relaxing(found))]
+    made, found = summary.adaptation, summary.populations
+    longer = f", {made.asked:,} asked for" if made.made > made.asked else ""
+    verdict = {None: "", True: "; populations had settled", False: "; populations had NOT settled"}[made.passed]
+    rows = [("adaptation", f"{made.made:,} jumps a walker{longer}{verdict}")]
+    return rows if found.passed is None else [*rows, ("populations of the states", relaxing(found))]
 
 
 def _convergence(summary: Summary) -> Rows:
     rows = []
-    for cv, value in summary["rhat"].items():
-        size = summary["ess"][cv]
+    for cv, value in summary.rhat.items():
+        size = summary.ess[cv]
         rows.append((f"R-hat of {cv}", _text(value, ".3f")))
-        rows.append((f"effective samples of {cv}", f"bulk {_text(size['bulk'])}, tail {_text(size['tail'])}"))
+        rows.append((f"effective samples of {cv}", f"bulk {_text(size.bulk)}, tail {_text(size.tail)}"))
     return rows
 
 
 def _effort(summary: Summary) -> Rows:
-    flow, wall, exact = summary["flow"], summary["wall_s"], summary["exact"]
+    flow, wall, exact = summary.flow, summary.wall_s, summary.exact
     trained = (
-        f"{flow['trainings']} trainings, held-out -⟨ln q⟩ {_text(flow['holdout_nll'], '.3f')} nats, from "
-        f"{flow['samples']:,} samples worth {_text(flow['effective_samples'])} independent ones"
+        f"{flow.trainings} trainings, held-out -⟨ln q⟩ {_text(flow.holdout_nll, '.3f')} nats, from "
+        f"{flow.samples:,} samples worth {_text(flow.effective_samples)} independent ones"
     )
-    parts = ", ".join(f"{name} {duration(wall[name])}" for name in ("path", "local", "training"))
+    effort = (("path", wall.path), ("local", wall.local), ("training", wall.training))
+    parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in effort)
     return [
-        ("flow", f"version {flow['version']}, {trained if flow['trainings'] else 'fixed, never trained'}"),
-        ("wall time", f"{duration(wall['total'])} ({parts})"),
-        ("path steps per second", _text(summary["path_steps_per_s"])),
-        ("exact", f"{'yes' if exact['value'] else 'NO'}: {exact['reason']}"),
+        ("flow", f"version {flow.version}, {trained if flow.trainings else 'fixed, never trained'}"),
+        ("wall time", f"{duration(wall.total)} ({parts})"),
+        ("path steps per second", _text(summary.path_steps_per_s)),
+        ("exact", f"{'yes' if exact.value else 'NO'}: {exact.reason}"),
     ]
 
 
-def _text(value: float | str | None, form: str = ",.0f") -> str:
+def _text(value: float | None, form: str = ",.0f") -> str:
     known = number(value)
     if math.isinf(known):
         return "infinite"

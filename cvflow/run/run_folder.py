@@ -8,12 +8,12 @@ from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cvflow import __version__
 from cvflow.config.settings import Config, ConfigError
+from cvflow.estimate.schema import Summary
 from cvflow.host.atomic import write_whole
 from cvflow.host.interrupt import terminable
 from cvflow.host.journal import LOG, journal
@@ -45,7 +45,7 @@ def _attended(folder: Path, until: float | None) -> Iterator[Stopping]:
 
 def begin(
     setup: Setup, folder: Path, watch: Watch, workers: int | None = None, until: float | None = None
-) -> dict[str, Any]:
+) -> Summary:
     """Run a setup from its starts to its report; returns the summary.
 
     Args:
@@ -96,7 +96,7 @@ def resume(
     until: float | None = None,
     *,
     accept_versions: bool = False,
-) -> dict[str, Any]:
+) -> Summary:
     """Continue a run from its last commit, to its own length or to another; returns the summary.
 
     The run goes on as it was begun, with the settings in its store; those in the folder must be the same, but for the
@@ -284,7 +284,7 @@ def _held(folder: Path) -> Iterator[FolderLock]:
         yield lock
 
 
-def _finish(run: Run, pool: Executor, store: HDF5Store, folder: Path, stop: Stopping) -> dict[str, Any]:
+def _finish(run: Run, pool: Executor, store: HDF5Store, folder: Path, stop: Stopping) -> Summary:
     try:
         run.go(pool, stop)
         LOG.info("all jumps are done")

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from cvflow.estimate.convergence import effective_sample_size, r_hat
+from cvflow.estimate.findings import cautions, comparisons
 from cvflow.estimate.free_energy import chain_difference, profile
 from cvflow.estimate.modes import joined
-from cvflow.estimate.summary import INFINITY, summarise
-from cvflow.report.findings import cautions, comparisons
+from cvflow.estimate.schema import INFINITY, EffectiveSamples, Summary
+from cvflow.estimate.summary import summarise
 from cvflow.report.html import html_report
 from cvflow.report.tables import summary_rows
 from tests.report.synthetic import Lengths, all_failed, fake_record, with_turns
@@ -27,7 +28,7 @@ def test_r_hat_tells_chains_that_agree_from_those_that_do_not():
 def test_r_hat_of_chains_that_never_move_is_infinite():
     stuck = np.repeat([[1.57], [-1.57], [1.5]], 20, axis=1)
     assert r_hat(stuck) == math.inf
-    assert all(math.isnan(size) for size in effective_sample_size(stuck).values())
+    assert effective_sample_size(stuck) == EffectiveSamples(bulk=None, tail=None)
     assert math.isnan(r_hat(np.ones((3, 20)))), "nothing to compare"
 
 
@@ -89,9 +90,10 @@ def test_a_curve_has_no_errors_between_states_that_nobody_joined(stuck):
 def test_the_summary_says_infinite_in_json(stuck):
     place = np.where(stuck.turns["walker"] % 2 == 0, 3.53, 5.65)[:, None]
     summary = summarise(with_turns(stuck, cv_old=place, cv_kept=place, cv=place))
-    again = json.loads(json.dumps(summary, allow_nan=False))
+    again = json.loads(summary.text())
     assert again["rhat"] == {"r": INFINITY}
+    assert summary.rhat == Summary.model_validate(again).rhat == {"r": math.inf}
     assert float(INFINITY) == math.inf
     assert again["ess"] == {"r": {"bulk": None, "tail": None}}
-    assert any("R-hat of r is infinite" in text for text in cautions(again))
-    assert dict(summary_rows(again, stuck.header))["R-hat of r"] == "infinite"
+    assert any("R-hat of r is infinite" in text for text in summary.warnings)
+    assert dict(summary_rows(summary, stuck.header))["R-hat of r"] == "infinite"

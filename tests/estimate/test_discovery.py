@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from cvflow.estimate.discovery import state_visits
+from cvflow.estimate.findings import UNVISITED, discovery
 from cvflow.estimate.summary import summarise
-from cvflow.report.findings import UNVISITED, discovery
 from tests.report.synthetic import Lengths, all_failed, fake_record
 
 
 def test_walkers_that_never_move_find_what_they_started_in():
     visits = state_visits(all_failed(fake_record(lengths=Lengths(3, 2, 10))))
-    assert visits["compact"][:2] == (2, 2)
-    assert visits["extended"][:2] == (1, 1)
+    assert (visits["compact"].started, visits["compact"].found) == (2, 2)
+    assert (visits["extended"].started, visits["extended"].found) == (1, 1)
     assert visits["compact"].share == pytest.approx(2 / 3)
 
 

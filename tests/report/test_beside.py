@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from cvflow.estimate.cost import cost
+from cvflow.estimate.findings import Estimate, apart, plus_minus
 from cvflow.estimate.summary import summarise
 from cvflow.report.beside import Shown, beside_table, lines, names, shown
-from cvflow.report.findings import Estimate, apart, plus_minus
 from cvflow.report.html import html_report
 from tests.report.synthetic import KT, Lengths, fake_record
 from tests.report.test_html import Page

@@ -3,8 +3,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from cvflow.estimate.findings import UNVISITED
 from cvflow.estimate.summary import summarise
-from cvflow.report.findings import UNVISITED
 from cvflow.report.html import START_EVERYWHERE, Illustration, html_report
 from tests.report.synthetic import Lengths, all_failed, fake_record
 

@@ -1,6 +1,5 @@
 """Reports where something is in the way: a matplotlibrc, a figure that fails, a folder that cannot be written."""
 
-import json
 import os
 from errno import EACCES
 
@@ -11,6 +10,7 @@ from matplotlib import rc_context
 from cvflow import report
 from cvflow.api import Result
 from cvflow.cli.commands import execute
+from cvflow.estimate.summary import summarise
 from cvflow.report import write_fes, write_report
 from cvflow.store import HDF5Store
 from tests.report.synthetic import POLYMER, fake_record
@@ -52,7 +52,7 @@ def test_a_users_matplotlibrc_changes_nothing(record, tmp_path):
 
 def test_a_figure_can_be_saved_under_a_users_matplotlibrc(record, tmp_path):
     with rc_context({"text.usetex": True}):
-        figure = Result(tmp_path, record, {}).plot_fes("r")
+        figure = Result(tmp_path, record, summarise(record)).plot_fes("r")
         figure.savefig(tmp_path / "fes.png")
     assert (tmp_path / "fes.png").stat().st_size > 10_000
 
@@ -63,7 +63,7 @@ def test_a_figure_that_fails_costs_nothing_else(record, tmp_path, monkeypatch, c
 
     monkeypatch.setattr(report, "work_figure", fails)
     monkeypatch.setattr(report, "free_energy_figure", fails)
-    assert write_report(record, tmp_path) == json.loads((tmp_path / "summary.json").read_text())
+    assert write_report(record, tmp_path).text() == (tmp_path / "summary.json").read_text()
     assert "warning: work.png could not be drawn (RuntimeError: latex could not be found)" in caplog.messages
     there = {path.name for path in tmp_path.iterdir()}
     assert {"summary.json", "report.html", "COLVAR", "trace.png"} <= there

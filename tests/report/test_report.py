@@ -1,14 +1,14 @@
-import json
 import re
 
 import numpy as np
 import pandas
 import pytest
 
+from cvflow.estimate.findings import cautions
+from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
 from cvflow.proposals.io import from_bytes
 from cvflow.report import write_fes, write_report
-from cvflow.report.findings import cautions
 from tests.report.synthetic import Lengths, fake_record
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -26,8 +26,8 @@ def test_everything_is_written(three, tmp_path):
         *("work.png", "acceptance.png", "trace.png"),
         *("flow.safetensors", "flow.cvf", "report.html", "summary.json"),
     }
-    assert json.loads((folder / "summary.json").read_text()) == summary
-    assert summary == summarise(three) | {"warnings": cautions(summary)}
+    assert Summary.model_validate_json((folder / "summary.json").read_text()) == summary == summarise(three)
+    assert list(summary.warnings) == cautions(summary)
     assert from_bytes((folder / "flow.safetensors").read_bytes()).version == three.flows[-1].version
     assert all(path.read_bytes().startswith(PNG) for path in folder.glob("*.png"))
 

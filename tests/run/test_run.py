@@ -165,8 +165,8 @@ def test_trajectories_open_in_mdanalysis_and_hold_the_chain(finished):
 def test_the_summary_has_the_keys_of_the_contract(finished):
     summary = json.loads((finished.folder / "summary.json").read_text())
     assert list(summary) == [
-        "version", "seed", "system", "engine", "cvs", "kT", "walkers", "jumps", "mode_changes", "local_crossings",
-        "steps", "steps_per_mode_change", "delta_f", "delta_f_bar", "chain_less_bar", "states", "adaptation",
+        "schema_version", "version", "seed", "system", "engine", "cvs", "kT", "walkers", "jumps", "mode_changes",
+        "local_crossings", "steps", "steps_per_mode_change", "delta_f", "delta_f_bar", "chain_less_bar", "states", "adaptation",
         "populations", "ess", "rhat", "flow", "wall_s", "path_steps_per_s", "exact", "warnings",
     ]  # fmt: skip
     assert list(summary["adaptation"]) == ["asked", "made", "passed", "left", "drift"]
@@ -204,7 +204,7 @@ def test_a_fixed_proposal_needs_no_training(tmp_path):
     proposal = {"means": [[1.6], [3.0]], "sigmas": [[0.3], [0.3]], "weights": [0.5, 0.5]}
     result = sample(tmp_path, proposal=proposal, adapt_jumps=0, jumps=30, path={"schedule": "cosine", "friction": 0.2})
     untrained = {"holdout_nll": None, "training_nll": None, "samples": 0, "effective_samples": None}
-    assert result.summary["flow"] == {"version": 0, "trainings": 0} | untrained
+    assert result.summary.flow.model_dump() == {"version": 0, "trainings": 0} | untrained
     assert result.summary["mode_changes"] > 0
     assert (result.record.turns["heat"] != 0).sum() == 0, "paths of 20 steps have no refreshment"
 

@@ -283,7 +283,7 @@ def test_other_versions_go_on_only_when_told_to(out, monkeypatch):
 def test_the_command_line_passes_the_word_on(out, monkeypatch):
     asked = {}
     monkeypatch.setattr("cvflow.run.run_folder.resume", lambda *arguments, **words: asked.update(words))
-    monkeypatch.setattr("cvflow.cli.commands._show", lambda summary, folder: None)
+    monkeypatch.setattr("cvflow.cli.outcome.show", lambda summary, folder: None)
     assert execute(["resume", str(out), "--accept-versions"]) == 0
     assert asked == {"accept_versions": True}
     assert execute(["resume", str(out)]) == 0

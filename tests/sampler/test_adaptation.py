@@ -1,6 +1,5 @@
 """Adaptation goes on until populations have settled: what a run does, what it says, and that it does it again."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,8 +8,9 @@ import pytest
 
 from cvflow.api import Result
 from cvflow.cli.commands import execute
+from cvflow.estimate.findings import cautions
+from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
-from cvflow.report.findings import cautions
 from cvflow.run import run_folder
 from cvflow.store import read_record
 from tests import exchanging, valley
@@ -50,9 +50,8 @@ def test_an_unequilibrated_production_is_never_silent(weights, rate, walkers):
     assert off(summary, weights) > 0.4, "far off"
     longer = ran(weights, rate, walkers, adapt_jumps=20, jumps=20, adapt_limit=60)
     summary = summarise(longer)
-    assert summary["adaptation"] | {"left": 0, "drift": 0} == {
-        "asked": 20, "made": made(longer), "passed": True, "left": 0, "drift": 0,
-    }  # fmt: skip
+    found = summary.adaptation
+    assert (found.asked, found.made, found.passed) == (20, made(longer), True)
     assert not any(NOT_SETTLED in text for text in cautions(summary))
     assert 3 / rate < made(longer) < 1200
     assert off(summary, weights) < 4 * np.sqrt(1 / weights[0] / walkers), "as independent walkers in equilibrium"
@@ -167,11 +166,11 @@ def test_scripts_and_readers_are_told(tmp_path, monkeypatch, capsys):
     out = tmp_path / "out"
     assert execute(["run", str(tmp_path / "run.toml"), "--out", str(out)]) == 0
     shown = capsys.readouterr().out
-    summary = json.loads((out / "summary.json").read_text())
+    summary = Summary.model_validate_json((out / "summary.json").read_text())
     assert summary["adaptation"]["made"] == 32
     assert summary["adaptation"]["passed"] is False
     result = Result(out, read_record(out / "run.h5"), summary)
-    assert summary["warnings"] == cautions(summary) == list(result.delta_f("left", "right").cautions)
+    assert list(summary.warnings) == cautions(summary) == list(result.delta_f("left", "right").cautions)
     (warning,) = [text for text in summary["warnings"] if NOT_SETTLED in text]
     page = (out / "report.html").read_text()
     assert warning in page

@@ -6,12 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cvflow.estimate.draws import flow_points
+from cvflow.estimate.findings import Comparison, comparisons
 from cvflow.estimate.free_energy import Profile, profile
 from cvflow.estimate.grid import Axis
+from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
 from cvflow.proposals.io import from_bytes
 from cvflow.report.figures.drawing import BLUE, VERMILION, cv_label, in_our_style, say, shade_states
-from cvflow.report.findings import Comparison, Summary, comparisons
 from cvflow.store import Record
 
 _ABOVE = 4.0

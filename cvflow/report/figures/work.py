@@ -7,10 +7,11 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cvflow.estimate.findings import Estimate, comparisons
+from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.work import DirectedWorks, crossing_works
 from cvflow.report.figures.drawing import BLUE, VERMILION, in_our_style, say
-from cvflow.report.findings import Estimate, Summary, comparisons
 from cvflow.store import Record
 
 _CAP = 500.0

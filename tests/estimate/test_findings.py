@@ -3,16 +3,16 @@ import math
 
 import pytest
 
+from cvflow.estimate.findings import Comparison, Estimate, apart, cautions, comparisons, plus_minus
+from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
-from cvflow.report.findings import Comparison, Estimate, apart, cautions, comparisons, plus_minus
+from tests.report.synthetic import fake_record
 
 
 @pytest.fixture(scope="module")
-def good(record):
-    """A summary with nothing to warn of."""
-    summary = summarise(record)
-    summary["rhat"] = {"r": 1.01}
-    return summary
+def good():
+    """A summary with nothing to warn of, as `summary.json` holds it."""
+    return summarise(fake_record()).model_dump(mode="json", by_alias=True) | {"rhat": {"r": 1.01}}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_estimates_of_different_runs_have_combined_errors():
 
 
 def test_comparisons_are_those_of_the_summary(good):
-    (found,) = comparisons(good)
+    (found,) = comparisons(Summary.model_validate(good))
     assert found.pair == "compact → extended"
     assert found.chain.value == good["delta_f"][0]["value_kT"]
     assert found.bar.stderr == good["delta_f_bar"][0]["stderr_kT"]
@@ -58,11 +58,11 @@ def test_comparisons_are_those_of_the_summary(good):
 def test_without_an_error_they_cannot_be_compared(good):
     summary = copy.deepcopy(good)
     summary["chain_less_bar"][0]["stderr_kT"] = None
-    assert comparisons(summary)[0].verdict == "cannot be compared"
+    assert comparisons(Summary.model_validate(summary))[0].verdict == "cannot be compared"
 
 
 def test_nothing_to_warn_of(good):
-    assert cautions(good) == []
+    assert cautions(Summary.model_validate(good)) == []
 
 
 @pytest.mark.parametrize(
@@ -86,5 +86,5 @@ def test_nothing_to_warn_of(good):
 def test_every_weakness_has_one_warning(good, change, words):
     summary = copy.deepcopy(good)
     change(summary)
-    (found,) = cautions(summary)
+    (found,) = cautions(Summary.model_validate(summary))
     assert words in found

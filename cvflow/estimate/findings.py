@@ -1,15 +1,13 @@
 """What the numbers of a run say: the two estimates of each free-energy difference side by side, and what to beware of.
 
-All of it reads the summary (`cvflow.estimate.summary`), whose numbers are null where they are not determined.
+All of it reads the summary (`cvflow.estimate.schema`), whose numbers are None where they are not determined.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cvflow.report.unsettled import unsettled
-
-Summary = Mapping[str, Any]
+from cvflow.estimate.schema import Estimated, Summary, number
+from cvflow.estimate.unsettled import unsettled
 
 R_HAT_LIMIT = 1.05
 """Above it the walkers disagree (Vehtari et al. 2021 ask for 1.01 at the end; this is where a warning is due)."""
@@ -95,16 +93,16 @@ class Comparison(NamedTuple):
 
 def comparisons(summary: Summary) -> list[Comparison]:
     """Both estimates of every difference from the first state."""
-    rows = zip(summary["delta_f"], summary["delta_f_bar"], summary["chain_less_bar"], strict=True)
+    rows = zip(summary.delta_f, summary.delta_f_bar, summary.chain_less_bar, strict=True)
     return [
         Comparison(
-            chain["from"],
-            chain["to"],
+            chain.start,
+            chain.end,
             _estimate(chain),
             _estimate(bar),
             _estimate(between),
-            bar["effective_paths"],
-            (chain["reason"] or "", bar["reason"] or ""),
+            bar.effective_paths,
+            (chain.reason or "", bar.reason or ""),
         )
         for chain, bar, between in rows
     ]
@@ -113,25 +111,25 @@ def comparisons(summary: Summary) -> list[Comparison]:
 def cautions(summary: Summary) -> list[str]:
     """What a reader must know before using the numbers, one plain sentence or two each."""
     found = []
-    if not summary["exact"]["value"]:
+    if not summary.exact.value:
         found.append(
-            f"The chain is not exact: {summary['exact']['reason']}. Its averages carry a bias that no error bar shows."
+            f"The chain is not exact: {summary.exact.reason}. Its averages carry a bias that no error bar shows."
         )
-    found += [text for cv, value in summary["rhat"].items() for text in _disagreeing_walkers(cv, number(value))]
-    failed, made = sum(summary["jumps"]["failed"].values()), summary["jumps"]["proposed"]
+    found += [text for cv, value in summary.rhat.items() for text in _disagreeing_walkers(cv, number(value))]
+    failed, made = sum(summary.jumps.failed.values()), summary.jumps.proposed
     if failed > MANY_FAILED * made:
         found.append(f"{failed:,} of {made:,} production jumps failed and were rejected: is the time step too long?")
-    if summary["delta_f"]:
-        found += [*_few_mode_changes(summary["mode_changes"]), *unsettled(summary)]
+    if summary.delta_f:
+        found += [*_few_mode_changes(summary.mode_changes), *unsettled(summary)]
     return found + [text for comparison in comparisons(summary) for text in _disagreement(comparison)]
 
 
 def discovery(summary: Summary) -> str:
     """Which states the walkers started in, which they have found, and what that leaves open; in one sentence or two."""
-    visits = summary["states"]
-    started = [f"{name} ({_count(seen['started'], 'walker')})" for name, seen in visits.items() if seen["started"]]
-    later = [name for name, seen in visits.items() if seen["found"] and not seen["started"]]
-    never = [name for name, seen in visits.items() if not seen["found"]]
+    visits = summary.states
+    started = [f"{name} ({_count(seen.started, 'walker')})" for name, seen in visits.items() if seen.started]
+    later = [name for name, seen in visits.items() if seen.found and not seen.started]
+    never = [name for name, seen in visits.items() if not seen.found]
     parts = [f"started in {', '.join(started) or 'none of the named states'}"]
     parts += [f"found on the way: {', '.join(later)}"] if later else []
     parts += [f"never found: {', '.join(never)}"] if never else []
@@ -152,11 +150,6 @@ def plus_minus(value: float, stderr: float, unit: str = "") -> str:
     digits = min(4, max(0, 1 - math.floor(math.log10(stderr)))) if stderr > 0 else 2
     # Adding zero turns -0.0 into 0.0.
     return f"{round(value, digits) + 0.0:.{digits}f} ± {stderr:.{digits}f}{unit}"
-
-
-def number(value: float | str | None) -> float:
-    """A number of the summary: null is NaN, and the text "Infinity" infinite."""
-    return math.nan if value is None else float(value)
 
 
 def _disagreeing_walkers(cv: str, r_hat: float) -> list[str]:
@@ -209,5 +202,5 @@ def _disagreement(comparison: Comparison) -> list[str]:
     return texts
 
 
-def _estimate(difference: Mapping[str, Any]) -> Estimate:
-    return Estimate(number(difference["value_kT"]), number(difference["stderr_kT"]))
+def _estimate(difference: Estimated) -> Estimate:
+    return Estimate(number(difference.value_kT), number(difference.stderr_kT))

@@ -1,0 +1,283 @@
+"""What `summary.json` holds: frozen models, with meaning, unit and the sense of null at each key.
+
+docs/summary.md is their table, `Summary.model_json_schema()` their JSON schema; `Summary.model_validate_json` reads the
+file back. Numbers that are not determined are null, which is None in Python.
+"""
+
+import json
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+INFINITY = "Infinity"
+"""What stands for an infinite R-hat in the file, and is read back by `float`: JSON has no infinities."""
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _not_nan(value: object) -> object:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _in_words(value: float | None) -> float | str | None:
+    return INFINITY if value is not None and math.isinf(value) else value
+
+
+Number = Annotated[float | None, BeforeValidator(_finite)]
+"""None where it is NaN or infinite."""
+
+RHat = Annotated[float | None, BeforeValidator(_not_nan), PlainSerializer(_in_words, when_used="json")]
+"""None where it is NaN. Infinite where chains are stuck in different places: that must not read as not known."""
+
+
+def number(value: float | None) -> float:
+    """A number that is determined, or NaN."""
+    return math.nan if value is None else value
+
+
+class Part(BaseModel):
+    """A part of the summary: its values by name, or as they are called in `summary.json`, `part["from"]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    def __getitem__(self, key: str) -> Any:
+        """The value under its key of `summary.json`.
+
+        Raises:
+            KeyError: there is no such key.
+        """
+        for name, field in type(self).model_fields.items():
+            if key == (field.serialization_alias or name):
+                return getattr(self, name)
+        raise KeyError(key)
+
+
+class JumpCounts(Part):
+    """Some of production's jumps; the standard error knows that the jumps of one chain are correlated."""
+
+    proposed: int
+    """How many were proposed."""
+    accepted: int
+    """How many of them were accepted."""
+    acceptance: Number
+    """Accepted over proposed, 0 to 1; null where none was proposed."""
+    acceptance_stderr: Number
+    """Its standard error; null where the acceptance is null, 0 or 1, or too few independent jumps tell it."""
+
+
+class BetweenStates(JumpCounts):
+    """Jumps of production from one named state into another."""
+
+
+class Jumps(JumpCounts):
+    """All jumps of production."""
+
+    failed: dict[str, int]
+    """Jumps whose path failed, counted by the reason; they are rejected, never retried."""
+    given_up: int
+    """Jumps that were rejected on their way, by early rejection."""
+    within_state: int
+    """Jumps that were rejected without a path, since they lead into the state where they start."""
+    between_states: BetweenStates
+    """Those from one named state into another."""
+
+
+class Steps(Part):
+    """Steps of dynamics, of the whole run with its adaptation."""
+
+    local: int
+    """Steps of local moves."""
+    path: int
+    """Steps of the jumps' paths."""
+    total: int
+    """Their sum."""
+
+
+class Estimated(Part):
+    """A free-energy difference F(to) - F(from)."""
+
+    start: str = Field(validation_alias=AliasChoices("from", "start"), serialization_alias="from")
+    """Named state: the first of the run."""
+    end: str = Field(validation_alias=AliasChoices("to", "end"), serialization_alias="to")
+    """Named state: each of the others."""
+    value_kT: Number
+    """The difference [kT]; null where it is not determined."""
+    stderr_kT: Number
+    """Its standard error [kT]; null where it is not determined."""
+    determined: bool
+    """Whether there is a difference to state."""
+    reason: str | None
+    """Why it is not determined, in words; null where it is."""
+
+
+class ByChain(Estimated):
+    """From averages over the chains."""
+
+
+class ByBar(Estimated):
+    """From the works of all paths between the states, by Bennett's acceptance ratio."""
+
+    effective_paths: float
+    """Kish's number of equal chances that the estimate rests on, of the direction that has fewer."""
+
+
+class StateVisits(Part):
+    """What the walkers have seen of one named state."""
+
+    started: int
+    """Walkers that were in it when the jumps began, after equilibration."""
+    found: int
+    """Walkers that have been in it at any time, while adapting or in production."""
+    share: float
+    """Part of production's samples that lie in it, 0 to 1."""
+
+
+class Adaptation(Part):
+    """How long adaptation took, and whether the populations of the named states had settled in it."""
+
+    asked: int
+    """Jumps per walker that were asked for."""
+    made: int
+    """Jumps per walker that were made: more than asked for where populations had not settled."""
+    passed: bool | None
+    """Whether they had settled; null without adaptation, and with fewer than two named states."""
+    left: Number
+    """What is left of the start, in standard deviations of a state's share among the walkers at one moment, of the
+    state with most; null where no walker changed its state, or `passed` is null."""
+    drift: Number
+    """Difference between two halves, over the largest one that is put down to chance; null where `passed` is null."""
+
+
+class Populations(Part):
+    """How the populations of the named states fared in production."""
+
+    passed: bool | None
+    """Whether they were settled; null with fewer than two named states."""
+    left: Number
+    """As in `adaptation`; null where no walker changed its state, or `passed` is null."""
+    drift: Number
+    """As in `adaptation`, between the halves of production; null where `passed` is null."""
+    begun: Number
+    """Bias that the start of production leaves in a state's share, in standard errors of that share; null where
+    `passed` is null."""
+    relaxation_jumps: Number
+    """Jumps per walker in which the slowest population forgets all but 1/e of its start; null where that was never
+    seen, or `passed` is null."""
+    rhat: RHat
+    """Split R-hat of being in a state, of the worst state, or "Infinity" where walkers differ and none changes; null
+    where turns are too few, all walkers are in one state, or `passed` is null."""
+
+
+class EffectiveSamples(Part):
+    """Effective sample sizes of one CV (Vehtari et al. 2021)."""
+
+    bulk: Number
+    """For its middle; null where chains are too short, or none of them moves."""
+    tail: Number
+    """For its 5 % and 95 % quantiles; null where chains are too short, or none of them moves."""
+
+
+class Flow(Part):
+    """The last version of the flow, from which production draws."""
+
+    version: int
+    """Its number; 0 is the first."""
+    trainings: int
+    """How often a flow was trained; 0 where the proposal is fixed."""
+    holdout_nll: Number
+    """-⟨ln q⟩ of samples that it did not learn from [nats]; null where it was not trained."""
+    training_nll: Number
+    """-⟨ln q⟩ of samples that it learned from [nats]; null where it was not trained."""
+    samples: int
+    """Samples that it learned from."""
+    effective_samples: Number
+    """How many independent ones they are worth; null where it was not trained."""
+
+
+class Wall(Part):
+    """Wall times [s] of the whole run, resumptions included."""
+
+    total: float
+    """From the start to the last commit [s]."""
+    path: float
+    """Of paths, the workers' mean [s]."""
+    local: float
+    """Of local moves, the workers' mean [s]."""
+    training: float
+    """Of training, which runs beside them [s]."""
+
+
+class Exact(Part):
+    """Whether the chain has the right distribution whatever the length of its paths and steps."""
+
+    value: bool
+    """False where the local moves, the engine's work or its files leave a bias."""
+    reason: str
+    """Why, in words."""
+
+
+class Summary(Part):
+    """A run in numbers.
+
+    Acceptances and mode changes are those of production; steps and wall times are those of the whole run.
+    """
+
+    schema_version: Literal[1] = 1
+    """Version of this layout: it rises when a key goes or changes its meaning, not when one is added."""
+    version: str
+    """Version of cvflow that began the run."""
+    seed: int
+    """Seed of all random numbers."""
+    system: str
+    """Name of the system."""
+    engine: str
+    """What moves the atoms: the name of the config's engine."""
+    cvs: tuple[str, ...]
+    """Names of the CVs."""
+    kT: float
+    """Thermal energy [kJ/mol]; of a model, in its own unit of energy."""
+    walkers: int
+    """Number of chains."""
+    jumps: Jumps
+    """The jumps of production."""
+    mode_changes: int
+    """Jumps of production accepted into another named state than the last visited."""
+    local_crossings: int
+    """Local moves of production that ended in another named state than the last visited."""
+    steps: Steps
+    """Steps of dynamics."""
+    steps_per_mode_change: Number
+    """Path steps of production over mode changes; null where there was none."""
+    delta_f: tuple[ByChain, ...]
+    """F of each named state less that of the first, from the chains; empty with fewer than two."""
+    delta_f_bar: tuple[ByBar, ...]
+    """The same from the works of all paths between the states (BAR)."""
+    chain_less_bar: tuple[ByChain, ...]
+    """One less the other, with an error that knows that both come from the same turns."""
+    states: dict[str, StateVisits]
+    """What the walkers have seen of each named state."""
+    adaptation: Adaptation
+    """How long adaptation took."""
+    populations: Populations
+    """How the populations of the named states fared in production."""
+    ess: dict[str, EffectiveSamples]
+    """Effective sample sizes of each CV."""
+    rhat: dict[str, RHat]
+    """Rank-normalised split R-hat of each CV, or "Infinity" where chains are stuck apart; null if it cannot be had."""
+    flow: Flow
+    """The flow that production draws from."""
+    wall_s: Wall
+    """Wall times."""
+    path_steps_per_s: Number
+    """Path steps a second of all workers together; null where no path was run."""
+    exact: Exact
+    """Whether the chain is exact."""
+    warnings: tuple[str, ...] = ()
+    """What to know before using the numbers, one plain sentence or two each."""
+
+    def text(self) -> str:
+        """As `summary.json` holds it."""
+        return json.dumps(self.model_dump(mode="json", by_alias=True), indent=2, allow_nan=False) + "\n"
