@@ -5,7 +5,7 @@ import pytest
 
 from cvflow.estimate.findings import UNVISITED
 from cvflow.estimate.summary import summarise
-from cvflow.report.html import START_EVERYWHERE, Illustration, html_report
+from cvflow.report.html import Illustration, html_report
 from tests.report.synthetic import Lengths, all_failed, fake_record
 
 FIGURES = [Illustration("fes_r.png", "F(r) & its error", b"\x89PNG one"), Illustration("work.png", "works", b"two")]
@@ -57,10 +57,10 @@ def test_the_result_comes_first(page, record):
 
 
 def test_every_part_is_there(page):
-    text = " ".join(Page(page).text)
+    text = " ".join(" ".join(Page(page).text).split())
     for words in (
         UNVISITED,
-        START_EVERYWHERE,
+        "so start one walker in every metastable state you know of",
         "started in compact (2 walkers), extended (2 walkers)",
         "Exact",
         "local moves are Metropolised",

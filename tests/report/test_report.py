@@ -1,4 +1,5 @@
 import re
+from html import unescape
 
 import numpy as np
 import pandas
@@ -36,7 +37,7 @@ def test_the_page_holds_the_figures(record, tmp_path):
     write_report(record, tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert len(re.findall('src="data:image/png;base64,iVBOR', page)) == 4
-    assert "F(r) with its error band and the flow&#x27;s own −kT ln q" in page
+    assert "F(r) with its error band and the flow's own −kT ln q" in unescape(page)
     assert "http" not in re.sub('base64,[^"]*', "", page)
 
 

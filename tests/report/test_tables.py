@@ -3,6 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
+from cvflow.estimate.schema import BetweenStates
 from cvflow.estimate.summary import summarise
 from cvflow.report.tables import acceptance, duration, final_table, summary_rows
 from tests.report.synthetic import KT, Lengths, fake_record
@@ -43,9 +44,12 @@ def test_durations(seconds, text):
     assert duration(seconds) == text
 
 
+def counts(proposed, accepted, rate=None, error=None):
+    return BetweenStates(proposed=proposed, accepted=accepted, acceptance=rate, acceptance_stderr=error)
+
+
 def test_acceptance_has_its_error():
-    counts = {"proposed": 100, "accepted": 20, "acceptance": 0.2, "acceptance_stderr": 0.04}
-    assert acceptance(counts) == "0.200 ± 0.040  (20 of 100)"
-    assert acceptance(counts | {"acceptance_stderr": None}) == "0.20 (error not determined)  (20 of 100)"
-    assert acceptance({"proposed": 5, "accepted": 0}) == "0  (0 of 5)"
-    assert acceptance({"proposed": 0, "accepted": 0}) == "none proposed"
+    assert acceptance(counts(100, 20, 0.2, 0.04)) == "0.200 ± 0.040  (20 of 100)"
+    assert acceptance(counts(100, 20, 0.2)) == "0.20 (error not determined)  (20 of 100)"
+    assert acceptance(counts(5, 0, 0.0)) == "0  (0 of 5)"
+    assert acceptance(counts(0, 0)) == "none proposed"

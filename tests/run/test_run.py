@@ -166,8 +166,8 @@ def test_the_summary_has_the_keys_of_the_contract(finished):
     summary = json.loads((finished.folder / "summary.json").read_text())
     assert list(summary) == [
         "schema_version", "version", "seed", "system", "engine", "cvs", "kT", "walkers", "jumps", "mode_changes",
-        "local_crossings", "steps", "steps_per_mode_change", "delta_f", "delta_f_bar", "chain_less_bar", "states", "adaptation",
-        "populations", "ess", "rhat", "flow", "wall_s", "path_steps_per_s", "exact", "warnings",
+        "local_crossings", "steps", "steps_per_mode_change", "delta_f", "delta_f_bar", "chain_less_bar", "states",
+        "adaptation", "populations", "ess", "rhat", "flow", "wall_s", "path_steps_per_s", "exact", "warnings",
     ]  # fmt: skip
     assert list(summary["adaptation"]) == ["asked", "made", "passed", "left", "drift"]
     assert list(summary["populations"]) == ["passed", "left", "drift", "begun", "relaxation_jumps", "rhat"]
