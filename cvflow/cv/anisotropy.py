@@ -1,17 +1,17 @@
 """The shape of a group of atoms, whatever their order."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from cvflow.core.frames import Positions
-from cvflow.cv.base import checked_name, checked_unit
-from cvflow.cv.python import PythonCV
-from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group
+from cvflow.cv.base import AtomsCV
+from cvflow.cv.selection import Atoms, group
 
 
 @dataclass(frozen=True)
-class Anisotropy(PythonCV):
+class Anisotropy(AtomsCV):
     """Root κ of the relative shape anisotropy of a group, κ² = (3 tr S² / (tr S)² - 1)/2 with S its gyration tensor.
 
     Zero for atoms on a sphere, a cube or an octahedron, 1/2 for a planar ring, one for a line; the same for any order
@@ -23,20 +23,15 @@ class Anisotropy(PythonCV):
     Source: Theodorou and Suter, Macromolecules 18, 1206 (1985); κ² is PLUMED's GYRATION TYPE=KAPPA2 of equal masses.
     """
 
-    name: str
-    atoms: Group
     unit: str = ""
 
-    def __post_init__(self) -> None:
-        checked_name(self.name)
-        checked_unit(self.name, self.unit, "")
-        check_group(self.name, "an anisotropy", self.atoms)
+    what: ClassVar[str] = "an anisotropy"
 
     @property
     def range(self) -> tuple[float, float]:
         return 0.0, 1.0
 
-    def value_and_gradient(self, x: Positions) -> tuple[float, Positions]:
+    def of_atoms(self, x: Positions) -> tuple[float, Positions]:
         apart = x - x.mean(axis=0)
         tensor = apart.T @ apart
         trace, squares = np.trace(tensor), np.sum(tensor**2)
@@ -45,10 +40,11 @@ class Anisotropy(PythonCV):
             return kappa, np.zeros_like(x)
         return kappa, 3 * (apart @ tensor - squares / trace * apart) / (kappa * trace**2)
 
-    def resolved(self, names: AtomNames) -> "Anisotropy":
-        return replace(self, atoms=names.group(self.name, self.atoms))
-
 
 def anisotropy(name: str, atoms: Atoms, unit: str = "") -> Anisotropy:
-    """Root of the atoms' relative shape anisotropy: indices counted from 0, selection strings, or a list of both."""
+    """Root of the atoms' relative shape anisotropy: indices counted from 0, selection strings, or a list of both.
+
+    Raises:
+        ValueError: the name is none, the group is empty, or the unit is another.
+    """
     return Anisotropy(name, group(atoms), unit)

@@ -1,12 +1,17 @@
-"""The collective variable's law."""
+"""The collective variable's law, and what CVs of a few atoms have in common."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from math import inf
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from cvflow.core.frames import Frame
+import numpy as np
+import openmm
+
+from cvflow.core.frames import Frame, Positions
 from cvflow.cv.names import checked_name as checked_name
-from cvflow.cv.selection import AtomNames
+from cvflow.cv.openmm_force import Energy, callback, callback_of_all
+from cvflow.cv.selection import AtomNames, Group, check_group, check_places, indices
 
 
 class Particles(NamedTuple):
@@ -26,8 +31,8 @@ class Particles(NamedTuple):
 class CollectiveVariable(ABC):
     """A differentiable function ξ of the positions, on a line or on a circle.
 
-    Law: `evaluate` depends on the frame alone, and an engine's restraint built from the CV has the energy
-    κ/2 d(evaluate(frame), λ)², d being the difference, on a circle the shortest (contract test in tests/engines).
+    Law: value and gradient depend on the frame alone, the gradient is that of the value, and `openmm_force` has the
+    energy that it is given of the same value (contract tests: tests/cv/test_gradient.py, tests/engines/test_forces.py).
     """
 
     name: str
@@ -51,14 +56,41 @@ class CollectiveVariable(ABC):
         """The largest atom index the CV reads, counted from 0, for range checks."""
 
     @abstractmethod
+    def value_and_gradient(self, frame: Frame) -> tuple[float, Positions]:
+        """ξ and ∂ξ/∂x [CV unit/nm] of all atoms, (atoms, 3); on a circle ξ is in [-period/2, period/2).
+
+        Raises:
+            ValueError: some of the CV's atoms are still selection strings.
+        """
+
     def evaluate(self, frame: Frame) -> float:
-        """Value of the CV, in its unit; on a circle in [-period/2, period/2)."""
+        """Value of the CV, in its unit; on a circle in [-period/2, period/2).
+
+        Raises:
+            ValueError: some of the CV's atoms are still selection strings.
+        """
+        with np.errstate(all="ignore"):  # a value may be where its gradient is not, as of a distance of zero
+            return self.value_and_gradient(frame)[0]
+
+    def openmm_force(self, energy: Energy) -> openmm.Force:
+        """An OpenMM force with any energy of the CV; on a circle the energy's variable may be any of the CV's images.
+
+        By a function that OpenMM calls at every step, where the class has no native force.
+
+        Raises:
+            ValueError: this OpenMM has no such force, or some of the CV's atoms are still selection strings.
+        """
+        return callback_of_all(self.name, self.value_and_gradient, energy)
 
     def let_time_pass(self) -> None:  # noqa: B027 - most CVs have no clock
         """Move the clock by which the CV is computed, if it has one: by the law above its value stays."""
 
     def resolved(self, names: AtomNames) -> "CollectiveVariable":
-        """The CV with indices in place of selection strings."""
+        """The CV with indices in place of selection strings.
+
+        Raises:
+            ValueError: a selection is none, matches no atom, or more than one where one is needed.
+        """
         return self
 
     def among(self, particles: Particles) -> "CollectiveVariable":
@@ -68,6 +100,80 @@ class CollectiveVariable(ABC):
             ValueError: it cannot be computed there.
         """
         return self
+
+
+@dataclass(frozen=True)
+class AtomsCV(CollectiveVariable):
+    """A CV of the positions of some atoms alone; its class has a `unit` with the one that its values have as default.
+
+    Law: moving all of the atoms together leaves the CV as it is, unless its class says otherwise.
+
+    Attributes:
+        name: the CV's name.
+        atoms: indices counted from 0, and selections until they are looked up.
+
+    Raises:
+        ValueError: name, unit or atoms are not those of such a CV.
+    """
+
+    name: str
+    atoms: Group
+
+    what: ClassVar[str] = "a CV"
+    """In messages: "a distance"."""
+    count: ClassVar[int] = 0
+    """How many atoms it is of, each named by itself; zero for a group of any number."""
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)
+        checked_unit(self.name, self.unit, type(self).unit)
+        for atoms in self.groups:
+            if self.count:
+                check_places(self.name, self.what, atoms, self.count)
+            else:
+                check_group(self.name, self.what, atoms)
+
+    @abstractmethod
+    def of_atoms(self, x: Positions) -> tuple[float, Positions]:
+        """ξ and ∂ξ/∂x of the positions [nm] of the CV's atoms, group by group in their order, (atoms, 3) both."""
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The atoms, group by group."""
+        return (self.atoms,)
+
+    @property
+    def indices(self) -> list[int]:
+        """The atoms of all groups, one after the other.
+
+        Raises:
+            ValueError: some of them are still selection strings.
+        """
+        return [atom for group in self.groups for atom in indices(self.name, group)]
+
+    @property
+    def highest_atom(self) -> int:
+        return max(self.indices)
+
+    def evaluate(self, frame: Frame) -> float:
+        with np.errstate(all="ignore"):
+            return self.of_atoms(frame.positions[self.indices])[0]
+
+    def value_and_gradient(self, frame: Frame) -> tuple[float, Positions]:
+        value, rows = self.of_atoms(frame.positions[self.indices])
+        gradient, done = np.zeros_like(frame.positions), 0
+        for group in self.groups:  # one by one: an atom may be in two of them
+            atoms = indices(self.name, group)
+            gradient[atoms] += rows[done : done + len(atoms)]
+            done += len(atoms)
+        return value, gradient
+
+    def openmm_force(self, energy: Energy) -> openmm.Force:
+        return callback(self.name, self.of_atoms, self.indices, energy)
+
+    def resolved(self, names: AtomNames) -> "AtomsCV":
+        look_up = names.atoms if self.count else names.group
+        return replace(self, atoms=look_up(self.name, self.atoms))
 
 
 def checked_unit(name: str, unit: str, own: str) -> str:

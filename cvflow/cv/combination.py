@@ -4,10 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
 
-from cvflow.core.frames import Frame
+import numpy as np
+import openmm
+
+from cvflow.core.frames import Frame, Positions
 from cvflow.core.periodic import into_period
 from cvflow.cv.base import CollectiveVariable, Particles, checked_name, checked_unit
+from cvflow.cv.openmm_force import Energy, algebra
 from cvflow.cv.selection import AtomNames
+
+MOST_TERMS = 32
+"""Of an OpenMM CustomCVForce."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,25 @@ class Combination(CollectiveVariable):
         pairs = zip(self.coefficients, self.terms, strict=True)
         return into_period(sum(coefficient * term.evaluate(frame) for coefficient, term in pairs), self.period)
 
+    def value_and_gradient(self, frame: Frame) -> tuple[float, Positions]:
+        parts = [term.value_and_gradient(frame) for term in self.terms]
+        pairs = list(zip(self.coefficients, parts, strict=True))
+        value = sum(coefficient * value for coefficient, (value, _) in pairs)
+        gradient = np.sum([coefficient * slope for coefficient, (_, slope) in pairs], axis=0)
+        return into_period(value, self.period), gradient
+
+    def openmm_force(self, energy: Energy) -> openmm.Force:
+        """Raises ValueError if there are more terms than OpenMM takes."""
+        if len(self.terms) > MOST_TERMS:
+            raise ValueError(
+                f"CV {self.name}: OpenMM takes at most {MOST_TERMS} terms in one combination, got {len(self.terms)}: "
+                "make combinations of combinations"
+            )
+        names = [f"cvflow_term{i}" for i in range(len(self.terms))]
+        total = "+".join(f"({float(factor)!r})*{name}" for factor, name in zip(self.coefficients, names, strict=True))
+        terms = {name: term.openmm_force(str) for name, term in zip(names, self.terms, strict=True)}
+        return algebra(energy(f"({total})"), terms)
+
     def let_time_pass(self) -> None:
         for term in self.terms:
             term.let_time_pass()
@@ -70,7 +96,11 @@ class Combination(CollectiveVariable):
 def combination(
     name: str, terms: Mapping[CollectiveVariable, float], unit: str = "", period: float = inf
 ) -> Combination:
-    """Linear combination of CVs, given with their coefficients: ``{d1: 1.0, d2: -1.0}``."""
+    """Linear combination of CVs, given with their coefficients: ``{d1: 1.0, d2: -1.0}``.
+
+    Raises:
+        ValueError: as `Combination`.
+    """
     return Combination(name, tuple(float(c) for c in terms.values()), tuple(terms), unit, period)
 
 

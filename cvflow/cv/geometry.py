@@ -4,124 +4,115 @@ No minimum image is taken (OpenMM's bonds and PLUMED's NOPBC do the same): cvflo
 be longer than half the box.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf, pi
+from typing import ClassVar
 
 import numpy as np
+import openmm
 from jaxtyping import Float
 
-from cvflow.core.frames import Frame
-from cvflow.cv.base import CollectiveVariable, checked_name, checked_unit
-from cvflow.cv.selection import AtomNames, Atoms, Group, check_places, indices, places, positions
+from cvflow.core.frames import Positions
+from cvflow.cv import formulas
+from cvflow.cv.base import AtomsCV
+from cvflow.cv.openmm_force import Energy
+from cvflow.cv.selection import Atoms, places
 
 Vector = Float[np.ndarray, "3"]
 
 
 @dataclass(frozen=True)
-class Distance(CollectiveVariable):
+class Distance(AtomsCV):
     """Distance [nm] between two atoms.
 
     Raises:
         ValueError: the atoms are not two different ones.
     """
 
-    name: str
-    atoms: Group
     unit: str = "nm"
 
-    def __post_init__(self) -> None:
-        checked_name(self.name)
-        checked_unit(self.name, self.unit, "nm")
-        check_places(self.name, "a distance", self.atoms, 2)
+    what: ClassVar[str] = "a distance"
+    count: ClassVar[int] = 2
 
     @property
     def range(self) -> tuple[float, float]:
         return 0.0, inf
 
-    @property
-    def highest_atom(self) -> int:
-        return max(indices(self.name, self.atoms))
+    def of_atoms(self, x: Positions) -> tuple[float, Positions]:
+        apart = x[1] - x[0]
+        r = float(np.linalg.norm(apart))
+        return r, np.array([-apart, apart]) / r
 
-    def evaluate(self, frame: Frame) -> float:
-        first, second = positions(self.name, self.atoms, frame)
-        return float(np.linalg.norm(second - first))
-
-    def resolved(self, names: AtomNames) -> "Distance":
-        return replace(self, atoms=names.atoms(self.name, self.atoms))
+    def openmm_force(self, energy: Energy) -> openmm.Force:
+        force = openmm.CustomBondForce(energy("r"))
+        force.addBond(*self.indices, [])
+        return force
 
 
 @dataclass(frozen=True)
-class Angle(CollectiveVariable):
+class Angle(AtomsCV):
     """Angle [rad] at the second of three atoms, in [0, π]; smooth but where they are collinear.
 
     Raises:
         ValueError: the atoms are not three different ones.
     """
 
-    name: str
-    atoms: Group
     unit: str = "rad"
 
-    def __post_init__(self) -> None:
-        checked_name(self.name)
-        checked_unit(self.name, self.unit, "rad")
-        check_places(self.name, "an angle", self.atoms, 3)
+    what: ClassVar[str] = "an angle"
+    count: ClassVar[int] = 3
 
     @property
     def range(self) -> tuple[float, float]:
         return 0.0, pi
 
-    @property
-    def highest_atom(self) -> int:
-        return max(indices(self.name, self.atoms))
+    def of_atoms(self, x: Positions) -> tuple[float, Positions]:
+        a, b = x[0] - x[1], x[2] - x[1]
+        normal = _cross(a, b)
+        sine = np.linalg.norm(normal)
+        by_first, by_last = _cross(a, normal) / (sine * (a @ a)), _cross(normal, b) / (sine * (b @ b))
+        return float(formulas.angle(a, b, normal, np)), np.array([by_first, -by_first - by_last, by_last])
 
-    def evaluate(self, frame: Frame) -> float:
-        first, middle, last = positions(self.name, self.atoms, frame)
-        a, b = first - middle, last - middle
-        return float(np.arctan2(np.linalg.norm(_cross(a, b)), a @ b))
-
-    def resolved(self, names: AtomNames) -> "Angle":
-        return replace(self, atoms=names.atoms(self.name, self.atoms))
+    def openmm_force(self, energy: Energy) -> openmm.Force:
+        force = openmm.CustomAngleForce(energy("theta"))
+        force.addAngle(*self.indices, [])
+        return force
 
 
 @dataclass(frozen=True)
-class Torsion(CollectiveVariable):
+class Torsion(AtomsCV):
     """Torsion [rad] of four atoms in [-π, π), on a circle; smooth but where three consecutive atoms are collinear.
 
     Raises:
         ValueError: the atoms are not four different ones.
 
-    Source: sign convention of IUPAC and of PLUMED's TORSION: positive where, seen along the middle bond, the far bond
-    is turned clockwise from the near one.
+    Source: `cvflow.cv.formulas.dihedral` for the sign; Blondel and Karplus, J. Comput. Chem. 17, 1132 (1996), eq. (27),
+    for the gradient, which is regular at 0 and π.
     """
 
-    name: str
-    atoms: Group
     unit: str = "rad"
 
-    def __post_init__(self) -> None:
-        checked_name(self.name)
-        checked_unit(self.name, self.unit, "rad")
-        check_places(self.name, "a torsion", self.atoms, 4)
+    what: ClassVar[str] = "a torsion"
+    count: ClassVar[int] = 4
 
     @property
     def period(self) -> float:
         return 2 * pi
 
-    @property
-    def highest_atom(self) -> int:
-        return max(indices(self.name, self.atoms))
-
-    def evaluate(self, frame: Frame) -> float:
-        a, b, c, d = positions(self.name, self.atoms, frame)
-        first, middle, last = b - a, c - b, d - c
+    def of_atoms(self, x: Positions) -> tuple[float, Positions]:
+        first, middle, last = x[1] - x[0], x[2] - x[1], x[3] - x[2]
         before, after = _cross(first, middle), _cross(middle, last)
-        phi = float(np.arctan2(np.linalg.norm(middle) * (first @ after), before @ after))
-        # atan2 gives +π for a planar trans molecule.
-        return phi if phi < pi else -pi
+        length = np.linalg.norm(middle)
+        by_a, by_d = -length / (before @ before) * before, length / (after @ after) * after
+        share_b, share_c = -(first @ middle) / length**2, -(last @ middle) / length**2
+        by_b = (share_b - 1) * by_a - share_c * by_d
+        gradient = np.array([by_a, by_b, -by_a - by_b - by_d, by_d])
+        return float(formulas.dihedral(first, middle, before, after, np)), gradient
 
-    def resolved(self, names: AtomNames) -> "Torsion":
-        return replace(self, atoms=names.atoms(self.name, self.atoms))
+    def openmm_force(self, energy: Energy) -> openmm.Force:
+        force = openmm.CustomTorsionForce(energy("theta"))
+        force.addTorsion(*self.indices, [])
+        return force
 
 
 def _cross(a: Vector, b: Vector) -> Vector:
@@ -130,15 +121,27 @@ def _cross(a: Vector, b: Vector) -> Vector:
 
 
 def distance(name: str, *atoms: Atoms, unit: str = "nm") -> Distance:
-    """Distance between two atoms; each an index counted from 0 or a selection string, one by one or as a list."""
+    """Distance [nm] between two atoms; each an index counted from 0 or a selection string, one by one or as a list.
+
+    Raises:
+        ValueError: the name is none, the atoms are not two different ones, or the unit is another.
+    """
     return Distance(name, places(atoms), unit)
 
 
 def angle(name: str, *atoms: Atoms, unit: str = "rad") -> Angle:
-    """Angle at the second of three atoms; each an index counted from 0 or a selection string."""
+    """Angle [rad] at the second of three atoms; each an index counted from 0 or a selection string.
+
+    Raises:
+        ValueError: the name is none, the atoms are not three different ones, or the unit is another.
+    """
     return Angle(name, places(atoms), unit)
 
 
 def torsion(name: str, *atoms: Atoms, unit: str = "rad") -> Torsion:
-    """Torsion of four atoms; each an index counted from 0 or a selection string."""
+    """Torsion [rad] of four atoms; each an index counted from 0 or a selection string.
+
+    Raises:
+        ValueError: the name is none, the atoms are not four different ones, or the unit is another.
+    """
     return Torsion(name, places(atoms), unit)

@@ -5,26 +5,24 @@ of the box, and the CV tells apart what is the same configuration. Atoms of one 
 whole, and may be longer than half the box.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import singledispatch
 from itertools import product
 
 import numpy as np
-import openmm
 from jaxtyping import Float, Int
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from cvflow.core.frames import Box, Frame, Positions
 from cvflow.core.periodic import into_period
-from cvflow.cv.base import CollectiveVariable
+from cvflow.cv.base import AtomsCV, CollectiveVariable
+from cvflow.cv.centre_distance import CentreDistance
 from cvflow.cv.combination import Combination
-from cvflow.cv.force import ForceCV
+from cvflow.cv.coordination import Coordination
+from cvflow.cv.force import ForceCV, atoms_of
 from cvflow.cv.geometry import Angle, Distance, Torsion
-from cvflow.cv.groups import CentreDistance, Coordination, Gyration, shares
 from cvflow.cv.plumed import PlumedCV
-from cvflow.cv.python import PythonCV
 from cvflow.cv.selection import indices
 
 Vector = Float[np.ndarray, "3"]
@@ -130,64 +128,46 @@ def nearest_value(cv: CollectiveVariable, frame: Frame, cell: Cell) -> float:
 
 
 @nearest_value.register
+def _group(cv: AtomsCV, frame: Frame, cell: Cell) -> float:
+    """Molecules of all the CV's atoms are gathered."""
+    atoms = np.array(cv.indices)
+    return cv.evaluate(_with(frame, atoms, gathered(frame.positions, atoms, cell)))
+
+
+@nearest_value.register
 def _chain(cv: Distance | Angle | Torsion, frame: Frame, cell: Cell) -> float:
     """Each atom beside the one before it."""
-    atoms = np.array(indices(cv.name, cv.atoms))
+    atoms = np.array(cv.indices)
     steps = cell.between(frame.positions, atoms[:-1], atoms[1:])
     placed = frame.positions[atoms[0]] + np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
     return cv.evaluate(_with(frame, atoms, placed))
 
 
 @nearest_value.register
-def _group(cv: Gyration | PythonCV, frame: Frame, cell: Cell) -> float:
-    atoms = np.array(indices(cv.name, cv.atoms))
-    return cv.evaluate(_with(frame, atoms, gathered(frame.positions, atoms, cell)))
-
-
-@nearest_value.register
 def _centre_distance(cv: CentreDistance, frame: Frame, cell: Cell) -> float:
     """Groups that share a molecule are gathered as one; others each by itself, with the centres' nearest image."""
-    first, second = (np.array(indices(cv.name, atoms)) for atoms in (cv.atoms, cv.atoms2))
+    first, second = (np.array(indices(cv.name, atoms)) for atoms in cv.groups)
     if set(cell.molecules[first]) & set(cell.molecules[second]):
         both = np.unique(np.concatenate([first, second]))
         return cv.evaluate(_with(frame, both, gathered(frame.positions, both, cell)))
-    centres = [
-        shares(cv.name, group, weights) @ gathered(frame.positions, atoms, cell)
-        for group, weights, atoms in ((cv.atoms, cv.weights, first), (cv.atoms2, cv.weights2, second))
-    ]
+    groups = zip(cv.shares, (first, second), strict=True)
+    centres = [share @ gathered(frame.positions, atoms, cell) for share, atoms in groups]
     return float(np.linalg.norm(cell.nearest(centres[1] - centres[0])))
 
 
 @nearest_value.register
 def _coordination(cv: Coordination, frame: Frame, cell: Cell) -> float:
-    first, second = (np.array(indices(cv.name, atoms)) for atoms in (cv.atoms, cv.atoms2))
-    apart = cell.between(frame.positions, *np.broadcast_arrays(first[:, None], second[None]))
-    return float((1 / (1 + ((apart**2).sum(axis=2) / cv.r0**2) ** 3)).sum())
+    first, second = (np.array(indices(cv.name, atoms)) for atoms in cv.groups)
+    return cv.of_pairs(cell.between(frame.positions, *np.broadcast_arrays(first[:, None], second[None])))[0]
 
 
 @nearest_value.register
 def _force(cv: ForceCV, frame: Frame, cell: Cell) -> float:
     """A force that takes images itself is left to it, and so is one whose atoms it does not name."""
-    force = openmm.XmlSerializer.deserialize(cv.force_xml)
-    atoms = np.array(sorted(set(_atoms_of(force))), dtype=int)
-    if force.usesPeriodicBoundaryConditions() or not len(atoms):
+    atoms = np.array(sorted(set(atoms_of(cv.force))), dtype=int)
+    if cv.force.usesPeriodicBoundaryConditions() or not len(atoms):
         return cv.evaluate(frame)
     return cv.evaluate(_with(frame, atoms, gathered(frame.positions, atoms, cell)))
-
-
-def _atoms_of(force: openmm.Force) -> Iterator[int]:
-    """Atoms that a force names in its bonds, its groups or its list of particles."""
-    if isinstance(force, openmm.CustomCompoundBondForce):
-        for i in range(force.getNumBonds()):
-            yield from force.getBondParameters(i)[0]
-    elif isinstance(force, openmm.CustomCentroidBondForce):
-        for i in range(force.getNumGroups()):
-            yield from force.getGroupParameters(i)[0]
-    elif isinstance(force, openmm.CustomBondForce):
-        for i in range(force.getNumBonds()):
-            yield from force.getBondParameters(i)[:2]
-    elif hasattr(force, "getParticles"):
-        yield from force.getParticles()
 
 
 def gathered(x: Positions, atoms: Int[np.ndarray, " group"], cell: Cell) -> Float[np.ndarray, "group 3"]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from cvflow.cv import formulas
 from cvflow.cv.base import checked_name
 from cvflow.cv.geometry import Distance, Torsion
 
@@ -160,7 +161,4 @@ def _unit(vector: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"
 def _torsions(beads: Beads) -> Numbers:
     bonds = _apart(beads, 1)
     first, middle, last = bonds[..., :-2, :], bonds[..., 1:-1, :], bonds[..., 2:, :]
-    before, after = np.cross(first, middle), np.cross(middle, last)
-    sine = np.linalg.norm(middle, axis=-1) * (first * after).sum(axis=-1)
-    phi = np.arctan2(sine, (before * after).sum(axis=-1))
-    return np.where(phi < pi, phi, -pi)
+    return formulas.dihedral(first, middle, np.cross(first, middle), np.cross(middle, last), np)

@@ -11,10 +11,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import openmm
 
 from cvflow.core.frames import Box, Frame, Positions
 from cvflow.core.periodic import into_period
 from cvflow.cv.base import CollectiveVariable, Particles, checked_name
+from cvflow.cv.openmm_force import Energy, callback_of_all
 
 MEND = "conda install -c conda-forge plumed py-plumed"
 
@@ -72,9 +74,6 @@ class PlumedCV(CollectiveVariable):
         cv._instance_for(len(particles.masses))
         return cv
 
-    def evaluate(self, frame: Frame) -> float:
-        return self.value_and_gradient(frame)[0]
-
     def value_and_gradient(self, frame: Frame) -> tuple[float, Positions]:
         """ξ and ∂ξ/∂x [CV units/nm] of all atoms, (atoms, 3); NaN if the configuration has blown up.
 
@@ -89,6 +88,11 @@ class PlumedCV(CollectiveVariable):
         if np.isnan(value) and not (self.particles and self.particles.charges):
             raise ValueError(f"CV {self.name}: PLUMED gives NaN; {_UNKNOWN}")
         return into_period(value, self.period), gradient
+
+    def openmm_force(self, energy: Energy) -> openmm.Force:
+        """Of all particles: PLUMED alone knows which ones it reads."""
+        periodic = bool(self.particles and self.particles.periodic)
+        return callback_of_all(self.name, self.value_and_gradient, energy, periodic=periodic)
 
     def let_time_pass(self) -> None:
         if self._instance is not None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from cvflow.core.frames import Frame, Positions
 from cvflow.host.faults import brief
 
 Place = int | str
@@ -73,15 +72,6 @@ def indices(cv: str, atoms: Group) -> list[int]:
     if len(found) < len(atoms):
         raise ValueError(f"CV {cv}: {atoms} holds selection strings; cvflow.cv.resolve(cv, topology) looks them up")
     return found
-
-
-def positions(cv: str, atoms: Group, frame: Frame) -> Positions:
-    """Positions [nm] of the atoms, as they are.
-
-    Raises:
-        ValueError: some of the atoms are still selection strings.
-    """
-    return frame.positions[indices(cv, atoms)]
 
 
 class AtomNames:

@@ -1,29 +1,32 @@
 """CVs given as torch functions of atoms' positions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from importlib import import_module
 from math import inf, isfinite
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from cvflow.core.frames import Positions
 from cvflow.core.periodic import into_period
-from cvflow.cv.base import checked_name
-from cvflow.cv.python import PythonCV
-from cvflow.cv.selection import AtomNames, Atoms, Group, check_group, group
+from cvflow.cv.base import AtomsCV, checked_name
+from cvflow.cv.selection import Atoms, check_group, group
 from cvflow.host.faults import USERS_FAULTS, UserFunctionError, brief, said
+
+Function = Callable[[Any], Any]
+"""From a batch of positions [nm], a torch Tensor (chains, atoms, 3), to one of values, (chains,)."""
 
 
 @dataclass(frozen=True)
-class TorchCV(PythonCV):
+class TorchCV(AtomsCV):
     """Any torch function of the atoms' positions.
 
     Attributes:
+        atoms: in the order in which the function gets them.
         function: from a batch of positions [nm], (chains, atoms, 3), to (chains,); as CVs of the batch engine are. It
             travels to worker processes by its name, so it stands at the top of a module.
-        atoms: in the order in which the function gets them.
+        unit: for tables and axes.
         period: on a circle; the function's value is wrapped.
         limits: values that the function can take.
 
@@ -31,9 +34,7 @@ class TorchCV(PythonCV):
         ValueError: the function is local or a lambda, the group is empty, or period and limits contradict each other.
     """
 
-    name: str
-    function: Callable[[Tensor], Tensor]
-    atoms: Group
+    function: Function
     unit: str = ""
     period: float = inf
     limits: tuple[float, float] = (-inf, inf)
@@ -57,8 +58,9 @@ class TorchCV(PythonCV):
     def range(self) -> tuple[float, float]:
         return (-0.5 * self.period, 0.5 * self.period) if isfinite(self.period) else self.limits
 
-    def value_and_gradient(self, x: Positions) -> tuple[float, Positions]:
+    def of_atoms(self, x: Positions) -> tuple[float, Positions]:
         """Raises ValueError if the function does not give one differentiable number a chain."""
+        torch: Any = import_module("torch")  # here: processes without such a CV start without it
         batch = torch.from_numpy(np.array(x, dtype=float))[None].requires_grad_()
         try:
             with torch.enable_grad():
@@ -67,8 +69,8 @@ class TorchCV(PythonCV):
             raise UserFunctionError(
                 f"CV {self.name}: the function fails on positions of shape {tuple(batch.shape)}, float64: {said(error)}"
             ) from error
-        if not isinstance(value, Tensor) or value.shape != (1,) or not value.requires_grad:
-            got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        if not isinstance(value, torch.Tensor) or value.shape != (1,) or not value.requires_grad:
+            got = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
             raise ValueError(
                 f"CV {self.name}: the function must take positions (chains, {len(x)}, 3) to one differentiable number "
                 f"a chain, (chains,); for one chain it gives {got}"
@@ -76,13 +78,10 @@ class TorchCV(PythonCV):
         (gradient,) = torch.autograd.grad(value[0], batch)
         return into_period(value[0].item(), self.period), gradient[0].numpy()
 
-    def resolved(self, names: AtomNames) -> "TorchCV":
-        return replace(self, atoms=names.group(self.name, self.atoms))
-
 
 def from_torch(
     name: str,
-    function: Callable[[Tensor], Tensor],
+    function: Function,
     atoms: Atoms,
     unit: str = "",
     period: float = inf,
@@ -103,4 +102,4 @@ def from_torch(
     Raises:
         ValueError: as `TorchCV`.
     """
-    return TorchCV(name, function, group(atoms), unit, period, (float(range[0]), float(range[1])))
+    return TorchCV(name, group(atoms), function, unit, period, (float(range[0]), float(range[1])))

@@ -29,9 +29,9 @@ from cvflow.cv import (
     from_torch,
     resolve,
 )
-from cvflow.cv.groups import Weights
 from cvflow.cv.selection import Group, group
 from cvflow.cv.torch_function import TorchCV
+from cvflow.cv.weights import Weights
 from cvflow.host.functions import NamedFunction, load_function
 from cvflow.setup.references import absolute, deserialised
 

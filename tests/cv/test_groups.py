@@ -7,7 +7,7 @@ import pytest
 
 from cvflow.core.frames import Frame
 from cvflow.cv import centre_distance, coordination, gyration
-from cvflow.cv.groups import Gyration
+from cvflow.cv.gyration import Gyration
 from tests.cv.cases import draws
 
 X = draws(1)[0]

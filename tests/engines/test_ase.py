@@ -165,12 +165,18 @@ def fixed():
     return made
 
 
+def in_a_box():
+    force = openmm.CustomBondForce("r")
+    force.setUsesPeriodicBoundaryConditions(True)
+    return force
+
+
 MISUSE = {
     "no atoms": (lambda: 3, distance("r", 0, 1), "gives a int"),
     "no calculator": (bare, distance("r", 0, 1), "has no calculator"),
     "constraints": (fixed, distance("r", 0, 1), "take atoms.constraints off"),
     "too few atoms": (Ag6().atoms, distance("r", 0, 6), "atom 6 is out of range, the system has 6 atoms"),
-    "no gradient": (Ag6().atoms, from_force("f", openmm.CustomBondForce("r")), "does not pull on a ForceCV"),
+    "no box": (Ag6().atoms, from_force("f", in_a_box()), "its force takes nearest images"),
 }
 
 

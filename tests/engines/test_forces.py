@@ -182,15 +182,37 @@ def test_what_a_path_in_python_costs_is_not_its_exactness():
     np.testing.assert_allclose(works[1], works[0], rtol=1e-8)
 
 
-def test_cvs_that_the_engine_does_not_know_raise():
-    class Count(CollectiveVariable):
-        name, unit, highest_atom = "n", "", 0
+class Height(CollectiveVariable):
+    """Of the highest atom of all; no native force."""
 
-        def evaluate(self, frame):
-            return 1.0
+    name, unit, highest_atom = "h", "nm", 0
 
-    with pytest.raises(TypeError, match="CV n: the OpenMM engine has no force for Count"):
-        restraint_force(Count(), 0)
+    def value_and_gradient(self, frame):
+        top = frame.positions[:, 2].argmax()
+        gradient = np.zeros_like(frame.positions)
+        gradient[top, 2] = 1.0
+        return float(frame.positions[top, 2]), gradient
+
+
+def test_a_cv_without_a_native_force_is_pulled_by_its_gradient():
+    cv, x = Height(), draws(1)[0]
+    made = context(cv)
+    made.setParameter(centre_name(0), cv.evaluate(Frame(x, None)) + 0.8)
+    assert energy(made, x) == pytest.approx(0.5 * KAPPA * 0.8**2, rel=1e-12)
+    forces = made.getState(getForces=True).getForces(asNumpy=True)._value
+    np.testing.assert_allclose(forces, -slopes(made, x), atol=1e-6 * np.abs(forces).max())
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if not name.startswith(("PLUMED", "torch"))])
+def test_native_forces_are_those_of_the_callback(name):
+    """What a CV's class says of OpenMM is what it would be without."""
+    cv, x = CASES[name].cv, draws(1, seed=6)[0]
+    _, gradient = cv.value_and_gradient(Frame(x, None))
+    made = context(cv)
+    made.setParameter(centre_name(0), cv.evaluate(Frame(x, None)) + 0.3)
+    made.setPositions(x)
+    forces = made.getState(getForces=True).getForces(asNumpy=True)._value
+    np.testing.assert_allclose(forces, KAPPA * 0.3 * gradient, atol=1e-6 * np.abs(forces).max())
 
 
 def test_selections_have_to_be_looked_up_first():

@@ -120,15 +120,21 @@ def test_a_path_of_the_polymer_is_that_of_openmm(polymer):
         np.testing.assert_allclose(one.frame.positions, other.frame.positions, atol=1e-8)
 
 
+def bond(first, second):
+    force = openmm.CustomBondForce("r")
+    force.addBond(first, second, [])
+    return force
+
+
 def test_paths_pulled_by_other_cvs_are_those_of_openmm(polymer):
-    """An angle, a torsion across its period and a radius of gyration, at once."""
+    """An angle, a torsion across its period, a radius of gyration and an OpenMM force, at once."""
     from dataclasses import replace
 
     ours, theirs, frames = polymer
-    cvs = (angle("a", 0, 4, 8), torsion("t", 0, 3, 5, 8), gyration("g", list(range(9))))
+    cvs = (angle("a", 0, 4, 8), torsion("t", 0, 3, 5, 8), gyration("g", list(range(9))), from_force("f", bond(2, 7)))
     one, other = (replace(engine._spec, cvs=cvs).build() for engine in (ours, theirs))
     here = one.cv_values(frames[0])
-    order = Steering(here, here + np.array([0.05, 3.0, 0.02]), np.array([30.0, 10.0, 300.0]), 40)
+    order = Steering(here, here + np.array([0.05, 3.0, 0.02, 0.03]), np.array([30.0, 10.0, 300.0, 300.0]), 40)
     there, too = (engine.steer(frames[0], order, np.random.default_rng(5)) for engine in (one, other))
     assert there.work == pytest.approx(too.work, abs=1e-8)
     assert there.protocol_work == pytest.approx(too.protocol_work, abs=1e-8)
@@ -187,7 +193,6 @@ def test_atoms_far_from_each_other_in_boxes_are_where_they_were():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"cvs": (from_force("f", openmm.CustomExternalForce("x")),)}, "CV f: this engine does not pull on a ForceCV"),
         ({"cvs": (torsion("t", 0, 1, 2, 3),)}, "atom 3 is out of range"),
     ],
 )
@@ -226,11 +231,11 @@ def test_a_long_bond_beyond_the_atoms_is_refused():
 
 def test_what_goes_wrong_in_the_callback_is_raised():
     class Failing(triangle.OwnGradient):
-        def value_and_gradient(self, x):
+        def of_atoms(self, x):
             if calls:
                 raise ValueError("no gradient today")
             calls.append(x)
-            return super().value_and_gradient(x)
+            return super().of_atoms(x)
 
     calls = []
     engine = spec(cvs=(Failing(),)).build()
@@ -245,8 +250,8 @@ def test_a_cv_on_a_circle_is_pulled_the_short_way():
     class Turning(triangle.OwnGradient):
         period = 2.0
 
-        def value_and_gradient(self, x):
-            value, gradient = super().value_and_gradient(x)
+        def of_atoms(self, x):
+            value, gradient = super().of_atoms(x)
             return float(wrapped(np.array([value]), np.array([2.0]))[0]), gradient
 
     engine = spec(cvs=(Turning(),)).build()

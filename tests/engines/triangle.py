@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvflow.core.frames import Frame
-from cvflow.cv import Distance, PythonCV, distance
+from cvflow.cv import AtomsCV, Distance, distance
 from cvflow.engines.lammps import LammpsModel, LongBond
 
 KT = 1.0
@@ -83,14 +83,14 @@ def cv() -> Distance:
 
 
 @dataclass(frozen=True)
-class OwnGradient(PythonCV):
+class OwnGradient(AtomsCV):
     """The distance as a CV that LAMMPS knows nothing of."""
 
     name: str = "r"
-    unit: str = "nm"
     atoms: tuple[int, int] = (0, 1)
+    unit: str = "nm"
 
-    def value_and_gradient(self, x):
+    def of_atoms(self, x):
         bond = x[1] - x[0]
         r = float(np.linalg.norm(bond))
         return r, np.array([-bond, bond]) / r

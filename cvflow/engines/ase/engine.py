@@ -9,7 +9,6 @@ import numpy as np
 from cvflow.core.frames import Exactness, Frame, Positions
 from cvflow.core.schedule import Linear, Schedule
 from cvflow.cv import CollectiveVariable
-from cvflow.cv.gradient import value_and_gradient
 from cvflow.engines.ase.motion import SurfaceMotion
 from cvflow.engines.ase.surface import Surface
 from cvflow.engines.motion import BlownUpError, Course
@@ -41,8 +40,8 @@ class AseEngine(VerletEngine):
     diverged. Nothing takes momentum out.
 
     Raises:
-        ValueError: ASE is missing, the system is none that can be steered, a CV reads atoms that are not there or has
-            no gradient, or a setting is out of range.
+        ValueError: ASE is missing, the system is none that can be steered, a CV reads atoms that are not there, or
+            a setting is out of range.
     """
 
     def __init__(self, spec: AseSpec) -> None:
@@ -52,7 +51,7 @@ class AseEngine(VerletEngine):
         self._speeds = np.sqrt(spec.kT / self._masses)
         self._cvs = spec.cvs_among(self._surface.particles)
         for cv in self._cvs:
-            value_and_gradient(cv, self._surface.frame())
+            cv.value_and_gradient(self._surface.frame())
 
     @property
     def exactness(self) -> Exactness:

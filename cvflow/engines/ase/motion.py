@@ -8,7 +8,6 @@ import numpy as np
 from cvflow.core.frames import Frame, Point, Positions
 from cvflow.core.periodic import wrapped
 from cvflow.cv import CollectiveVariable
-from cvflow.cv.gradient import value_and_gradient
 from cvflow.engines.ase.surface import Surface
 from cvflow.engines.motion import Course, End, Instant, Motion
 
@@ -99,7 +98,7 @@ def restrained(
     apart = np.zeros(len(cvs))
     if not kappa.any():
         return Here(energy, 0.0, forces, apart)
-    values, gradients = zip(*(value_and_gradient(cv, frame) for cv in cvs), strict=True)
+    values, gradients = zip(*(cv.value_and_gradient(frame) for cv in cvs), strict=True)
     apart = wrapped(np.array(values) - centre, course.periods)
     forces = forces - np.tensordot(kappa * apart, np.array(gradients), axes=1)
     return Here(energy, 0.5 * float(kappa @ apart**2), forces, apart)

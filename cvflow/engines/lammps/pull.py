@@ -16,8 +16,6 @@ from jaxtyping import Float, Int
 from cvflow.core.frames import Frame, Positions
 from cvflow.core.periodic import wrapped
 from cvflow.cv import CollectiveVariable, Distance
-from cvflow.cv.gradient import value_and_gradient
-from cvflow.cv.selection import indices
 from cvflow.engines.lammps.instance import IMAGE_BITS, IMAGE_PERIOD, Machine
 from cvflow.engines.lammps.model import LongBond
 
@@ -99,10 +97,10 @@ class Along(Force):
 
 
 class Gradient(Force):
-    """The restraint on any CV whose gradient is known, of the atoms as LAMMPS has them at the moment.
+    """The restraint on any CV, of the atoms as LAMMPS has them at the moment.
 
     Raises:
-        ValueError: nothing is known of the CV's gradient.
+        ValueError: the CV is none of these atoms.
     """
 
     def __init__(self, cv: CollectiveVariable, track: Track, machine: Machine) -> None:
@@ -110,11 +108,11 @@ class Gradient(Force):
         self._period = np.array([cv.period])
         self._vectors, self._numbers = ctypes.c_double * (3 * machine.atoms), ctypes.c_int32 * machine.atoms
         with np.errstate(all="ignore"):  # wherever the atoms are to begin with
-            value_and_gradient(cv, Frame(machine.positions, machine.box))
+            cv.value_and_gradient(Frame(machine.positions, machine.box))
 
     def act(self, x: Any, image: Any, f: Any, step: int) -> None:
         positions = self._machine.unfolded(self._vectors_at(x), _array(self._numbers, image.contents))
-        value, gradient = value_and_gradient(self._cv, Frame(positions, self._machine.box))
+        value, gradient = self._cv.value_and_gradient(Frame(positions, self._machine.box))
         self._track.values[step] = value
         apart = wrapped(np.array([value - self._track.centres[step]]), self._period)[0]
         forces = self._vectors_at(f)
@@ -133,7 +131,7 @@ class Pull:
         error: what went wrong in the callback, from where nothing can be raised.
 
     Raises:
-        ValueError: nothing is known of a CV's gradient.
+        ValueError: a CV is none of these atoms.
     """
 
     def __init__(self, cvs: Sequence[CollectiveVariable], bonds: Sequence[LongBond], machine: Machine) -> None:
@@ -174,7 +172,7 @@ _IMAGES = ctypes.POINTER(ctypes.c_int32)
 def _restraint(cv: CollectiveVariable, track: Track, machine: Machine) -> Force:
     """A distance has a way of its own, ten times as fast."""
     if isinstance(cv, Distance):
-        return Along(indices(cv.name, cv.atoms), machine.sides, track.slope)
+        return Along(cv.indices, machine.sides, track.slope)
     return Gradient(cv, track, machine)
 
 

@@ -6,7 +6,6 @@ import openmm
 
 from cvflow.core.frames import Point
 from cvflow.cv import CollectiveVariable
-from cvflow.engines.openmm.forces import force_of
 
 
 def centre_name(index: int) -> str:
@@ -25,10 +24,9 @@ def restraint_force(cv: CollectiveVariable, index: int) -> openmm.Force:
     On a circle λ may be any of its images: d is the shortest way round.
 
     Raises:
-        TypeError: this engine has no force for the CV's type.
-        ValueError: this OpenMM has none, or the CV's atoms are still selection strings.
+        ValueError: this OpenMM has no force for the CV, or the CV's atoms are still selection strings.
     """
-    force = force_of(cv, lambda value: _energy(value, index, cv.period))
+    force = cv.openmm_force(lambda value: _energy(value, index, cv.period))
     force.addGlobalParameter(centre_name(index), 0.0)
     force.addGlobalParameter(kappa_name(index), 0.0)
     force.addEnergyParameterDerivative(centre_name(index))

@@ -10,7 +10,9 @@ from jaxtyping import Float
 from scipy.special import i0e
 from torch import Tensor
 
+from cvflow.cv import formulas
 from cvflow.cv.batch import FunctionCV
+from cvflow.cv.functions import torsion
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
@@ -110,19 +112,6 @@ class Torsion(BatchReference):
         return turned(x, rng)
 
 
-def torsion(x: Atoms) -> Each:
-    """Torsion [rad] in [-π, π); smooth but where three consecutive atoms are collinear.
-
-    Source: sign convention of IUPAC and of PLUMED's TORSION: positive where, seen along the middle bond, the far bond
-    is turned clockwise from the near one.
-    """
-    first, second, third = x[:, 1] - x[:, 0], x[:, 2] - x[:, 1], x[:, 3] - x[:, 2]
-    before, after = torch.linalg.cross(first, second), torch.linalg.cross(second, third)
-    phi = torch.atan2(norm(second) * (first * after).sum(dim=1), (before * after).sum(dim=1))
-    # atan2 gives +π for a planar trans molecule.
-    return torch.where(phi >= pi, phi - 2 * pi, phi)
-
-
 def _angle(a: Vectors, b: Vectors) -> Each:
     """Angle [rad] between two vectors, in [0, π]; smooth but where they are parallel."""
-    return torch.atan2(norm(torch.linalg.cross(a, b)), (a * b).sum(dim=1))
+    return formulas.angle(a, b, torch.linalg.cross(a, b), torch)

@@ -1,0 +1,89 @@
+"""The coordination number between two groups of atoms, of the coordinates as they are."""
+
+from dataclasses import dataclass, replace
+from itertools import product
+from math import inf
+from typing import ClassVar
+
+import numpy as np
+import openmm
+from jaxtyping import Float
+from openmm.unit import Quantity
+
+from cvflow.core.frames import Positions
+from cvflow.core.quantities import positive
+from cvflow.cv import formulas
+from cvflow.cv.base import AtomsCV
+from cvflow.cv.openmm_force import Energy, algebra
+from cvflow.cv.selection import AtomNames, Atoms, Group, group, indices
+
+Pairs = Float[np.ndarray, "first second 3"]
+
+
+@dataclass(frozen=True)
+class Coordination(AtomsCV):
+    """Coordination number Σ_i Σ_j s(r_ij/r0) over the pairs of two groups without common atoms.
+
+    s(x) = (1 - x⁶)/(1 - x¹²), written as 1/(1 + x⁶), which has no 0/0 at x = 1.
+
+    Attributes:
+        atoms: the first group.
+        atoms2: the second group.
+        r0: distance [nm] at which a pair counts one half.
+
+    Raises:
+        ValueError: a group is empty, the groups share atoms, or r0 is not positive.
+    """
+
+    atoms2: Group
+    r0: float
+    unit: str = ""
+
+    what: ClassVar[str] = "a coordination number"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        common = {atom for atom in self.atoms if isinstance(atom, int)} & set(self.atoms2)
+        if common:
+            raise ValueError(f"CV {self.name}: the two groups of a coordination number share atoms {sorted(common)}")
+        if not 0 < self.r0 < inf:
+            raise ValueError(f"CV {self.name}: r0 must be positive, got {self.r0}")
+
+    @property
+    def range(self) -> tuple[float, float]:
+        if any(isinstance(atom, str) for atom in self.atoms + self.atoms2):
+            return 0.0, inf
+        return 0.0, float(len(self.atoms) * len(self.atoms2))
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        return self.atoms, self.atoms2
+
+    def of_atoms(self, x: Positions) -> tuple[float, Positions]:
+        first = len(self.atoms)
+        value, slope = self.of_pairs(x[:first, None] - x[None, first:])
+        return value, np.concatenate([slope.sum(axis=1), -slope.sum(axis=0)])
+
+    def of_pairs(self, apart: Pairs) -> tuple[float, Pairs]:
+        """The number, and its derivative with respect to each displacement [nm] from the second group to the first."""
+        counted, square = formulas.counted(apart, self.r0)
+        return float(counted.sum()), (-6 * square**2 * counted**2 / self.r0**2)[:, :, None] * apart
+
+    def openmm_force(self, energy: Energy) -> openmm.Force:
+        pairs = openmm.CustomBondForce(f"1/(1+(r/{float(self.r0)!r})^6)")
+        for first, second in product(*(indices(self.name, atoms) for atoms in self.groups)):
+            pairs.addBond(first, second, [])
+        return algebra(energy("cvflow_pairs"), {"cvflow_pairs": pairs})
+
+    def resolved(self, names: AtomNames) -> "Coordination":
+        first, second = (names.group(self.name, atoms) for atoms in self.groups)
+        return replace(self, atoms=first, atoms2=second)
+
+
+def coordination(name: str, first: Atoms, second: Atoms, r0: float | Quantity, unit: str = "") -> Coordination:
+    """Coordination number between two groups, a pair at the distance r0 [nm, or a Quantity] counting one half.
+
+    Raises:
+        ValueError: as `Coordination`.
+    """
+    return Coordination(name, group(first), group(second), positive(r0, "r0"), unit)
