@@ -12,6 +12,7 @@ import openmm
 from matplotlib.figure import Figure
 from openmm import app, unit
 
+from cvflow.config.references import absolute
 from cvflow.config.settings import ConfigError
 from cvflow.core.quantities import plain, positive
 from cvflow.cv import CollectiveVariable
@@ -28,7 +29,6 @@ from cvflow.run import run_folder
 from cvflow.run.folder_lock import LockLostError
 from cvflow.run.progress import watching
 from cvflow.setup import IN_MEMORY, AseSystem, MolecularSystem, Setup, ase_system_from, from_objects, parametrised
-from cvflow.setup.references import absolute
 from cvflow.store import Record
 
 

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from cvflow.config.cv_section import CvSection
 from cvflow.config.settings import Config, ConfigError, _override, load, parse
 from cvflow.core import periodic
 from cvflow.core.schedule import Cosine, Linear
@@ -210,7 +209,7 @@ def test_a_cv_goes_into_the_config_and_comes_back(make):
     cv = make()
     section = cv_section(cv)
     written = tomllib.loads(_toml(section))["cv"][0]
-    (again,) = cvs_from([CvSection.model_validate(written)], Path(), topology())
+    (again,) = cvs_from(Config.model_validate({**BATCH, "cv": [written]}).cv, Path(), topology())
     assert again == cv
 
 

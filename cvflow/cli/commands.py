@@ -21,7 +21,7 @@ import typer
 
 from cvflow import __version__
 from cvflow.cli.plumed import app as plumed_app
-from cvflow.config.settings import Config, ConfigError
+from cvflow.config.section import ConfigError
 from cvflow.host.faults import said
 from cvflow.host.interrupt import Terminated
 from cvflow.host.journal import FILE
@@ -291,7 +291,7 @@ def _until(wall_time: str | None) -> float | None:
 
 
 def _sample(
-    config: Config,
+    config: Any,
     base: Path,
     folder: Path,
     quiet: bool,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cvflow.config.settings import ConfigError
+from cvflow.config.section import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="The PLUMED action CVFLOW: compile it, and export flows for it.")
 

@@ -16,6 +16,10 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[PositiveFloat, Field(allow_inf_nan=False)]
 
 
+class ConfigError(ValueError):
+    """Misuse, in one line: what, where, the mend."""
+
+
 class Section(BaseModel):
     """Frozen, of exact types, and refuses what it does not know."""
 

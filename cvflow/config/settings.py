@@ -8,16 +8,12 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from cvflow.config.cv_section import CvSection
+from cvflow.config.cv_section import AnyCvSection, PlumedSection, known_words
 from cvflow.config.drive_section import ALSO_EMBEDDED, PROGRAMS, DriveSection
-from cvflow.config.section import BoundedInt, Count, Finite, NonNegative, Positive, Section, Whole
+from cvflow.config.section import BoundedInt, ConfigError, Count, Finite, NonNegative, Positive, Section, Whole
 from cvflow.host.faults import brief
 from cvflow.host.text_file import text_of
 from cvflow.proposals.sizes import MOST_BINS, MOST_LAYERS, MOST_TRANSFORMS, WIDEST
-
-
-class ConfigError(ValueError):
-    """Misuse, in one line: what, where, the mend."""
 
 
 class RunSection(Section):
@@ -134,7 +130,7 @@ class Config(Section):
     run: RunSection = RunSection()
     system: SystemSection
     engine: EngineSection = EngineSection()
-    cv: list[CvSection] = []
+    cv: list[AnyCvSection] = []
     path: PathSection = PathSection()
     drive: DriveSection | None = None
     flow: FlowSection | None = None
@@ -156,7 +152,7 @@ class Config(Section):
             self.drive.check(self.engine.name)
         if driven and self.system.sources:
             raise ValueError(f"system.{self.system.sources[0]} is refused: {self.engine.name} has its own files")
-        if not driven and any(section.plumed is not None and section.period is not None for section in self.cv):
+        if not driven and any(isinstance(cv, PlumedSection) and cv.period is not None for cv in self.cv):
             raise ValueError("cv: period is for CVs given by python; a PLUMED text has its own")
         if not driven and not self.system.sources:
             raise ValueError(f"system: {ONE_SOURCE}")
@@ -221,9 +217,10 @@ def _override(values: dict[str, Any], override: str) -> None:
 
 
 def _one_line(error: ValidationError) -> str:
-    """The first fault, with the place and the mend."""
-    fault = error.errors()[0]
-    place = ".".join(str(part) for part in fault["loc"])
+    """The first fault, with the place and the mend; words that nobody knows first of all."""
+    faults = error.errors()
+    fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    place = _place(fault["loc"])
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         known = _known_keys(fault["loc"][:-1])
@@ -235,16 +232,27 @@ def _one_line(error: ValidationError) -> str:
     return f"{place}: {message}{got}" if place else message
 
 
+def _place(location: tuple[int | str, ...]) -> str:
+    """As a user writes it: pydantic has the type of a CV behind its number in the list."""
+    behind = [None, *location]
+    return ".".join(str(part) for part, last in zip(location, behind, strict=False) if not _is_type(part, last))
+
+
+def _is_type(part: int | str, behind: int | str | None) -> bool:
+    return isinstance(part, str) and isinstance(behind, int)
+
+
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
         "run": RunSection,
         "system": SystemSection,
         "engine": EngineSection,
-        "cv": CvSection,
         "path": PathSection,
         "drive": DriveSection,
         "flow": FlowSection,
         "proposal": ProposalSection,
     }
+    if location and location[0] == "cv":
+        return known_words(str(location[-1]))
     model = sections[str(location[0])] if location else Config
     return list(model.model_fields)

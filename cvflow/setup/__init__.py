@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
+from cvflow.config.cv_section import cv_section
 from cvflow.config.settings import Config, ConfigError
 from cvflow.setup.ase import AseSystem
 from cvflow.setup.ase import from_built_in as from_built_in_ase
 from cvflow.setup.ase import from_function as from_function_ase
 from cvflow.setup.ase import system_from as ase_system_from
 from cvflow.setup.batch import IN_MEMORY, batch_setup, from_function
-from cvflow.setup.cvs import cv_section
 from cvflow.setup.driven import from_driven
 from cvflow.setup.files import from_files, parametrised, start_frame
 from cvflow.setup.header import header

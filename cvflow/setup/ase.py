@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from openmm import app, unit
 
+from cvflow.config.cv_section import cv_section
+from cvflow.config.references import absolute
 from cvflow.config.settings import Config, ConfigError
 from cvflow.core.frames import Box, Frame
 from cvflow.core.schedule import BY_NAME
@@ -18,11 +20,10 @@ from cvflow.engines.ase import AseSpec
 from cvflow.engines.ase.surface import frame_of, made
 from cvflow.host.faults import USERS_FAULTS, said
 from cvflow.host.functions import NamedFunction, load_function
-from cvflow.setup.cvs import cv_section, cvs_from
+from cvflow.setup.cvs import cvs_from
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
 from cvflow.setup.molecular import built_in_starts, settled
 from cvflow.setup.placing import boxed, check_spacing, in_one_box, spacing
-from cvflow.setup.references import absolute
 from cvflow.setup.setup import check_named, checked_states, without_auto
 from cvflow.setup.starts import Starts, in_turn
 from cvflow.setup.walkers import AtomsSetup, check_atoms, check_moves, started

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from cvflow.config.cv_section import CvSection
+from cvflow.config.cv_section import CoordinateSection, CvSection, PythonSection
+from cvflow.config.references import absolute
 from cvflow.config.settings import Config, ConfigError
 from cvflow.core.frames import Exactness, Frame, Point
 from cvflow.core.schedule import BY_NAME, Linear
@@ -35,7 +36,6 @@ from cvflow.sampler.ensemble import EnsembleMove
 from cvflow.sampler.walkers.base import Crew, Standing
 from cvflow.sampler.walkers.batch import BatchCrew, one_thread
 from cvflow.setup.probe import probe
-from cvflow.setup.references import absolute
 from cvflow.setup.setup import Equilibrated, Setup, checked_states, without_auto
 from cvflow.setup.starts import opened
 from cvflow.store.trajectory import Trajectories
@@ -293,21 +293,20 @@ def _check_support(setup: BatchSetup, points: Float[np.ndarray, "chains cvs"]) -
 
 
 def _at(section: CvSection, folder: Path) -> CvSection:
-    if section.python is None:
+    if not isinstance(section, PythonSection):
         return section
     return section.model_copy(update={"python": absolute(section.python, folder, f"cv {section.name}")})
 
 
 def _cv(section: CvSection, system: TorchSystem) -> BatchCV:
     shape, dof = system.potential.shape, system.potential.dof
-    if section.python is not None:
+    if isinstance(section, PythonSection):
         function = load_function(section.python, f"cv {section.name}")
-        low, high = section.range or (-inf, inf)
-        return FunctionCV((section.name,), function, shape, (section.period or inf,), ((low, high),))
-    if section.type != "coordinate" or section.index is None:
+        return FunctionCV((section.name,), function, shape, (section.period or inf,), (section.limits,))
+    if not isinstance(section, CoordinateSection):
         raise ValueError(
             f"cv {section.name}: the batch engine takes type 'coordinate' or python = \"file.py:function\", "
-            f"not {section.type or 'plumed'!r}"
+            f"not {section.type!r}"
         )
     return Coordinates((section.name,), (section.index,), dof)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from openmm import app
 
+from cvflow.config.cv_section import PlumedSection
 from cvflow.config.drive_section import DriveSection
+from cvflow.config.references import read_text
 from cvflow.config.settings import Config, ConfigError, parse
 from cvflow.core.frames import Frame, Point
 from cvflow.core.units import thermal_energy
@@ -29,7 +31,6 @@ from cvflow.host.atomic import copy_whole, write_whole
 from cvflow.sampler.local import FreshVelocities, LocalMove
 from cvflow.setup.placing import in_one_box
 from cvflow.setup.plumed_input import check_plumed
-from cvflow.setup.references import read_text
 from cvflow.setup.setup import check_named, checked_states, without_auto
 from cvflow.setup.starts import Starts, in_turn, opened, start_notes
 from cvflow.setup.steady import check_same_energies, check_same_points
@@ -178,7 +179,7 @@ def _lines(config: Config, files: _Files) -> tuple[str, ...]:
     if not config.cv:
         raise ConfigError('at least one [[cv]] is needed: name = "phi", plumed = "phi: TORSION ATOMS=5,7,9,15"')
     for section in config.cv:
-        if section.plumed is None:
+        if not isinstance(section, PlumedSection):
             raise ConfigError(f"CV {checked_name(section.name)}: {config.engine.name} takes CVs of PLUMED: plumed = …")
         texts.append(section.plumed)
     lines = tuple(line for text in texts for line in text.splitlines() if line.split("#")[0].strip())
@@ -258,7 +259,7 @@ def _assembled(
         periods = engine.periods(next(iter(frames.values())))
         config = _resumable(config, periods, files)
     else:
-        periods = tuple(float(section.period or np.inf) for section in config.cv)
+        periods = tuple(float(cv.period or np.inf) for cv in config.cv if isinstance(cv, PlumedSection))
     setup = DrivenSetup(
         config, config.engine.name, names, tuple(section.unit or "" for section in config.cv), periods, states, kT,
         notes, starts.frames, program, lines, action, auto=auto, originals=tuple(files.found.values()),

@@ -8,17 +8,18 @@ import numpy as np
 import openmm
 from openmm import app
 
+from cvflow.config.cv_section import cv_section
+from cvflow.config.references import deserialised, read_text
 from cvflow.config.settings import Config, ConfigError
 from cvflow.core.frames import Frame
 from cvflow.core.units import thermal_energy
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.openmm import with_hydrogen_mass
-from cvflow.setup.cvs import cv_section, cvs_from
+from cvflow.setup.cvs import cvs_from
 from cvflow.setup.force_field import force_field
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
 from cvflow.setup.molecular import MolecularSetup, assemble
 from cvflow.setup.placing import is_no_box
-from cvflow.setup.references import deserialised, read_text
 from cvflow.setup.same_atoms import check_same_atoms
 from cvflow.setup.setup import check_named
 from cvflow.setup.starts import Starts, in_turn

@@ -38,21 +38,12 @@ def fingerprint(path: Path) -> str:
 def _needed(config: Config) -> Iterator[str]:
     """Systems, forces, users' functions, files of external programs and of PLUMED's."""
     system, drive = config.system, config.drive
-    cvs = list(with_terms(config.cv))
-    yield from (xml for xml in (system.xml, *(cv.xml for cv in cvs)) if xml is not None)
-    for reference in (system.python, *(cv.python for cv in cvs)):
-        file = (reference or "").rpartition(":")[0]
-        if file:  # what a script has made in memory has none
-            yield file
+    if system.xml is not None:
+        yield system.xml
+    if file := (system.python or "").rpartition(":")[0]:  # what a script has made in memory has none
+        yield file
+    for cv in with_terms(config.cv):
+        yield from cv.files
     if drive is not None:
         yield from (name for word in _DRIVE if (name := getattr(drive, word)) is not None)
         yield from drive.inputs
-    for cv in cvs:
-        yield from _named_in_plumed(cv.plumed or "")
-
-
-def _named_in_plumed(text: str) -> Iterator[str]:
-    """Full paths of files in the text of a CV, REFERENCE=a.pdb; PLUMED looks for them from where the program runs."""
-    for line in text.splitlines():
-        values = (word.partition("=")[2] for word in line.split("#")[0].split())
-        yield from (str(Path(value).resolve()) for value in values if value and Path(value).is_file())

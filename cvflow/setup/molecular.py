@@ -9,6 +9,7 @@ import numpy as np
 import openmm
 from openmm import app
 
+from cvflow.config.cv_section import cv_section
 from cvflow.config.settings import Config, ConfigError
 from cvflow.core.schedule import BY_NAME
 from cvflow.core.streams import Purpose, stream
@@ -16,7 +17,7 @@ from cvflow.cv import CollectiveVariable
 from cvflow.cv.images import Bonds, Molecules
 from cvflow.engines.openmm import OpenMMSpec, default_box, particles_of, piston, prepare
 from cvflow.host.atomic import write_whole
-from cvflow.setup.cvs import check_force_files, cv_section, cvs_from, force_cvs
+from cvflow.setup.cvs import check_force_files, cvs_from, force_cvs
 from cvflow.setup.placing import (
     bonds_of,
     boxed,

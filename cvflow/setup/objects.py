@@ -9,6 +9,7 @@ from typing import Any
 import openmm
 from openmm import app
 
+from cvflow.config.cv_section import cv_section
 from cvflow.config.settings import Config, parse
 from cvflow.core.frames import Frame
 from cvflow.core.units import thermal_energy
@@ -19,7 +20,6 @@ from cvflow.host.pool import check_travels
 from cvflow.setup import ase
 from cvflow.setup.ase import AseSystem
 from cvflow.setup.batch import IN_MEMORY, batch_setup
-from cvflow.setup.cvs import cv_section
 from cvflow.setup.files import start_frame
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
 from cvflow.setup.molecular import assemble

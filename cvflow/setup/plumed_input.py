@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from cvflow.config.references import read_text
 from cvflow.config.settings import ConfigError
-from cvflow.setup.references import read_text
 
 _CHANGING = (
     "METAD", "PBMETAD", "OPES_METAD", "OPES_METAD_EXPLORE", "OPES_EXPANDED", "MOVINGRESTRAINT", "EXTENDED_LAGRANGIAN",

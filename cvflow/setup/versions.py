@@ -5,7 +5,7 @@ from functools import cache
 from importlib import metadata
 
 from cvflow import __version__
-from cvflow.config.cv_section import with_terms
+from cvflow.config.cv_section import PlumedSection, with_terms
 from cvflow.config.settings import Config
 
 _ALWAYS = ("numpy", "torch", "zuko")
@@ -20,7 +20,7 @@ def _used(config: Config) -> Iterator[str]:
     """The engine inside this process, and PLUMED's wrapper for CVs of its text."""
     if config.drive is None and config.engine.name in ("openmm", "lammps", "ase"):
         yield config.engine.name
-    if config.drive is None and any(section.plumed is not None for section in with_terms(config.cv)):
+    if config.drive is None and any(isinstance(section, PlumedSection) for section in with_terms(config.cv)):
         yield "plumed"
 
 

@@ -169,7 +169,7 @@ MISUSE = {
     "unknown section": (["run", "config.toml", "--set", "paths.steps=3"], "did you mean path?"),
     "unknown system": (["run", "config.toml", "--set", "system.name=polymere"], "built in are polymer"),
     "unknown parameter": (["run", "config.toml", "--set", "system.parameters.kt=1.0"], "system.parameters.kt"),
-    "unknown CV type": (["run", "cv.toml", "--set", "path.steps=1"], "cv.0.type"),
+    "unknown CV type": (["run", "cv.toml", "--set", "path.steps=1"], "cv.0: type is one of distance, angle"),
     "atoms out of range": (["run", "atoms.toml"], "atom 209 is out of range"),
     "negative time step": (["run", "config.toml", "--set", "path.timestep=-0.01"], "path.timestep"),
     "infinite time step": (["run", "config.toml", "--set", "path.timestep=inf"], "path.timestep"),

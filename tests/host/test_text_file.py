@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cvflow.cli.commands import execute
+from cvflow.config.references import read_text
 from cvflow.config.settings import ConfigError, load
 from cvflow.host.text_file import text_of
-from cvflow.setup.references import read_text
 
 PACKAGE = Path(__file__).parents[2] / "cvflow"
 CONFIG = '[system]\nname = "angle" # ξ\n[engine]\nname = "batch"\n'

@@ -9,7 +9,7 @@ import pytest
 from openmm import app
 
 import cvflow
-from cvflow.config.cv_section import CvSection
+from cvflow.config.cv_section import PythonSection
 from cvflow.config.settings import ConfigError, load, parse
 from cvflow.core.frames import Frame
 from cvflow.core.units import temperature
@@ -188,7 +188,7 @@ def test_a_function_in_no_file_runs_but_cannot_be_resumed(tmp_path):
 
 
 def test_a_combination_keeps_its_limits(tmp_path):
-    (back,) = cvs_from([CvSection(name="t", python=f"{shapes.__file__}:asymmetry", atoms=[0, 1, 2], range=[-1.0, 1.0])],
+    (back,) = cvs_from([PythonSection(name="t", python=f"{shapes.__file__}:asymmetry", atoms=[0, 1, 2], range=[-1.0, 1.0])],
                        tmp_path, app.Topology())  # fmt: skip
     assert back.range == (-1.0, 1.0)
     assert cv_section(back).range == [-1.0, 1.0]
@@ -206,6 +206,19 @@ MISUSE = {
     "two groups": ({"type": "gyration", **ATOMS, "atoms2": [3]}, "atoms2 is for CVs of type 'coordination'"),
     "weights": ({"type": "gyration", **ATOMS, "weights": "charge"}, "weights"),
     "a period": ({"type": "torsion", "atoms": [0, 1, 2, 3], "period": 6.0}, "a torsion has its own"),
+    "no type": ({"type": "distanse", "atoms": [0, 1]}, "cv.0: type is one of distance, angle, torsion"),
+    "a type of none": ({"type": "python", "atoms": [0, 1]}, "cv.0: type is one of distance, angle, torsion"),
+    "two types": ({"type": "distance", "python": "f.py:f"}, "cv.0: give type = one of distance, angle"),
+    "a word of none": ({"type": "distance", "atms": [0, 1]}, "unknown key cv.0.atms; did you mean atoms?"),
+    "a range": ({"python": "f.py:f", "range": [1.0, 0.0]}, "cv.0: range needs two rising numbers"),
+    "a term's word of none": (
+        {"type": "combination", "of": [{"name": "y", "type": "angle", **ATOMS, "foo": 2}], "coefficients": [1.0]},
+        "unknown key cv.0.of.0.foo; known are name, type, unit, atoms",
+    ),
+    "a term of positions": (
+        {"type": "combination", "of": [{"name": "y", "type": "positions", **ATOMS}], "coefficients": [1.0]},
+        "cv y: type 'positions' is no CV for others to be made of",
+    ),
     "no atom": ({"type": "gyration", "atoms": "name Q"}, "CV x: selection 'name Q' matches no atom"),
     "many atoms": ({"type": "distance", "atoms": ["name A B", 3]}, "matches 2 atoms, [0, 1] ...; one is needed"),
     "no language": ({"type": "gyration", "atoms": "nme A"}, "is no selection for this topology"),

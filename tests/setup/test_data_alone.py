@@ -8,13 +8,13 @@ import openmm
 import pytest
 from openmm import app
 
+from cvflow.config.references import deserialised
 from cvflow.config.settings import ConfigError
 from cvflow.core.frames import Frame
 from cvflow.cv import ForceCV, from_force
 from cvflow.cv.geometry import Distance
 from cvflow.engines.openmm import OpenMMSpec, prepare
 from cvflow.setup.force_field import force_field
-from cvflow.setup.references import deserialised
 
 
 class Payload:

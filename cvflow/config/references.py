@@ -4,7 +4,7 @@ from pathlib import Path
 
 import openmm
 
-from cvflow.config.settings import ConfigError
+from cvflow.config.section import ConfigError
 from cvflow.host.openmm_xml import deserialised as deserialised_text
 from cvflow.host.text_file import text_of
 
