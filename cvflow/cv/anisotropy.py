@@ -1,7 +1,6 @@
 """The shape of a group of atoms, whatever their order."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -24,8 +23,6 @@ class Anisotropy(AtomsCV):
     """
 
     unit: str = ""
-
-    what: ClassVar[str] = "an anisotropy"
 
     @property
     def range(self) -> tuple[float, float]:

@@ -119,19 +119,21 @@ class AtomsCV(CollectiveVariable):
     name: str
     atoms: Group
 
-    what: ClassVar[str] = "a CV"
-    """In messages: "a distance"."""
+    what: ClassVar[str] = ""
+    """In messages, "a radius of gyration"; if left out, the class's own name with its article."""
     count: ClassVar[int] = 0
     """How many atoms it is of, each named by itself; zero for a group of any number."""
 
     def __post_init__(self) -> None:
         checked_name(self.name)
         checked_unit(self.name, self.unit, type(self).unit)
+        own = type(self).__name__.lower()
+        what = self.what or f"{'an' if own[0] in 'aeiou' else 'a'} {own}"
         for atoms in self.groups:
             if self.count:
-                check_places(self.name, self.what, atoms, self.count)
+                check_places(self.name, what, atoms, self.count)
             else:
-                check_group(self.name, self.what, atoms)
+                check_group(self.name, what, atoms)
 
     @abstractmethod
     def of_atoms(self, x: Positions) -> tuple[float, Positions]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from math import inf
-from typing import ClassVar
 
 import numpy as np
 import openmm
@@ -33,8 +32,7 @@ class CentreDistance(AtomsCV):
     weights: Weights = ()
     weights2: Weights = ()
     unit: str = "nm"
-
-    what: ClassVar[str] = "a distance of centres"
+    what = "a distance of centres"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from itertools import product
 from math import inf
-from typing import ClassVar
 
 import numpy as np
 import openmm
@@ -38,8 +37,7 @@ class Coordination(AtomsCV):
     atoms2: Group
     r0: float
     unit: str = ""
-
-    what: ClassVar[str] = "a coordination number"
+    what = "a coordination number"
 
     def __post_init__(self) -> None:
         super().__post_init__()

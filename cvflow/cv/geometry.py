@@ -6,7 +6,6 @@ be longer than half the box.
 
 from dataclasses import dataclass
 from math import inf, pi
-from typing import ClassVar
 
 import numpy as np
 import openmm
@@ -30,9 +29,7 @@ class Distance(AtomsCV):
     """
 
     unit: str = "nm"
-
-    what: ClassVar[str] = "a distance"
-    count: ClassVar[int] = 2
+    count = 2
 
     @property
     def range(self) -> tuple[float, float]:
@@ -58,9 +55,7 @@ class Angle(AtomsCV):
     """
 
     unit: str = "rad"
-
-    what: ClassVar[str] = "an angle"
-    count: ClassVar[int] = 3
+    count = 3
 
     @property
     def range(self) -> tuple[float, float]:
@@ -91,9 +86,7 @@ class Torsion(AtomsCV):
     """
 
     unit: str = "rad"
-
-    what: ClassVar[str] = "a torsion"
-    count: ClassVar[int] = 4
+    count = 4
 
     @property
     def period(self) -> float:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from math import inf
-from typing import ClassVar
 
 import numpy as np
 import openmm
@@ -29,8 +28,7 @@ class Gyration(AtomsCV):
 
     weights: Weights = ()
     unit: str = "nm"
-
-    what: ClassVar[str] = "a radius of gyration"
+    what = "a radius of gyration"
 
     def __post_init__(self) -> None:
         super().__post_init__()
