@@ -188,8 +188,8 @@ def test_a_function_in_no_file_runs_but_cannot_be_resumed(tmp_path):
 
 
 def test_a_combination_keeps_its_limits(tmp_path):
-    (back,) = cvs_from([PythonSection(name="t", python=f"{shapes.__file__}:asymmetry", atoms=[0, 1, 2], range=[-1.0, 1.0])],
-                       tmp_path, app.Topology())  # fmt: skip
+    section = PythonSection(name="t", python=f"{shapes.__file__}:asymmetry", atoms=[0, 1, 2], range=[-1.0, 1.0])
+    (back,) = cvs_from([section], tmp_path, app.Topology())
     assert back.range == (-1.0, 1.0)
     assert cv_section(back).range == [-1.0, 1.0]
 
