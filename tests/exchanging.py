@@ -12,7 +12,7 @@ from cvflow.proposals.fit import FitSettings, Training
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.sampler.loop import Run
 from cvflow.sampler.plan import Plan
-from cvflow.sampler.walkers.base import Crew, Standing, TurnResult
+from cvflow.sampler.walkers.base import GroupState, TurnResult, WalkerGroup
 from cvflow.store import Header, MemoryStore, turn_type
 
 TWO, THREE = (0.2, 0.8), (0.1, 0.3, 0.6)
@@ -46,8 +46,8 @@ def states(weights):
 
 
 @dataclass(frozen=True)
-class Hopping(Crew):
-    """A crew of such walkers; the rate may depend on the version of the flow."""
+class Hopping(WalkerGroup):
+    """A group of such walkers; the rate may depend on the version of the flow."""
 
     walkers: tuple[int, ...]
     weights: tuple[float, ...]
@@ -55,11 +55,11 @@ class Hopping(Crew):
     seed: int
     gain: float = 0.0
 
-    def standing(self, current):
-        return Standing(current, [Frame(np.array([[float(state), 0.0, 0.0]]), None) for state in current])
+    def group_state(self, current):
+        return GroupState(current, [Frame(np.array([[float(state), 0.0, 0.0]]), None) for state in current])
 
-    def take_turn(self, executor, standing, jump, learned) -> "Future[TurnResult]":
-        return executor.submit(self._turn, standing.state, jump, learned.proposal.version)
+    def take_turn(self, executor, group_state, jump, learned) -> "Future[TurnResult]":
+        return executor.submit(self._turn, group_state.state, jump, learned.proposal.version)
 
     def _turn(self, current, jump, version):
         rng = np.random.default_rng((self.seed, self.walkers[0], jump))
@@ -70,7 +70,7 @@ class Hopping(Crew):
         for name in ("cv_end", "cv_kept", "cv", "centre_new"):
             rows[name][:, 0] = after
         rows["accepted"] = True
-        return TurnResult(self.standing(after), rows)
+        return TurnResult(self.group_state(after), rows)
 
 
 def untrained(histories, space, blur, fit, previous, rng) -> Training:
@@ -89,15 +89,15 @@ def plan(weights, walkers, **settings) -> Plan:
     )  # fmt: skip
 
 
-def crews(weights, rate, walkers, seed, alone=False, gain=0.0):
-    """All walkers in one crew, or each in its own."""
+def groups(weights, rate, walkers, seed, alone=False, gain=0.0):
+    """All walkers in one group, or each in its own."""
     groups = [(walker,) for walker in range(walkers)] if alone else [tuple(range(walkers))]
     return [Hopping(group, weights, rate, seed, gain) for group in groups]
 
 
-def begun(the_plan, the_crews, watch=lambda progress: None):
+def begun(the_plan, the_groups, watch=lambda progress: None):
     """A run from even starts, and its store."""
-    weights = the_crews[0].weights
+    weights = the_groups[0].weights
     pilot = (np.arange(the_plan.walkers) % len(weights)).astype(float)[:, None, None]
     header = Header(
         seed=1, system="hopping", engine="batch", cvs=["z"], units=[""], states=dict(the_plan.states.expressions),
@@ -105,5 +105,5 @@ def begun(the_plan, the_crews, watch=lambda progress: None):
         adapt_jumps=the_plan.adapt_jumps, exact=True, exact_reason="by construction", notes=[], config="", version="0",
     )  # fmt: skip
     store = MemoryStore(header, pilot)
-    standings = [crew.standing(np.array(crew.walkers) % len(weights)) for crew in the_crews]
-    return Run(the_plan, the_crews, store, pilot, standings, watch=watch), store
+    group_states = [group.group_state(np.array(group.walkers) % len(weights)) for group in the_groups]
+    return Run(the_plan, the_groups, store, pilot, group_states, watch=watch), store

@@ -1,4 +1,4 @@
-"""What decides a path, known before it begins, so that one which cannot be accepted any more is given up on its way.
+"""Early rejection: what decides a path is known before it begins, so that it can be given up on its way.
 
 The uniform number u of the Metropolis decision is drawn first. At points on the way that read the same backwards the
 path is held against it: ℓ is what log a would be if the path ended there, and the path does end when ℓ < ln u. It is
@@ -29,7 +29,7 @@ Rows = Int[np.ndarray, " rows"]
 OfRows = Float[np.ndarray, " rows"]
 
 
-class Stakes(NamedTuple):
+class EarlyRejection(NamedTuple):
     """What is known of paths before they begin; kT.
 
     Attributes:
@@ -62,18 +62,18 @@ def profile_at(profiles: Profiles, progress: PerPath) -> PerPath:
 
 
 @dataclass
-class Watch:
+class PathMonitor:
     """Keeps an eye on paths under way, and gives up those that cannot be accepted any more.
 
     Attributes:
         lengths: steps of each path.
-        stakes: what decides them; nobody looks without.
+        criterion: what decides them; nobody looks without.
         ends: steps after which each path ends or was given up.
         log_survival: log probability of coming this far, given the path.
     """
 
     lengths: Int[np.ndarray, " paths"]
-    stakes: Stakes | None
+    criterion: EarlyRejection | None
     ends: Int[np.ndarray, " paths"] = field(init=False)
     log_survival: PerPath = field(init=False)
     _seen: list[tuple[Rows, OfRows, OfRows]] = field(init=False, default_factory=list)
@@ -88,7 +88,7 @@ class Watch:
         return self.ends < self.lengths
 
     def look(self, step: int, rows: Rows, fraction: OfRows, work: OfRows) -> None:
-        """Hold the paths in `rows` against their stakes after so many steps; a NaN is left to the path's end.
+        """Hold the paths in `rows` against their criterion after so many steps; a NaN is left to the path's end.
 
         Args:
             step: steps made.
@@ -96,11 +96,11 @@ class Watch:
             fraction: of the way, of each.
             work: so far [kT], of each.
         """
-        assert self.stakes is not None
+        assert self.criterion is not None
         inside = self.ends[rows] > step
         rows, fraction, work = rows[inside], fraction[inside], work[inside]
-        threshold = self.stakes.log_uniform[rows]
-        log_ratio = self.stakes.log_acceptance(rows, fraction, work)
+        threshold = self.criterion.log_uniform[rows]
+        log_ratio = self.criterion.log_acceptance(rows, fraction, work)
         decided = threshold > -np.inf
         self.log_survival[rows[decided]] = np.fmin(self.log_survival[rows], log_ratio)[decided]
         self.ends[rows[log_ratio < threshold]] = step

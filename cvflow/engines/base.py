@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from cvflow.core.early_rejection import Stakes
+from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Exactness, Frame, PathResult, Point, Steering
 
 
@@ -64,7 +64,7 @@ class Engine(ABC):
 
     @abstractmethod
     def steer(
-        self, frame: Frame, steering: Steering, rng: np.random.Generator, stakes: Stakes | None = None
+        self, frame: Frame, steering: Steering, rng: np.random.Generator, criterion: EarlyRejection | None = None
     ) -> PathResult:
         """Drag the restraint's centre, from fresh Maxwell velocities; docs/theory.md, section 3.
 
@@ -72,7 +72,7 @@ class Engine(ABC):
             frame: where the path begins.
             steering: where the centre goes.
             rng: velocities, and noise of the friction.
-            stakes: of this one path, to give it up on its way; it is run to its end without.
+            criterion: of this one path, to give it up on its way; it is run to its end without.
         """
 
     @abstractmethod

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from cvflow.core.early_rejection import Stakes, Watch
+from cvflow.core.early_rejection import EarlyRejection, PathMonitor
 from cvflow.core.frames import Frame, Outcome, PathResult, Point, Positions, Steering
 from cvflow.core.periodic import wrapped
 from cvflow.core.schedule import Schedule
@@ -140,41 +140,52 @@ class VerletEngine(Engine):
             cv.let_time_pass()
 
     def steer(
-        self, frame: Frame, steering: Steering, rng: np.random.Generator, stakes: Stakes | None = None
+        self, frame: Frame, steering: Steering, rng: np.random.Generator, criterion: EarlyRejection | None = None
     ) -> PathResult:
-        return self._path(frame, steering, self._spec.friction, rng, stakes)
+        return self._path(frame, steering, self._spec.friction, rng, criterion)
 
     def free_path(self, frame: Frame, steps: int, friction: float, rng: np.random.Generator) -> PathResult:
         zero = np.zeros(len(self._spec.cvs))
         return self._path(frame, Steering(zero, zero, zero, steps), friction, rng, None)
 
     def _path(
-        self, frame: Frame, steering: Steering, friction: float, rng: np.random.Generator, stakes: Stakes | None
+        self,
+        frame: Frame,
+        steering: Steering,
+        friction: float,
+        rng: np.random.Generator,
+        criterion: EarlyRejection | None,
     ) -> PathResult:
         """Run one path from fresh velocities; one that blows up has diverged."""
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a blown-up path shows in its energy
-                return self._run(frame, steering, friction, rng, stakes)
+                return self._run(frame, steering, friction, rng, criterion)
         except BlownUpError:
             return self._left(frame, steering.steps, Outcome.DIVERGED)
 
     def _run(
-        self, frame: Frame, steering: Steering, friction: float, rng: np.random.Generator, stakes: Stakes | None
+        self,
+        frame: Frame,
+        steering: Steering,
+        friction: float,
+        rng: np.random.Generator,
+        criterion: EarlyRejection | None,
     ) -> PathResult:
         velocities = self._maxwell(rng)
         course = Course(steering, self._way(steering), self._periods, self._spec.schedule)
         motion = self._begin(frame, velocities, course)
         before = self._energy(Instant(motion.energy_before, velocities))
-        watch = Watch(np.array([steering.steps]), stakes)
+        monitor = PathMonitor(np.array([steering.steps]), criterion)
         heat, done = 0.0, 0
-        *inner, last = palindromic_segments(steering.steps, between_stops(steering.steps, friction, stakes is not None))
+        stops = between_stops(steering.steps, friction, criterion is not None)
+        *inner, last = palindromic_segments(steering.steps, stops)
         for steps in inner:
             motion.advance(steps)
             done += steps
-            if stakes:
+            if criterion:
                 work = (self._energy(motion.instant()) - before - heat) / self.kT
-                watch.look(done, _ALONE, np.array([course.fraction(done)]), np.array([work]))
-            if watch.given_up[0]:
+                monitor.look(done, _ALONE, np.array([course.fraction(done)]), np.array([work]))
+            if monitor.given_up[0]:
                 return self._left(frame, done, Outcome.GIVEN_UP)
             if friction:
                 heat += self._refresh(motion, friction, rng)
@@ -184,9 +195,9 @@ class VerletEngine(Engine):
         after = self._energy(end.instant)
         if not (abs(before) < LARGEST_ENERGY and abs(after) < LARGEST_ENERGY):
             return self._left(frame, steering.steps, Outcome.DIVERGED)
-        return self._completed(end, (after - before - heat) / self.kT, heat / self.kT, watch)
+        return self._completed(end, (after - before - heat) / self.kT, heat / self.kT, monitor)
 
-    def _completed(self, end: End, work: float, heat: float, watch: Watch) -> PathResult:
+    def _completed(self, end: End, work: float, heat: float, monitor: PathMonitor) -> PathResult:
         """A path that got to its end; `work` and `heat` in kT."""
         return PathResult(
             frame=end.frame,
@@ -195,10 +206,10 @@ class VerletEngine(Engine):
             work=work,
             protocol_work=end.protocol_work / self.kT,
             heat=heat,
-            steps=int(watch.ends[0]),
+            steps=int(monitor.ends[0]),
             outcome=Outcome.COMPLETED,
-            log_survival=float(watch.log_survival[0]),
-            interim=watch.interim(np.array([work]))[0],
+            log_survival=float(monitor.log_survival[0]),
+            interim=monitor.interim(np.array([work]))[0],
         )
 
     def _left(self, frame: Frame, steps: int, outcome: Outcome) -> PathResult:

@@ -67,8 +67,8 @@ def begin(
         for line in setup.opening_words:
             watch(line)
         with _attended(folder, until) as stop, setup.executor(workers) as pool:
-            standings, samples = equilibrated = setup.equilibrate(pool)
-            for walker, frame in enumerate(frame for standing in standings for frame in standing.frames):
+            group_states, samples = equilibrated = setup.equilibrate(pool)
+            for walker, frame in enumerate(frame for group_state in group_states for frame in group_state.frames):
                 setup.check_frame(walker, frame)
             noted, setup = len(setup.notes), setup.after(equilibrated)
             for note in setup.notes[noted:]:
@@ -78,8 +78,8 @@ def begin(
             lock.check()
             write_config(folder, setup.config)
             made = header(setup, kappa, workers, folder)
-            store = HDF5Store(folder / STORE, made, samples, standings[0].frames[0])
-            setup.write_topology(standings[0].frames[0], folder)
+            store = HDF5Store(folder / STORE, made, samples, group_states[0].frames[0])
+            setup.write_topology(group_states[0].frames[0], folder)
             trajectories = setup.trajectories(folder, [0] * setup.config.run.walkers)
             run = setup.run(
                 equilibrated, kappa, store, trajectories=trajectories, watch=watch,
@@ -127,12 +127,12 @@ def resume(
         with _attended(folder, until) as stop:
             write_config(folder, setup.config)
             store = HDF5Store.reopen(folder / STORE, replace(made, config=setup.config.to_toml()))
-            kappa, standings = np.array(made.kappa), setup.standings(record.commit.frames)
+            kappa, group_states = np.array(made.kappa), setup.group_states(record.commit.frames)
             if not (folder / TOPOLOGY).exists():
                 setup.write_topology(record.commit.frames[0], folder)
             trajectories = setup.trajectories(folder, record.turns_done)
             run = setup.run(
-                Equilibrated(standings, record.pilot), kappa, store, trajectories=trajectories, watch=watch,
+                Equilibrated(group_states, record.pilot), kappa, store, trajectories=trajectories, watch=watch,
                 check=setup.check_frame, still_ours=lock.check,
             )  # fmt: skip
             run.restore(record)

@@ -29,7 +29,7 @@ TIMESTEPS = (0.7, 1.0, 1.25, 1.5, 1.75, 2.0)
 FRICTIONS = (0.0, 0.3, 1.0, 4.0)
 KAPPAS = (0.25, 1.0, 4.0)
 PILOTS = 120
-"""Jumps of all walkers from which barriers are learned."""
+"""Jumps of all walkers from which interim free energies are learned."""
 
 FINE = (0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)
 """Factors on the config's path length, time step and kappa; frictions in units of one over the path's duration."""
@@ -78,7 +78,7 @@ class Bench:
 
     Attributes:
         setup: the run.
-        executor: where the crews' work is done.
+        executor: where the walker groups' work is done.
         start: the equilibrated starts.
         proposal: what draws the jumps.
         jumps: per walker and setting.
@@ -199,7 +199,7 @@ def scan_run(folder: Path, jumps: int, watch: Callable[[Measured], None]) -> tup
     setup = from_config(checked_config(record.header, folder / CONFIG), folder, with_starts=False)
     _check(setup)
     with setup.executor(setup.workers(None)) as executor:
-        start = Equilibrated(setup.standings(record.commit.frames), record.pilot)
+        start = Equilibrated(setup.group_states(record.commit.frames), record.pilot)
         bench = Bench(setup, executor, start, from_bytes(record.flows[-1].data), jumps)
         return setup, scan(bench, np.array(record.header.kappa), watch)
 
@@ -223,5 +223,5 @@ def _configured(config: Config, setting: Setting, seed: int, jumps: int) -> Conf
 
 
 def _adaptation(config: Config) -> int:
-    """Jumps per walker before those that count: where paths are given up early, the barriers come from them."""
+    """Jumps per walker before those that count: interim free energies for early rejection come from them."""
     return -(-PILOTS // config.run.walkers) if config.path.early_rejection else 0

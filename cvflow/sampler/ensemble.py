@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from cvflow.core.acceptance import accepted, log_acceptance, log_thresholds
-from cvflow.core.early_rejection import Stakes
+from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Exactness, Outcome
 from cvflow.core.states import States
 from cvflow.cv.batch import Batch, Points
@@ -17,7 +17,7 @@ from cvflow.engines.batch.kernels.base import nothing, uniforms
 from cvflow.engines.batch.paths import BatchPath, Lengths, Paths
 from cvflow.engines.batch.potential import Each
 from cvflow.proposals.proposal import Proposal
-from cvflow.sampler.interim_free_energy import Barriers
+from cvflow.sampler.interim_free_energy import InterimFreeEnergy
 from cvflow.sampler.local import drawn_steps
 
 Ends = Float[np.ndarray, "ends cvs"]
@@ -59,8 +59,8 @@ class EnsembleJump:
         steps: time steps of a path as long as `span`; shorter and longer ones in proportion.
         span: the distance that takes `steps`, in the metric of `scale`.
         scale: what one unit of each CV counts in that metric; one each if left out.
-        barriers: free energies on the way between the states, with which paths that cannot be accepted any more are
-            given up; all paths are run to their end without.
+        interim_free_energy: with which paths that cannot be accepted any more are given up; all paths are run to their
+            end without.
         skips: states within which jumps are rejected without a path; none if left out.
 
     Raises:
@@ -73,7 +73,7 @@ class EnsembleJump:
     steps: int
     span: float
     scale: tuple[float, ...] = ()
-    barriers: Barriers | None = None
+    interim_free_energy: InterimFreeEnergy | None = None
     skips: States | None = None
     _scale: np.ndarray = field(init=False, repr=False)
 
@@ -109,10 +109,10 @@ class EnsembleJump:
         driven = reachable & ~skipped
         lengths = np.where(driven.cpu().numpy(), self.lengths(start, end), 1)
         uniform = uniforms((len(like),), like, generator)
-        stakes = self._stakes(both, log_q_old, uniform, driven)
+        criterion = self._criterion(both, log_q_old, uniform, driven)
         # A jump that cannot be made stays where it is: one step in place costs less than to leave the chain out.
         aim = torch.where(driven[:, None], end, start)
-        path = self.paths.drive(state.x, start, aim, lengths, generator, stakes)
+        path = self.paths.drive(state.x, start, aim, lengths, generator, criterion)
         reason = torch.where(torch.isfinite(log_q_old), Outcome.OUT_OF_RANGE, Outcome.UNSUPPORTED)
         path = _unmade(path, state, driven, torch.where(reachable, Outcome.WITHIN_STATE, reason))
         log_ratio = log_acceptance(log_q_old, log_q_new, path.work)
@@ -128,14 +128,16 @@ class EnsembleJump:
         none = np.zeros(len(start), dtype=bool)
         return torch.as_tensor(none if self.skips is None else self.skips.shared(start, end), device=like.device)
 
-    def _stakes(self, both: Ends, log_q_old: Each, uniform: Each, driven: Bool[Tensor, " chains"]) -> Stakes | None:
+    def _criterion(
+        self, both: Ends, log_q_old: Each, uniform: Each, driven: Bool[Tensor, " chains"]
+    ) -> EarlyRejection | None:
         """What decides the paths; nothing decides where there is none."""
-        if self.barriers is None:
+        if self.interim_free_energy is None:
             return None
         threshold, old = (column.cpu().double().numpy() for column in (log_thresholds(uniform), log_q_old))
         start, end = np.split(both, 2)
-        stakes = self.barriers.stakes(start, end, old, threshold)
-        return stakes._replace(log_uniform=np.where(driven.cpu().numpy(), stakes.log_uniform, -np.inf))
+        criterion = self.interim_free_energy.criterion(start, end, old, threshold)
+        return criterion._replace(log_uniform=np.where(driven.cpu().numpy(), criterion.log_uniform, -np.inf))
 
     def lengths(self, start: Points, end: Points) -> Lengths:
         """Steps between two points. Law: the same both ways."""
@@ -146,7 +148,7 @@ class EnsembleJump:
             np.sqrt((way * way).sum(axis=1)), posinf=0.0
         )  # a point that is not finite is refused elsewhere
         steps = np.maximum(1, np.ceil(self.steps * distance / self.span)).astype(np.int64)
-        if self.barriers is None:
+        if self.interim_free_energy is None:
             return steps
         look = self.paths.look
         return np.where(steps > look, look * -(-steps // look), steps)

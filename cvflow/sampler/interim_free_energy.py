@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from cvflow.core.early_rejection import FRACTIONS, PROGRESS, PerPath, Profile, Profiles, Stakes
+from cvflow.core.early_rejection import FRACTIONS, PROGRESS, EarlyRejection, PerPath, Profile, Profiles
 from cvflow.core.frames import Outcome, Point
 from cvflow.core.periodic import mean, wrapped
 from cvflow.core.states import States
@@ -22,7 +22,7 @@ Points = Float[np.ndarray, "paths cvs"]
 
 
 @dataclass(frozen=True)
-class Axes:
+class ProgressCoordinate:
     """Where the states lie, and with it how far on the way from one to another a point is.
 
     Attributes:
@@ -56,48 +56,48 @@ class Axes:
 
 
 @dataclass(frozen=True)
-class Barriers:
+class InterimFreeEnergy:
     """One profile of the free energy for each pair of states.
 
     Attributes:
-        axes: the ways between the states.
-        heights: (states, states, grid) at `PROGRESS` [kT]; from b to a it is that from a to b read backwards.
+        coordinate: the ways between the states.
+        profiles: (states, states, grid) at `PROGRESS` [kT]; from b to a it is that from a to b read backwards.
         known: whether there were paths enough to tell; all others are run to their end, and so are those that go
             another way round a circle.
     """
 
-    axes: Axes
-    heights: Float[np.ndarray, "states states grid"]
+    coordinate: ProgressCoordinate
+    profiles: Float[np.ndarray, "states states grid"]
     known: Bool[np.ndarray, "states states"]
 
-    def stakes(self, start: Points, end: Points, log_q_old: PerPath, log_threshold: PerPath) -> Stakes:
+    def criterion(self, start: Points, end: Points, log_q_old: PerPath, log_threshold: PerPath) -> EarlyRejection:
         """What decides paths between first and last points, given ln u."""
-        states = self.axes.states
+        states = self.coordinate.states
         a, b = states.assign(start), states.assign(end)
-        progress = self.axes.progress(start, end, a, b)
+        progress = self.coordinate.progress(start, end, a, b)
         decided = (a >= 0) & (b >= 0) & self.known[a, b] & np.isfinite(progress[0])
         old, new = (np.where(decided, place, 0.0) for place in progress)
-        profile = np.where(decided[:, None], self.heights[a, b], 0.0)
-        return Stakes(np.where(decided, log_threshold, -np.inf), log_q_old, old, new, profile)
+        profile = np.where(decided[:, None], self.profiles[a, b], 0.0)
+        return EarlyRejection(np.where(decided, log_threshold, -np.inf), log_q_old, old, new, profile)
 
 
-def axes_between(states: States, samples: Points, scale: Point, periods: Point) -> Axes:
+def progress_between(states: States, samples: Points, scale: Point, periods: Point) -> ProgressCoordinate:
     """The ways between the states, from CV values that walkers visited."""
     inside = states.assign(samples)
     means = [
         mean(samples[inside == i], periods) if (inside == i).any() else np.full(len(scale), np.nan)
         for i in range(len(states.names))
     ]
-    return Axes(states, np.array(means), scale, periods)
+    return ProgressCoordinate(states, np.array(means), scale, periods)
 
 
-def unknown(axes: Axes) -> Barriers:
+def unknown(coordinate: ProgressCoordinate) -> InterimFreeEnergy:
     """Before any path was run: no path is given up, but all are looked at."""
-    count = len(axes.states.names)
-    return Barriers(axes, np.zeros((count, count, len(PROGRESS))), np.zeros((count, count), dtype=bool))
+    count = len(coordinate.states.names)
+    return InterimFreeEnergy(coordinate, np.zeros((count, count, len(PROGRESS))), np.zeros((count, count), dtype=bool))
 
 
-def estimated(turns: np.ndarray, axes: Axes) -> Barriers:
+def estimated(turns: np.ndarray, coordinate: ProgressCoordinate) -> InterimFreeEnergy:
     """Profiles from the rows of turns whose paths were looked at and run to their end.
 
     In each direction, -log q at the start plus the work so far is the free energy plus what is dissipated, which grows
@@ -105,15 +105,15 @@ def estimated(turns: np.ndarray, axes: Axes) -> Barriers:
     against it, a path is given up later than would save the most path steps, and more are accepted.
     """
     whole = np.isfinite(turns["interim"]).all(axis=1) & (turns["outcome"] == Outcome.COMPLETED)
-    turns, found = turns[whole], unknown(axes)
-    start, end = (axes.states.assign(turns[name]) for name in ("centre_old", "centre_new"))
-    for b in range(len(axes.states.names)):
+    turns, found = turns[whole], unknown(coordinate)
+    start, end = (coordinate.states.assign(turns[name]) for name in ("centre_old", "centre_new"))
+    for b in range(len(coordinate.states.names)):
         for a in range(b):
-            there = _ways(turns[(start == a) & (end == b)], axes, a, b)
-            back = _ways(turns[(start == b) & (end == a)], axes, b, a)
+            there = _ways(turns[(start == a) & (end == b)], coordinate, a, b)
+            back = _ways(turns[(start == b) & (end == a)], coordinate, b, a)
             if min(len(there.works), len(back.works)) >= FEWEST:
-                found.heights[a, b] = 0.5 * (_risen(there) + _mirrored(_risen(back)))
-                found.heights[b, a] = _mirrored(found.heights[a, b])
+                found.profiles[a, b] = 0.5 * (_risen(there) + _mirrored(_risen(back)))
+                found.profiles[b, a] = _mirrored(found.profiles[a, b])
                 found.known[a, b] = found.known[b, a] = True
     return found
 
@@ -127,8 +127,8 @@ class _Ways(NamedTuple):
     """-log q at the start plus the work so far, at `FRACTIONS`."""
 
 
-def _ways(rows: np.ndarray, axes: Axes, a: int, b: int) -> _Ways:
-    old, new = axes.progress(rows["centre_old"], rows["centre_new"], np.full(len(rows), a), np.full(len(rows), b))
+def _ways(rows: np.ndarray, coordinate: ProgressCoordinate, a: int, b: int) -> _Ways:
+    old, new = coordinate.progress(rows["centre_old"], rows["centre_new"], np.full(len(rows), a), np.full(len(rows), b))
     along = np.isfinite(old)
     return _Ways(old[along], new[along], (rows["interim"] - rows["log_q_old"][:, None])[along])
 

@@ -12,13 +12,13 @@ from jaxtyping import Float
 from scipy.special import ndtr
 
 from cvflow.core.acceptance import log_acceptance, log_threshold
-from cvflow.core.early_rejection import Stakes
+from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Frame, Outcome, PathResult, Point, Steering
 from cvflow.core.periodic import truncated_normal, wrapped
 from cvflow.core.states import States
 from cvflow.engines.base import Engine
 from cvflow.proposals.proposal import Proposal
-from cvflow.sampler.interim_free_energy import Barriers
+from cvflow.sampler.interim_free_energy import InterimFreeEnergy
 
 
 class JumpState(NamedTuple):
@@ -31,8 +31,8 @@ class JumpState(NamedTuple):
 class JumpOrder(NamedTuple):
     """A proposed jump: where the restraint's centre is dragged, and what the flow thinks of both ends.
 
-    `log_threshold` is ln u of the Metropolis decision. With a `barrier` the path is looked at on its way and, if that
-    is `decided`, given up when it cannot be accepted any more. A jump that is not `realised` is rejected without a
+    `log_threshold` is ln u of the Metropolis decision. With a `criterion` the path is looked at on its way and
+    given up when it cannot be accepted any more. A jump that is not `realised` is rejected without a
     path. `points` are both ends in CV space, where those of the steering are something else.
     """
 
@@ -41,7 +41,7 @@ class JumpOrder(NamedTuple):
     log_q_new: float
     flow_version: int
     log_threshold: float
-    stakes: Stakes | None = None
+    criterion: EarlyRejection | None = None
     realised: bool = True
     points: Float[np.ndarray, "2 cvs"] | None = None
 
@@ -71,8 +71,8 @@ class RestraintJump:
         steps: time steps of a path as long as `span`; shorter and longer ones in proportion.
         span: the distance that takes `steps`, in the restraint's own metric (Σ κ_i Δ_i²)^(1/2).
         periods: of the CVs, infinite on a line. On a circle every distance is that of the shortest arc.
-        barriers: free energies on the way between the states, with which paths that cannot be accepted any more are
-            given up; all paths are run to their end without.
+        interim_free_energy: with which paths that cannot be accepted any more are given up; all paths are run to their
+            end without.
         skips: states within which jumps are rejected without a path; none if left out.
 
     Raises:
@@ -86,7 +86,7 @@ class RestraintJump:
     steps: int
     span: float
     periods: Point
-    barriers: Barriers | None = None
+    interim_free_energy: InterimFreeEnergy | None = None
     skips: States | None = None
 
     def __post_init__(self) -> None:
@@ -103,11 +103,11 @@ class RestraintJump:
         end = wrapped(proposal.draw(1, rng)[0], self.periods)
         steering = Steering(start, end, self.kappa, self.path_steps(start, end))
         log_q = proposal.log_density(np.stack([start, end]))
-        threshold, stakes = log_threshold(rng), None
-        if self.barriers is not None:
-            stakes = self.barriers.stakes(start[None], end[None], log_q[:1], np.array([threshold]))
+        threshold, criterion = log_threshold(rng), None
+        if self.interim_free_energy is not None:
+            criterion = self.interim_free_energy.criterion(start[None], end[None], log_q[:1], np.array([threshold]))
         within = self.skips is not None and bool(self.skips.shared(start[None], end[None])[0])
-        return JumpOrder(steering, float(log_q[0]), float(log_q[1]), proposal.version, threshold, stakes, not within)
+        return JumpOrder(steering, float(log_q[0]), float(log_q[1]), proposal.version, threshold, criterion, not within)
 
     def origin(self, cv: Point, rng: np.random.Generator) -> Point:
         """λ | x: normal around ξ(x), on a circle truncated to half a period on both sides, then wrapped."""
@@ -123,7 +123,7 @@ class RestraintJump:
 
 def realise(state: JumpState, order: JumpOrder, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, JumpInfo]:
     """Run the path and take or leave its end. λ is forgotten: the next jump draws it anew."""
-    path = engine.steer(state.frame, order.steering, rng, order.stakes) if order.realised else _unrealised(state)
+    path = engine.steer(state.frame, order.steering, rng, order.criterion) if order.realised else _unrealised(state)
     if path.outcome.failed:
         path = path._replace(cv=state.cv)  # an engine that runs elsewhere may not know where it was
     log_ratio = log_acceptance(order.log_q_old, order.log_q_new, path.work)

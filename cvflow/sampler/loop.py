@@ -1,6 +1,6 @@
-"""The run: crews take turns on an executor while the flow learns, then production with the flow frozen.
+"""The run: groups take turns on an executor while the flow learns, then production with the flow frozen.
 
-Determinism: what a turn does depends on its crew, its number and the flow version its number prescribes, never on
+Determinism: what a turn does depends on its group, its number and the flow version its number prescribes, never on
 which turn finished first. Adaptation is cut into blocks of jumps. Version v is trained on all walkers' samples of
 blocks 0 … v-1, beside the walkers while they work on block v, and draws the proposals of block v+1; the last version
 trained this way is frozen and draws all of production. So training never stalls a walker, unless it takes longer than
@@ -32,9 +32,15 @@ from cvflow.host.stopping import NEVER, PausedError, Stopping
 from cvflow.proposals.fit import Training
 from cvflow.proposals.io import from_bytes, to_bytes
 from cvflow.proposals.proposal import Proposal
-from cvflow.sampler.interim_free_energy import Axes, Barriers, axes_between, estimated, unknown
+from cvflow.sampler.interim_free_energy import (
+    InterimFreeEnergy,
+    ProgressCoordinate,
+    estimated,
+    progress_between,
+    unknown,
+)
 from cvflow.sampler.plan import Plan
-from cvflow.sampler.walkers.base import Crew, Learned, Standing, TurnResult
+from cvflow.sampler.walkers.base import GroupState, Learned, TurnResult, WalkerGroup
 from cvflow.store import Commit, FlowEntry, Record, Store, sorted_turns, turn_type
 from cvflow.store.trajectory import Trajectories
 
@@ -112,27 +118,27 @@ def _training_thread() -> Iterator[Executor]:
 
 
 class Run:
-    """Drives the crews to the end of the plan. One use: build it, call `go`."""
+    """Drives the groups to the end of the plan. One use: build it, call `go`."""
 
     def __init__(
         self,
         plan: Plan,
-        crews: Sequence[Crew],
+        groups: Sequence[WalkerGroup],
         store: Store,
         pilot: Float[np.ndarray, "walkers samples cvs"],
-        standings: Sequence[Standing],
+        group_states: Sequence[GroupState],
         trajectories: Trajectories | None = None,
         watch: Callable[[Progress], None] = lambda progress: None,
         wall_before: float = 0.0,
         check: Callable[[int, Frame], None] = lambda walker, frame: None,
         still_ours: Callable[[], None] = lambda: None,
     ) -> None:
-        self._plan, self._crews, self._store, self._watch = plan, crews, store, watch
+        self._plan, self._groups, self._store, self._watch = plan, groups, store, watch
         self._trajectories, self._check = trajectories, check
-        self._standings = list(standings)
-        self._next = [0] * len(crews)
+        self._group_states = list(group_states)
+        self._next = [0] * len(groups)
         self._pilot = pilot
-        self._samples: list[list[np.ndarray]] = [[] for _ in crews]
+        self._samples: list[list[np.ndarray]] = [[] for _ in groups]
         self._early: list[np.ndarray] = []
         self._flows: list[tuple[Proposal, float]] = []
         self._judged = 0
@@ -140,14 +146,14 @@ class Run:
         self._wall_before, self._still_ours = wall_before, still_ours
         self._begun = self._committed = time.perf_counter()
         self._interval = COMMIT_SECONDS
-        self._given = [0.0] * len(crews)
+        self._given = [0.0] * len(groups)
         self._longest = 0.0  # seconds of a turn, or of a training
         self._keeping = 0.0  # seconds of a commit
 
     def restore(self, record: Record) -> None:
         """Take up a run where its last commit left it."""
-        for index, crew in enumerate(self._crews):
-            turns = record.turns[np.isin(record.turns["walker"], crew.walkers)]
+        for index, group in enumerate(self._groups):
+            turns = record.turns[np.isin(record.turns["walker"], group.walkers)]
             turns = turns[np.argsort(turns["jump"], kind="stable")]
             done = int(turns["jump"].max(initial=-1)) + 1
             for rows in np.split(turns, np.searchsorted(turns["jump"], np.arange(1, done)))[:done]:
@@ -201,8 +207,8 @@ class Run:
         self._still_ours()
         where = {
             walker: frame
-            for crew, standing in zip(self._crews, self._standings, strict=True)
-            for walker, frame in zip(crew.walkers, standing.frames, strict=True)
+            for group, group_state in zip(self._groups, self._group_states, strict=True)
+            for walker, frame in zip(group.walkers, group_state.frames, strict=True)
         }
         frames = [where[walker] for walker in range(self._plan.walkers)]
         begun = time.perf_counter()
@@ -212,22 +218,22 @@ class Run:
         self._interval = commit_interval(self._committed - begun)
 
     def _submit(self, executor: Executor, pending: dict[Future, int]) -> None:
-        """Give every idle crew its next turn, unless the flow it needs is still being trained."""
+        """Give every idle group its next turn, unless the flow it needs is still being trained."""
         self._settle()
         busy = set(pending.values())
-        for index, (crew, jump) in enumerate(zip(self._crews, self._next, strict=True)):
+        for index, (group, jump) in enumerate(zip(self._groups, self._next, strict=True)):
             version = self._plan.version_at(jump)
             if index in busy or jump >= self._plan.total or version >= len(self._flows):
                 continue
             if self._plan.production(jump) and min(self._next) < self._plan.settled:
                 continue
             skips = self._plan.states if self._plan.production(jump) and not self._plan.within_states else None
-            learned = Learned(*self._flows[version], self._barriers(jump), skips)
+            learned = Learned(*self._flows[version], self._interim_free_energy(jump), skips)
             self._given[index] = time.perf_counter()
-            pending[crew.take_turn(executor, self._standings[index], jump, learned)] = index
+            pending[group.take_turn(executor, self._group_states[index], jump, learned)] = index
 
     def _settle(self) -> None:
-        """Make adaptation longer for as long as what all crews have made of it says that populations move."""
+        """Make adaptation longer for as long as what all groups have made of it says that populations move."""
         plan = self._plan
         while plan.can_be_longer and plan.times > self._judged and min(self._next) >= plan.settled:
             labels = labelled(self._made(), plan.states, plan.walkers)
@@ -237,27 +243,28 @@ class Run:
                 plan = self._plan = plan.longer()
 
     def _made(self) -> np.ndarray:
-        """Turns of adaptation that all crews have made by the time that production can begin, as chains."""
+        """Turns of adaptation that all groups have made by the time that production can begin, as chains."""
         turns = np.concatenate([*self._early, _no_turns(self._plan)])
         return sorted_turns(turns[turns["jump"] < self._plan.settled])
 
-    def _barriers(self, jump: int) -> Barriers | None:
+    def _interim_free_energy(self, jump: int) -> InterimFreeEnergy | None:
         """What paths are held against: nothing while they are only looked at, to learn it."""
         if not self._plan.gives_up:
             return None
-        return self._found if self._plan.production(jump) else unknown(self._axes(_no_turns(self._plan)["cv"]))
+        if self._plan.production(jump):
+            return self._found
+        return unknown(self._progress_coordinate(_no_turns(self._plan)["cv"]))
 
     @cached_property
-    def _found(self) -> Barriers:
-        """The barriers of production, from the jumps of adaptation that all crews have made."""
+    def _found(self) -> InterimFreeEnergy:
+        """That of production, from the jumps of adaptation that all groups have made."""
         turns = self._made()
-        return estimated(
-            turns, self._axes(np.concatenate([self._pilot.reshape(-1, turns["cv"].shape[1]), turns["cv"]]))
-        )
+        samples = np.concatenate([self._pilot.reshape(-1, turns["cv"].shape[1]), turns["cv"]])
+        return estimated(turns, self._progress_coordinate(samples))
 
-    def _axes(self, samples: np.ndarray) -> Axes:
+    def _progress_coordinate(self, samples: np.ndarray) -> ProgressCoordinate:
         plan = self._plan
-        return axes_between(
+        return progress_between(
             plan.states, samples.reshape(-1, samples.shape[-1]), plan.scale, np.array(plan.space.periods)
         )
 
@@ -265,18 +272,18 @@ class Run:
         rows = result.rows
         self._longest = max(self._longest, time.perf_counter() - self._given[index])
         rows["production"] = self._plan.production(self._next[index])
-        for walker, frame in zip(self._crews[index].walkers, result.standing.frames, strict=True):
+        for walker, frame in zip(self._groups[index].walkers, result.group_state.frames, strict=True):
             self._check(walker, frame)
-        self._standings[index] = result.standing
+        self._group_states[index] = result.group_state
         self._store.append_turns(rows)
         if self._trajectories:
-            for walker, frame in zip(self._crews[index].walkers, result.standing.frames, strict=True):
+            for walker, frame in zip(self._groups[index].walkers, result.group_state.frames, strict=True):
                 self._trajectories.append(walker, frame)
         self._count(index, rows)
         self._watch(self._progress())
 
     def _count(self, index: int, rows: np.ndarray) -> None:
-        """One turn of one crew; those of adaptation are kept, to learn and to judge from."""
+        """One turn of one group; those of adaptation are kept, to learn and to judge from."""
         if not rows["production"].any():
             self._samples[index].append(rows["cv"])
             self._early.append(rows)
@@ -285,7 +292,7 @@ class Run:
 
     def _progress(self) -> Progress:
         seen = self._seen
-        turns = sum(done * len(crew.walkers) for done, crew in zip(self._next, self._crews, strict=True))
+        turns = sum(done * len(group.walkers) for done, group in zip(self._next, self._groups, strict=True))
         production = self._plan.production(min(self._next))
         seconds = self._wall_before + time.perf_counter() - self._begun
         total = self._plan.total * self._plan.walkers
@@ -305,7 +312,7 @@ class Run:
         self._add_flow(plan.learn(self._histories(0), plan.space, plan.blur, plan.fit, None, rng))
 
     def _train(self, trainer: Executor) -> "Future[Training] | None":
-        """Start the next training, if it is wanted and all crews have finished the block it learns from."""
+        """Start the next training, if it is wanted and all groups have finished the block it learns from."""
         version = len(self._flows)
         if version > self._plan.last_version or min(self._next) < version * self._plan.block:
             return None
@@ -322,8 +329,8 @@ class Run:
         """Samples that a version learns from: each walker's equilibration and blocks 0 … version-1."""
         length = version * self._plan.block
         chains: list[np.ndarray] = []
-        for crew, samples in zip(self._crews, self._samples, strict=True):
-            for place, walker in enumerate(crew.walkers):
+        for group, samples in zip(self._groups, self._samples, strict=True):
+            for place, walker in enumerate(group.walkers):
                 turns = [turn[place : place + 1] for turn in samples[:length]]
                 chains.append(np.concatenate([self._pilot[walker], *turns]))
         return chains

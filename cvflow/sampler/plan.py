@@ -90,7 +90,7 @@ class Plan:
     def settled(self) -> int:
         """Jumps per walker that production looks back at, to learn what paths are held against.
 
-        All crews have made them by then.
+        All groups have made them by then.
         """
         return window(self.adaptation).stop
 

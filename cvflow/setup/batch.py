@@ -33,8 +33,8 @@ from cvflow.engines.batch.system import TorchSystem
 from cvflow.host.faults import USERS_FAULTS, said
 from cvflow.host.functions import load_function
 from cvflow.sampler.ensemble import EnsembleMove
-from cvflow.sampler.walkers.base import Crew, Standing
-from cvflow.sampler.walkers.batch import BatchCrew, one_thread
+from cvflow.sampler.walkers.base import GroupState, WalkerGroup
+from cvflow.sampler.walkers.batch import BatchGroup, one_thread
 from cvflow.setup.probe import probe
 from cvflow.setup.setup import Equilibrated, Setup, checked_states, without_auto
 from cvflow.setup.starts import opened
@@ -140,17 +140,17 @@ class BatchSetup(Setup):
         return 1
 
     def equilibrate(self, executor: Executor) -> Equilibrated:
-        crew, moves = self._crew(self._probing_kappa), self.local(self.config.run.local_steps or EQUILIBRATION_STEPS)
+        group, moves = self._group(self._probing_kappa), self.local(self.config.run.local_steps or EQUILIBRATION_STEPS)
         assert self.start_points is not None
-        standing, samples = executor.submit(crew.pilot, crew.standing(self.start_points), moves).result()
-        return Equilibrated([standing], samples)
+        group_state, samples = executor.submit(group.pilot, group.group_state(self.start_points), moves).result()
+        return Equilibrated([group_state], samples)
 
-    def crews(self, kappa: Point) -> list[Crew]:
-        return [self._crew(kappa)]
+    def walker_groups(self, kappa: Point) -> list[WalkerGroup]:
+        return [self._group(kappa)]
 
-    def _crew(self, kappa: Point) -> BatchCrew:
+    def _group(self, kappa: Point) -> BatchGroup:
         run = self.config.run
-        return BatchCrew(
+        return BatchGroup(
             walkers=tuple(range(run.walkers)),
             seed=run.seed,
             paths=self.paths(self.kernel(kappa)),
@@ -166,9 +166,9 @@ class BatchSetup(Setup):
         """Any spring constants, for what does not depend on them."""
         return np.ones(len(self.cv_names)) if self.restrained else np.zeros(0)
 
-    def standings(self, frames: Sequence[Frame]) -> list[Standing]:
-        crew = self._crew(self._probing_kappa)
-        return [crew.standing(np.stack([frame.positions for frame in frames]))]
+    def group_states(self, frames: Sequence[Frame]) -> list[GroupState]:
+        group = self._group(self._probing_kappa)
+        return [group.group_state(np.stack([frame.positions for frame in frames]))]
 
     def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories | None:
         return None

@@ -22,9 +22,9 @@ from cvflow.proposals.proposal import Proposal
 from cvflow.sampler.jump import JumpState
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.positions_jump import ShapeJump
-from cvflow.sampler.walkers.base import Crew, Standing
-from cvflow.sampler.walkers.positions import ShapeCrew
-from cvflow.sampler.walkers.process import equilibrate, standing_at
+from cvflow.sampler.walkers.base import GroupState, WalkerGroup
+from cvflow.sampler.walkers.positions import PositionsGroup
+from cvflow.sampler.walkers.process import equilibrate, group_state_at
 from cvflow.setup.molecular import MolecularSetup
 from cvflow.setup.setup import Equilibrated, Pilot, Setup, Springs, checked_states
 from cvflow.store.trajectory import Trajectories
@@ -93,11 +93,11 @@ class ShapeSetup(Setup):
             for walker, frame in enumerate(self.molecular.start_frames)
         ]
         pilots = [future.result() for future in futures]
-        return Equilibrated([pilot.standing for pilot in pilots], np.stack([pilot.samples for pilot in pilots]))
+        return Equilibrated([pilot.group_state for pilot in pilots], np.stack([pilot.samples for pilot in pilots]))
 
-    def standings(self, frames: Sequence[Frame]) -> list[Standing]:
+    def group_states(self, frames: Sequence[Frame]) -> list[GroupState]:
         engine = self.spec.build()
-        return [standing_at(JumpState(frame, engine.cv_values(frame))) for frame in frames]
+        return [group_state_at(JumpState(frame, engine.cv_values(frame))) for frame in frames]
 
     def kappa(self, samples: Pilot) -> Springs:
         """One spring constant for all coordinates: as configured, or stiff against the stiffest distance's own spread.
@@ -116,11 +116,12 @@ class ShapeSetup(Setup):
             raise ArithmeticError("the atoms did not move during equilibration: set path.kappa, or a shorter time step")
         return np.array([self.kT / (STIFF**2 * variance)])
 
-    def crews(self, kappa: Springs) -> list[Crew]:
+    def walker_groups(self, kappa: Springs) -> list[WalkerGroup]:
         run, steps = self.config.run, self.config.path.steps
         assert isinstance(steps, int)
         jump = ShapeJump(self.shapes, self._blur(kappa), float(kappa.sum()), steps)
-        return [ShapeCrew(walker, self.spec, run.seed, self.molecular.local, jump) for walker in range(run.walkers)]
+        local = self.molecular.local
+        return [PositionsGroup(walker, self.spec, run.seed, local, jump) for walker in range(run.walkers)]
 
     def plan(self, kappa: Springs, fixed: Proposal | None = None) -> Plan:
         """What the run is to do; paths have one length, and are run to their end."""

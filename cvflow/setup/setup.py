@@ -24,7 +24,7 @@ from cvflow.proposals.spline import Architecture
 from cvflow.proposals.wrapped import WrappedMixture
 from cvflow.sampler.loop import Progress, Run
 from cvflow.sampler.plan import Plan
-from cvflow.sampler.walkers.base import Crew, Standing
+from cvflow.sampler.walkers.base import GroupState, WalkerGroup
 from cvflow.setup.starts import Opening, strayed, words
 from cvflow.store import Store
 from cvflow.store.trajectory import Trajectories
@@ -38,9 +38,9 @@ Springs = Float[np.ndarray, " _springs"]
 
 
 class Equilibrated(NamedTuple):
-    """Where the crews stand after equilibration, and the CV values that their walkers visited."""
+    """Where the groups stand after equilibration, and the CV values that their walkers visited."""
 
-    standings: list[Standing]
+    group_states: list[GroupState]
     samples: Pilot
 
 
@@ -115,7 +115,7 @@ class Setup(ABC):
 
     @abstractmethod
     def executor(self, workers: int) -> AbstractContextManager[Executor]:
-        """Where the crews' work is done."""
+        """Where the groups' work is done."""
 
     @abstractmethod
     def workers(self, wanted: int | None) -> int:
@@ -130,12 +130,12 @@ class Setup(ABC):
         """
 
     @abstractmethod
-    def crews(self, kappa: Springs) -> list[Crew]:
-        """The walkers as crews, now that the spring constants are numbers."""
+    def walker_groups(self, kappa: Springs) -> list[WalkerGroup]:
+        """The walkers as groups, now that the spring constants are numbers."""
 
     @abstractmethod
-    def standings(self, frames: Sequence[Frame]) -> list[Standing]:
-        """Where the crews stand, from their walkers' stored frames."""
+    def group_states(self, frames: Sequence[Frame]) -> list[GroupState]:
+        """Where the groups stand, from their walkers' stored frames."""
 
     @abstractmethod
     def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories | None:
@@ -225,10 +225,10 @@ class Setup(ABC):
         check: Callable[[int, Frame], None] = lambda walker, frame: None,
         still_ours: Callable[[], None] = lambda: None,
     ) -> Run:
-        """The run itself, at its first turn: the one place where a plan, crews and a store come together.
+        """The run itself, at its first turn: the one place where a plan, groups and a store come together.
 
         Args:
-            start: where the crews stand, and what their walkers visited.
+            start: where the groups stand, and what their walkers visited.
             kappa: spring constants, from `kappa` or from a store.
             store: takes what comes of the turns.
             fixed: a proposal in the place of the configured one.
@@ -239,8 +239,8 @@ class Setup(ABC):
             still_ours: raises where the store's folder has come to be another's.
         """
         return Run(
-            self.plan(kappa, fixed), self.crews(kappa), store, start.samples, start.standings, trajectories, watch,
-            wall_before, check, still_ours,
+            self.plan(kappa, fixed), self.walker_groups(kappa), store, start.samples, start.group_states,
+            trajectories, watch, wall_before, check, still_ours,
         )  # fmt: skip
 
     @property

@@ -24,8 +24,8 @@ from cvflow.host.journal import LOG
 from cvflow.host.pool import Pool
 from cvflow.sampler.jump import JumpState
 from cvflow.sampler.local import HybridMonteCarlo, LocalMove, UnadjustedLangevin
-from cvflow.sampler.walkers.base import Crew, Standing
-from cvflow.sampler.walkers.process import WalkerCrew, equilibrate, standing_at
+from cvflow.sampler.walkers.base import GroupState, WalkerGroup
+from cvflow.sampler.walkers.process import ProcessGroup, equilibrate, group_state_at
 from cvflow.setup.placing import bonds_of
 from cvflow.setup.setup import Equilibrated, Setup
 from cvflow.setup.starts import Starts, opened, start_notes
@@ -90,18 +90,18 @@ class WalkerSetup(Setup):
             for walker, frame in enumerate(self.start_frames)
         ]
         pilots = [future.result() for future in futures]
-        return Equilibrated([pilot.standing for pilot in pilots], np.stack([pilot.samples for pilot in pilots]))
+        return Equilibrated([pilot.group_state for pilot in pilots], np.stack([pilot.samples for pilot in pilots]))
 
-    def crews(self, kappa: Point) -> list[Crew]:
+    def walker_groups(self, kappa: Point) -> list[WalkerGroup]:
         run, steps, periods = self.config.run, self.steps, np.array(self.periods)
         return [
-            WalkerCrew(walker, self.spec, run.seed, self.local, self.kT, kappa, steps, periods)
+            ProcessGroup(walker, self.spec, run.seed, self.local, self.kT, kappa, steps, periods)
             for walker in range(run.walkers)
         ]
 
-    def standings(self, frames: Sequence[Frame]) -> list[Standing]:
+    def group_states(self, frames: Sequence[Frame]) -> list[GroupState]:
         engine = self.spec.build()
-        return [standing_at(JumpState(frame, engine.cv_values(frame))) for frame in frames]
+        return [group_state_at(JumpState(frame, engine.cv_values(frame))) for frame in frames]
 
 
 @dataclass(frozen=True)

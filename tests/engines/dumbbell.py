@@ -13,7 +13,7 @@ from cvflow.core.early_rejection import PROGRESS
 from cvflow.core.frames import Frame
 from cvflow.core.states import States
 from cvflow.cv import Distance, distance, from_force
-from cvflow.sampler.interim_free_energy import Axes, Barriers
+from cvflow.sampler.interim_free_energy import InterimFreeEnergy, ProgressCoordinate
 
 KT = 1.0
 MASSES = (2.0, 3.0, 1.5)
@@ -100,15 +100,15 @@ def frames(x: np.ndarray) -> list[Frame]:
     return [Frame(positions, None) for positions in x]
 
 
-def barriers() -> Barriers:
+def interim_free_energy() -> InterimFreeEnergy:
     """What paths between the wells are held against: not their free energy, with a lean."""
     states = States({"near": "r < 2.3", "far": "r >= 2.3"}, ["r"])
-    return leaning(Axes(states, np.array([[1.6], [3.0]]), np.ones(1), np.full(1, np.inf)))
+    return leaning(ProgressCoordinate(states, np.array([[1.6], [3.0]]), np.ones(1), np.full(1, np.inf)))
 
 
-def leaning(axes: Axes) -> Barriers:
+def leaning(coordinate: ProgressCoordinate) -> InterimFreeEnergy:
     """Between two states."""
     profile = 0.5 + 6.0 * PROGRESS * (1 - PROGRESS) + 0.5 * np.sin(2 * np.pi * PROGRESS)
-    heights = np.zeros((2, 2, len(PROGRESS)))
-    heights[0, 1], heights[1, 0] = profile, profile[::-1]
-    return Barriers(axes, heights, ~np.eye(2, dtype=bool))
+    profiles = np.zeros((2, 2, len(PROGRESS)))
+    profiles[0, 1], profiles[1, 0] = profile, profile[::-1]
+    return InterimFreeEnergy(coordinate, profiles, ~np.eye(2, dtype=bool))

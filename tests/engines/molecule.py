@@ -14,7 +14,7 @@ from cvflow.core.states import States
 from cvflow.cv import torsion
 from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.wrapped import WrappedMixture
-from cvflow.sampler.interim_free_energy import Axes, Barriers
+from cvflow.sampler.interim_free_energy import InterimFreeEnergy, ProgressCoordinate
 from tests.engines.dumbbell import leaning
 from tests.systems.exact import torsion as exact
 
@@ -97,7 +97,7 @@ def observables(x: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def barriers() -> Barriers:
+def interim_free_energy() -> InterimFreeEnergy:
     """Between the modes, the short way round: not their free energy."""
     states = States({"cis": "-1.4 < phi < 1.4", "trans": "phi < -1.4 or phi > 1.4"}, ["phi"])
-    return leaning(Axes(states, np.array([[-0.2], [np.pi - 0.3]]), np.ones(1), np.full(1, 2 * np.pi)))
+    return leaning(ProgressCoordinate(states, np.array([[-0.2], [np.pi - 0.3]]), np.ones(1), np.full(1, 2 * np.pi)))

@@ -21,7 +21,7 @@ from cvflow.engines.openmm import OpenMMEngine, OpenMMSpec
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
 from cvflow.proposals import GaussianMixture, Proposal
-from cvflow.sampler.interim_free_energy import Barriers
+from cvflow.sampler.interim_free_energy import InterimFreeEnergy
 from cvflow.sampler.jump import JumpInfo, JumpState, RestraintJump, step
 from cvflow.sampler.local import HybridMonteCarlo
 from tests.engines import dumbbell, mini, molecule
@@ -43,14 +43,15 @@ class Target:
     flow: Proposal
     kT: float
     span: float
-    barriers: Callable[[], Barriers] = dumbbell.barriers
+    interim_free_energy: Callable[[], InterimFreeEnergy] = dumbbell.interim_free_energy
 
 
 DUMBBELL = Target(dumbbell.system, dumbbell.exact_draws, dumbbell.observables, BAD_FLOW, dumbbell.KT, span=1.4)
 MINI = Target(mini.system, mini.exact_draws, mini.observables, mini.FLOW, mini.KT, span=4.0)
 MOLECULE = Target(
-    molecule.system, molecule.exact_draws, molecule.observables, molecule.BAD_FLOW, molecule.KT, 2.0, molecule.barriers
-)
+    molecule.system, molecule.exact_draws, molecule.observables, molecule.BAD_FLOW, molecule.KT, 2.0,
+    molecule.interim_free_energy,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -139,10 +140,10 @@ def _jump_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng([11, chunk])
     engine, target = case.build(), case.target
     span = target.span * np.sqrt(case.kappa)
-    barriers = target.barriers() if case.gives_up else None
+    interim_free_energy = target.interim_free_energy() if case.gives_up else None
     periods = np.array([case.cv.period])
     kernel = case.kernel(
-        target.kT, np.array([case.kappa]), case.steps, span, periods, barriers, case.skips and case.skips()
+        target.kT, np.array([case.kappa]), case.steps, span, periods, interim_free_energy, case.skips and case.skips()
     )
     before = target.exact_draws(case.draws // CHUNKS, rng)
     rows = []

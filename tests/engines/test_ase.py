@@ -51,7 +51,7 @@ def test_a_path_is_given_up_where_openmm_gives_it_up():
     settings = {"steps": 60, "timestep": 0.15, "kappa": 15.0, "friction": 0.4}
     engines = [case(**settings).build() for case in (AseCase, Case)]
     kernel = RestraintJump(
-        dumbbell.KT, np.array([15.0]), 60, 1.4 * np.sqrt(15.0), np.array([np.inf]), dumbbell.barriers()
+        dumbbell.KT, np.array([15.0]), 60, 1.4 * np.sqrt(15.0), np.array([np.inf]), dumbbell.interim_free_energy()
     )
     outcomes = []
     for draw, x in enumerate(dumbbell.exact_draws(12, np.random.default_rng(0))):

@@ -152,14 +152,14 @@ def test_a_path_does_not_depend_on_what_the_engine_did_before(polymer):
 
 
 def test_a_path_that_is_looked_at_is_the_same_path(polymer):
-    """Stakes that nothing can lose: the interruptions change nothing but the last digits."""
-    from cvflow.core.early_rejection import PROGRESS, Stakes
+    """A criterion that nothing can lose: the interruptions change nothing but the last digits."""
+    from cvflow.core.early_rejection import PROGRESS, EarlyRejection
 
     engine, _, (start, _) = polymer
     order = Steering(engine.cv_values(start), np.array([3.7]), np.array([300.0]), 100)
-    stakes = Stakes(np.array([-np.inf]), np.zeros(1), np.zeros(1), np.ones(1), np.zeros((1, len(PROGRESS))))
+    criterion = EarlyRejection(np.array([-np.inf]), np.zeros(1), np.zeros(1), np.ones(1), np.zeros((1, len(PROGRESS))))
     plain = engine.steer(start, order, np.random.default_rng(5))
-    seen = engine.steer(start, order, np.random.default_rng(5), stakes)
+    seen = engine.steer(start, order, np.random.default_rng(5), criterion)
     assert seen.work == pytest.approx(plain.work, abs=1e-9)
     assert np.isnan(plain.interim).all()
     assert np.isfinite(seen.interim).all()

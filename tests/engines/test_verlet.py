@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from cvflow.core.early_rejection import PROGRESS, Stakes
+from cvflow.core.early_rejection import PROGRESS, EarlyRejection
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.core.schedule import Cosine, Linear
 from cvflow.cv import distance
@@ -16,7 +16,7 @@ from tests.engines.verlet_case import LIBRARIES, mixed, of_lammps, of_openmm
 
 A, B, KAPPA = np.array([1.4]), np.array([3.2]), np.array([30.0])
 START = Frame(dumbbell.exact_draws(1, np.random.default_rng(0))[0], None)
-UNDECIDED = Stakes(np.array([-np.inf]), np.zeros(1), np.zeros(1), np.ones(1), np.zeros((1, len(PROGRESS))))
+UNDECIDED = EarlyRejection(np.array([-np.inf]), np.zeros(1), np.zeros(1), np.ones(1), np.zeros((1, len(PROGRESS))))
 HOPELESS = UNDECIDED._replace(log_uniform=np.array([1e6]))
 
 VARIANTS = {
@@ -90,7 +90,7 @@ def test_a_path_with_friction_backwards_has_minus_the_work(library):
 
 @each_library
 def test_a_path_that_is_looked_at_is_the_same_path(library):
-    """Stakes that nothing can lose: the interruptions change nothing but the last digits."""
+    """A criterion that nothing can lose: the interruptions change nothing but the last digits."""
     engine, order = library().build(), Steering(A, B, KAPPA, 100)
     plain = engine.steer(START, order, np.random.default_rng(5))
     seen = engine.steer(START, order, np.random.default_rng(5), UNDECIDED)

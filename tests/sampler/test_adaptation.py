@@ -14,7 +14,7 @@ from cvflow.estimate.summary import summarise
 from cvflow.run import run_folder
 from cvflow.store import read_record
 from tests import exchanging, valley
-from tests.exchanging import THREE, TWO, begun, crews, plan
+from tests.exchanging import THREE, TWO, begun, groups, plan
 
 NOT_SETTLED = "before the populations of the states had settled"
 
@@ -23,7 +23,7 @@ def ran(weights, rate, walkers, seed=1, threads=1, alone=False, gain=0.0, watch=
     """The record of a run, fixed proposal unless a gain says that versions of the flow get better."""
     fixed = None if gain else exchanging.untrained([], None, None, None, None, None).proposal
     run, store = begun(
-        plan(weights, walkers, fixed=fixed, **settings), crews(weights, rate, walkers, seed, alone, gain), watch
+        plan(weights, walkers, fixed=fixed, **settings), groups(weights, rate, walkers, seed, alone, gain), watch
     )
     with ThreadPoolExecutor(threads) as pool:
         run.go(pool)
@@ -89,7 +89,7 @@ def test_production_from_a_start_that_biases_its_averages_is_said():
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_walkers_and_threads_that_finish_in_any_order_decide_the_same(threads):
-    """Each walker alone in its crew: what decides is what all have made, not when."""
+    """Each walker alone in its group: what decides is what all have made, not when."""
     settings = {"adapt_jumps": 20, "jumps": 10, "adapt_limit": 6}
     one = ran(TWO, 0.08, 6, alone=True, seed=4, **settings)
     other = ran(TWO, 0.08, 6, alone=True, seed=4, threads=threads, **settings)
@@ -111,17 +111,17 @@ def test_a_run_that_was_stopped_decides_as_one_that_was_not(after, gain):
             raise KeyboardInterrupt
 
     fixed = None if gain else exchanging.untrained([], None, None, None, None, None).proposal
-    the_plan, the_crews = plan(TWO, 6, fixed=fixed, **settings), crews(TWO, 0.08, 6, 4, True, gain)
-    run, store = begun(the_plan, the_crews, stop)
+    the_plan, the_groups = plan(TWO, 6, fixed=fixed, **settings), groups(TWO, 0.08, 6, 4, True, gain)
+    run, store = begun(the_plan, the_groups, stop)
     with ThreadPoolExecutor(2) as pool, pytest.raises(KeyboardInterrupt):
         run.go(pool)
     record = store.record()
     assert after <= len(record.turns) < len(whole.turns)
-    again, _ = begun(replace(the_plan, jumps=20), the_crews)
+    again, _ = begun(replace(the_plan, jumps=20), the_groups)
     again._store = store
-    again._standings = [
-        crew.standing(np.array([int(record.commit.frames[walker].positions[0, 0]) for walker in crew.walkers]))
-        for crew in the_crews
+    again._group_states = [
+        group.group_state(np.array([int(record.commit.frames[walker].positions[0, 0]) for walker in group.walkers]))
+        for group in the_groups
     ]
     again.restore(record)
     with ThreadPoolExecutor(2) as pool:

@@ -8,12 +8,12 @@ import pytest
 from cvflow.core.early_rejection import FRACTIONS, PROGRESS
 from cvflow.core.states import States
 from cvflow.run.cost_model import NOTHING, price, prospect
-from cvflow.sampler.interim_free_energy import Barriers, axes_between, estimated, unknown
+from cvflow.sampler.interim_free_energy import InterimFreeEnergy, estimated, progress_between, unknown
 from cvflow.store import turn_type
 
 STATES = States({"low": "z < 2", "high": "z >= 2"}, ["z"])
 SAMPLES = np.array([[-0.1], [0.1], [3.9], [4.1]])
-AXES = axes_between(STATES, SAMPLES, np.ones(1), np.full(1, inf))
+COORDINATE = progress_between(STATES, SAMPLES, np.ones(1), np.full(1, inf))
 HEIGHT, DIFFERENCE = 6.0, 1.0
 
 
@@ -40,32 +40,34 @@ def pilots(count, dissipated, steps=320, seed=0):
 
 
 def test_the_profile_is_the_free_energy_up_to_a_constant():
-    barriers = estimated(pilots(400, 2.0), AXES)
-    assert barriers.known.tolist() == [[False, True], [True, False]]
+    interim_free_energy = estimated(pilots(400, 2.0), COORDINATE)
+    assert interim_free_energy.known.tolist() == [[False, True], [True, False]]
     inside = (PROGRESS >= 0) & (PROGRESS <= 1)
-    apart = barriers.heights[0, 1][inside] - free_energy(4 * PROGRESS[inside])
+    apart = interim_free_energy.profiles[0, 1][inside] - free_energy(4 * PROGRESS[inside])
     assert np.abs(apart - 1.0).max() < 0.35  # half of what is dissipated; medians of 400 have an error of 0.1
-    np.testing.assert_array_equal(barriers.heights[1, 0], barriers.heights[0, 1][::-1])
+    np.testing.assert_array_equal(interim_free_energy.profiles[1, 0], interim_free_energy.profiles[0, 1][::-1])
 
 
 def test_progress_is_the_projection():
-    old, new = AXES.progress(np.array([[1.0]]), np.array([[5.0]]), np.array([0]), np.array([1]))
+    old, new = COORDINATE.progress(np.array([[1.0]]), np.array([[5.0]]), np.array([0]), np.array([1]))
     assert (old[0], new[0]) == pytest.approx((0.25, 1.25))
 
 
 def torus(count):
     """Two states on a torus whose means are nearly half a turn apart, and the ends of paths between them."""
     states = States({"a": "x < 0", "b": "x >= 0"}, ["x", "y"])
-    axes = axes_between(states, np.array([[-1.5, 1.2], [1.4, -1.0]]), np.array([2.0, 1.0]), np.full(2, 2 * np.pi))
+    means, scale = np.array([[-1.5, 1.2], [1.4, -1.0]]), np.array([2.0, 1.0])
+    coordinate = progress_between(states, means, scale, np.full(2, 2 * np.pi))
     rng = np.random.default_rng(4)
     start, end = rng.uniform(-np.pi, np.pi, (2, count, 2))
     start[:, 0], end[:, 0] = -np.abs(start[:, 0]), np.abs(end[:, 0])
-    return axes, start, end, np.zeros(count, dtype=int), np.ones(count, dtype=int)
+    return coordinate, start, end, np.zeros(count, dtype=int), np.ones(count, dtype=int)
 
 
 def test_progress_is_the_same_place_from_both_sides():
-    axes, start, end, zeros, ones = torus(500)
-    (old, new), (back_old, back_new) = axes.progress(start, end, zeros, ones), axes.progress(end, start, ones, zeros)
+    coordinate, start, end, zeros, ones = torus(500)
+    old, new = coordinate.progress(start, end, zeros, ones)
+    back_old, back_new = coordinate.progress(end, start, ones, zeros)
     expected = np.where(np.isfinite(old), 1.0, np.nan)
     assert 100 < np.isfinite(expected).sum() < 400
     np.testing.assert_allclose(old + back_new, expected, atol=1e-12)
@@ -74,11 +76,11 @@ def test_progress_is_the_same_place_from_both_sides():
 
 def test_progress_grows_evenly_along_the_way_that_paths_go():
     """Projected in the plane that the torus is made of, where the path is a straight line; else it goes another way."""
-    axes, start, end, zeros, ones = torus(500)
-    old, new = axes.progress(start, end, zeros, ones)
-    way = axes.scale * (axes.means[1] - axes.means[0])
+    coordinate, start, end, zeros, ones = torus(500)
+    old, new = coordinate.progress(start, end, zeros, ones)
+    way = coordinate.scale * (coordinate.means[1] - coordinate.means[0])
     shortest = (end - start + np.pi) % (2 * np.pi) - np.pi
-    slope = (axes.scale * shortest * way).sum(axis=1) / (way * way).sum()
+    slope = (coordinate.scale * shortest * way).sum(axis=1) / (way * way).sum()
     along = np.isfinite(old)
     np.testing.assert_allclose((new - old)[along], slope[along], atol=1e-12)
     over_the_edge = shortest[:, 0] < 0
@@ -87,11 +89,11 @@ def test_progress_grows_evenly_along_the_way_that_paths_go():
 
 
 def test_a_path_that_goes_another_way_is_run_to_its_end():
-    axes, start, end, zeros, ones = torus(500)
-    barriers = Barriers(axes, np.zeros((2, 2, len(PROGRESS))), ~np.eye(2, dtype=bool))
-    stakes = barriers.stakes(start, end, np.zeros(500), np.full(500, -1.0))
-    along = np.isfinite(axes.progress(start, end, zeros, ones)[0])
-    np.testing.assert_array_equal(stakes.log_uniform, np.where(along, -1.0, -inf))
+    coordinate, start, end, zeros, ones = torus(500)
+    interim_free_energy = InterimFreeEnergy(coordinate, np.zeros((2, 2, len(PROGRESS))), ~np.eye(2, dtype=bool))
+    criterion = interim_free_energy.criterion(start, end, np.zeros(500), np.full(500, -1.0))
+    along = np.isfinite(coordinate.progress(start, end, zeros, ones)[0])
+    np.testing.assert_array_equal(criterion.log_uniform, np.where(along, -1.0, -inf))
 
 
 def test_what_is_lost_is_what_the_works_lose():
@@ -106,13 +108,13 @@ def test_the_price_is_that_of_the_paths_themselves(dissipated):
     rows = pilots(20_000, dissipated)
     itself = np.minimum(1.0, np.exp(rows["log_q_old"] - rows["log_q_new"] - rows["work"])).mean()
     assert price(dissipated, gives_up=False) == pytest.approx(1 / itself, rel=0.05)
-    right = Barriers(AXES, np.array([[free_energy(4 * PROGRESS)] * 2] * 2), np.ones((2, 2), dtype=bool))
-    stakes = right.stakes(rows["centre_old"], rows["centre_new"], rows["log_q_old"], np.zeros(len(rows)))
+    right = InterimFreeEnergy(COORDINATE, np.array([[free_energy(4 * PROGRESS)] * 2] * 2), np.ones((2, 2), dtype=bool))
+    criterion = right.criterion(rows["centre_old"], rows["centre_new"], rows["log_q_old"], np.zeros(len(rows)))
     every = np.arange(len(rows))
     back = rows["centre_old"][:, 0] > 2
-    stakes = stakes._replace(profile=np.where(back[:, None], stakes.profile[:, ::-1], stakes.profile))
+    criterion = criterion._replace(profile=np.where(back[:, None], criterion.profile[:, ::-1], criterion.profile))
     curves = [
-        stakes.log_acceptance(every, np.full(len(rows), t), rows["interim"][:, k].astype(float))
+        criterion.log_acceptance(every, np.full(len(rows), t), rows["interim"][:, k].astype(float))
         for k, t in enumerate(FRACTIONS)
     ]
     alive = np.exp(np.minimum(0.0, np.minimum.accumulate(np.array(curves), axis=0)))
@@ -150,8 +152,8 @@ def test_failed_paths_are_lost_altogether():
 
 def test_too_few_paths_tell_nothing():
     rows = pilots(7, 2.0)
-    barriers = estimated(rows, AXES)
-    assert not barriers.known.any()
+    interim_free_energy = estimated(rows, COORDINATE)
+    assert not interim_free_energy.known.any()
     assert prospect(rows, STATES, seed=0).dissipated == NOTHING.dissipated == inf
-    decided = unknown(AXES).stakes(np.zeros((1, 1)), np.full((1, 1), 4.0), np.zeros(1), np.full(1, -1.0))
+    decided = unknown(COORDINATE).criterion(np.zeros((1, 1)), np.full((1, 1), 4.0), np.zeros(1), np.full(1, -1.0))
     assert decided.log_uniform[0] == -inf

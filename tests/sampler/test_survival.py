@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from cvflow.core.early_rejection import Watch
+from cvflow.core.early_rejection import PathMonitor
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.core.schedule import Linear
 from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
 from cvflow.engines.batch.paths import Paths
 from tests.engines import dumbbell
-from tests.engines.batch.cases import barriers
+from tests.engines.batch.cases import interim_free_energy
 from tests.engines.batch.targets import MINI
 from tests.engines.verlet_case import LIBRARIES
 
@@ -18,14 +18,14 @@ NEVER = -200.0
 """Logarithm of a number that gives no path up, though it decides."""
 
 
-class LastLook(Watch):
+class LastLook(PathMonitor):
     """The mutant: the last look in place of the least."""
 
     def look(self, step, rows, fraction, work):
         inside = self.ends[rows] > step
         super().look(step, rows, fraction, work)
         rows = rows[inside]
-        self.log_survival[rows] = np.minimum(0.0, self.stakes.log_acceptance(rows, fraction[inside], work[inside]))
+        self.log_survival[rows] = np.minimum(0.0, self.criterion.log_acceptance(rows, fraction[inside], work[inside]))
 
 
 def batch(log_uniform):
@@ -33,11 +33,11 @@ def batch(log_uniform):
     count = len(log_uniform)
     start, end = np.zeros((count, 1)), np.full((count, 1), 4.0)
     start[::2], end[::2] = 4.0, 0.0
-    stakes = barriers(1.5, 0.8).stakes(start, end, np.full(count, -1.5), log_uniform)
+    criterion = interim_free_energy(1.5, 0.8).criterion(start, end, np.full(count, -1.5), log_uniform)
     paths = Paths(UnderdampedLangevin(MINI.potential, MINI.cv, 1.0, 0.5), Linear(), block=4, patience=4)
     x = torch.from_numpy(start + np.array([0.0, 0.3]))
     generator = torch.Generator().manual_seed(5)
-    path = paths.drive(x, *map(torch.from_numpy, (start, end)), np.full(count, 40), generator, stakes)
+    path = paths.drive(x, *map(torch.from_numpy, (start, end)), np.full(count, 40), generator, criterion)
     return path.outcome.numpy(), path.log_survival.numpy()
 
 
@@ -49,9 +49,10 @@ def of(library):
         for i, threshold in enumerate(log_uniform):
             start, end = np.array([[1.6], [3.0]])[:: 1 - 2 * (i % 2)]
             rng = np.random.default_rng(i)
-            stakes = dumbbell.barriers().stakes(start[None], end[None], np.array([-1.0]), np.array([threshold]))
+            energies = dumbbell.interim_free_energy()
+            criterion = energies.criterion(start[None], end[None], np.array([-1.0]), np.array([threshold]))
             frame = Frame(dumbbell.exact_draws(1, rng)[0], None)
-            path = engine.steer(frame, Steering(start, end, np.array([15.0]), 100), rng, stakes)
+            path = engine.steer(frame, Steering(start, end, np.array([15.0]), 100), rng, criterion)
             found.append((path.outcome, path.log_survival))
         return tuple(np.array(column) for column in zip(*found, strict=True))
 
@@ -83,23 +84,23 @@ def test_a_path_lives_as_long_as_its_number_lies_below_its_survival(name):
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_last_look_in_place_of_the_least_is_caught(name, monkeypatch):
-    for place in ("cvflow.engines.batch.paths.Watch", "cvflow.engines.verlet.Watch"):
+    for place in ("cvflow.engines.batch.paths.PathMonitor", "cvflow.engines.verlet.PathMonitor"):
         monkeypatch.setattr(place, LastLook)
     assert misjudged(name) > 0.02 * RUNS[name][1]
 
 
 def test_survival_is_the_least_of_all_looks():
     found = []
-    for kind in (Watch, LastLook):
-        watch = kind(np.array([40, 40]), on_flat_ground())
+    for kind in (PathMonitor, LastLook):
+        monitor = kind(np.array([40, 40]), on_flat_ground())
         for step, work in ((10, [1.5, -3.0]), (20, [4.0, -2.0]), (30, [0.5, -1.0])):
-            watch.look(step, np.arange(2), np.full(2, step / 40), np.array(work))
-        found.append(watch.log_survival)
+            monitor.look(step, np.arange(2), np.full(2, step / 40), np.array(work))
+        found.append(monitor.log_survival)
     np.testing.assert_allclose(found[0], [-4.0, 0.0])
     assert not np.allclose(*found)
 
 
 def on_flat_ground():
-    flat = barriers(0.0)
-    flat.heights[:] = 0.0
-    return flat.stakes(np.zeros((2, 1)), np.full((2, 1), 4.0), np.zeros(2), np.full(2, NEVER))
+    flat = interim_free_energy(0.0)
+    flat.profiles[:] = 0.0
+    return flat.criterion(np.zeros((2, 1)), np.full((2, 1), 4.0), np.zeros(2), np.full(2, NEVER))

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from cvflow.core.early_rejection import Stakes, Watch
+from cvflow.core.early_rejection import EarlyRejection, PathMonitor
 from cvflow.core.frames import Outcome
 from cvflow.core.schedule import Schedule
 from cvflow.cv.batch import Batch, Points
@@ -86,7 +86,7 @@ class Paths:
         end: Points,
         lengths: Lengths,
         generator: torch.Generator,
-        stakes: Stakes | None = None,
+        criterion: EarlyRejection | None = None,
     ) -> BatchPath:
         """Run one path a chain, from CV `start` to CV `end` in `lengths` steps.
 
@@ -96,28 +96,28 @@ class Paths:
             end: last points.
             lengths: steps of each path, at least one.
             generator: source of all random numbers.
-            stakes: what decides the paths, to give them up on their way; all are run to their end without. Paths longer
-                than `look` must be multiples of it then.
+            criterion: what decides the paths, to give them up on their way; all are run to their end without. Paths
+                longer than `look` must be multiples of it then.
         """
         way = self._way(start, end)
-        watch = Watch(lengths, stakes)
+        monitor = PathMonitor(lengths, criterion)
         with torch.no_grad():
             state = self._start(x, start, self._noise(self.kernel.start_needs, x, generator))
-            state = self._march(state, start, way, watch, generator)
+            state = self._march(state, start, way, monitor, generator)
             ending = self._finish(state, start + way)
-            return _judged(ending, x, self.kernel, watch)
+            return _judged(ending, x, self.kernel, monitor)
 
     def _way(self, start: Points, end: Points) -> Points:
         return self.kernel.cv.wrapped(end - start)
 
-    def _march(self, state: Any, first: Points, way: Points, watch: Watch, generator: torch.Generator) -> Any:
+    def _march(self, state: Any, first: Points, way: Points, monitor: PathMonitor, generator: torch.Generator) -> Any:
         """All steps of all paths."""
-        kind, done, lengths = type(state), [], watch.lengths
+        kind, done, lengths = type(state), [], monitor.lengths
         rows = np.arange(len(lengths))
         # A compiled block has its length; any other need not be longer than the longest path.
         block = self.block if self.compiled else min(self.block, int(lengths.max(initial=1)))
         begin, stretch = 0, self._stretch(0, 0, first, way, lengths)
-        while (under_way := rows[watch.ends[rows] > begin]).size:
+        while (under_way := rows[monitor.ends[rows] > begin]).size:
             place = begin // block % _AHEAD
             # Two at least: torch.compile takes a single chain for another program.
             if len(under_way) < min(2, len(rows)):
@@ -130,7 +130,7 @@ class Paths:
                 if place:
                     stretch = stretch.taken(torch.as_tensor(stay, device=first.device))
             if place == 0:
-                longest = int(watch.ends[rows].max())
+                longest = int(monitor.ends[rows].max())
                 ahead = min(begin + _AHEAD * block, begin + -(-(longest - begin) // block) * block)
                 here = torch.as_tensor(rows, device=first.device)
                 stretch = self._stretch(begin, ahead, first[here], way[here], lengths[rows])
@@ -141,10 +141,10 @@ class Paths:
             noise = self._noise(self.kernel.step_needs, state[0], generator, block)
             state = self._run_block(state, centres, active, noise)
             begin += block
-            if watch.stakes is not None and begin % self.look == 0:
+            if monitor.criterion is not None and begin % self.look == 0:
                 work = self._finish(state, centres[-1]).work
                 fraction = self.schedule.fraction(np.minimum(begin / lengths[rows], 1.0))
-                watch.look(begin, rows, fraction, work.cpu().double().numpy())
+                monitor.look(begin, rows, fraction, work.cpu().double().numpy())
         return _gathered([*done, (rows, state)])
 
     def _stretch(self, begin: int, end: int, first: Points, way: Points, lengths: Lengths) -> "_Stretch":
@@ -213,10 +213,10 @@ def _gathered(parts: list[tuple[np.ndarray, Any]]) -> Any:
     return kind(*(torch.cat(fields)[index] for fields in zip(*(state for _, state in parts), strict=True)))
 
 
-def _judged(ending: Ending, begun: Batch, kernel: RelaxationKernel, watch: Watch) -> BatchPath:
+def _judged(ending: Ending, begun: Batch, kernel: RelaxationKernel, monitor: PathMonitor) -> BatchPath:
     """Outcome of each path. A path that is not finite at its end has failed: finite is never reached again from it."""
     finite = torch.isfinite(ending.work) & torch.isfinite(ending.x).all(dim=1)
-    given_up = torch.as_tensor(watch.given_up, device=begun.device)
+    given_up = torch.as_tensor(monitor.given_up, device=begun.device)
     completed = finite & ending.converged & ~given_up
     failed = torch.where(ending.converged, Outcome.DIVERGED, Outcome.UNCONVERGED)
     outcome = torch.where(completed, Outcome.COMPLETED, failed)
@@ -225,8 +225,8 @@ def _judged(ending: Ending, begun: Batch, kernel: RelaxationKernel, watch: Watch
     work, protocol_work, heat = (
         torch.where(completed, work, torch.nan) for work in (ending.work, ending.protocol_work, ending.heat)
     )
-    steps = torch.as_tensor(watch.ends, device=begun.device)
-    seen = watch.log_survival, watch.interim(work.cpu().double().numpy())
+    steps = torch.as_tensor(monitor.ends, device=begun.device)
+    seen = monitor.log_survival, monitor.interim(work.cpu().double().numpy())
     log_survival, interim = (torch.as_tensor(column).to(begun) for column in seen)
     return BatchPath(x, kernel.cv.value(x), work, protocol_work, heat, steps, outcome, log_survival, interim)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cvflow.core.early_rejection import Stakes
+from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Exactness, Frame, Outcome, PathResult, Point, Steering
 from cvflow.engines.base import Engine
 from cvflow.engines.external.plumed_files import Columns, biases, input_text, period, read_columns
@@ -116,9 +116,9 @@ class ExternalEngine(Engine):
         )  # type: ignore[return-value]
 
     def steer(
-        self, frame: Frame, steering: Steering, rng: np.random.Generator, stakes: Stakes | None = None
+        self, frame: Frame, steering: Steering, rng: np.random.Generator, criterion: EarlyRejection | None = None
     ) -> PathResult:
-        if stakes is not None:
+        if criterion is not None:
             raise ValueError("paths of external programs are run to their end: set path.early_rejection = false")
         return self._path(frame, steering.steps, steering, rng)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cvflow.core.early_rejection import Stakes
+from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Exactness, Frame, PathResult, Point, Positions, Steering
 from cvflow.core.schedule import Linear, Schedule
 from cvflow.cv import CollectiveVariable
@@ -131,9 +131,9 @@ class PositionsEngine(VerletEngine):
         return path._replace(cv=self.cv_values(path.frame))
 
     def steer(
-        self, frame: Frame, steering: Steering, rng: np.random.Generator, stakes: Stakes | None = None
+        self, frame: Frame, steering: Steering, rng: np.random.Generator, criterion: EarlyRejection | None = None
     ) -> PathResult:
-        if stakes is not None:
+        if criterion is not None:
             raise ValueError("paths of positions are run to their end: set path.early_rejection = false")
         pieces = self._spec.way.pieces
         return super().steer(frame, steering._replace(steps=pieces * max(1, round(steering.steps / pieces))), rng)

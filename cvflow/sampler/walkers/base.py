@@ -1,4 +1,4 @@
-"""A crew: walkers that take their turns together. The run gives orders to crews and knows nothing of engines."""
+"""A group: walkers that take their turns together. The run gives orders to groups and knows nothing of engines."""
 
 from abc import ABC, abstractmethod
 from concurrent.futures import Executor, Future
@@ -9,11 +9,11 @@ import numpy as np
 from cvflow.core.frames import Frame
 from cvflow.core.states import States
 from cvflow.proposals.proposal import Proposal
-from cvflow.sampler.interim_free_energy import Barriers
+from cvflow.sampler.interim_free_energy import InterimFreeEnergy
 
 
-class Standing(NamedTuple):
-    """Where a crew stands: what its next turn needs, in the crew's own form, and its walkers' frames."""
+class GroupState(NamedTuple):
+    """Where a group stands: what its next turn needs, in the group's own form, and its walkers' frames."""
 
     state: Any
     frames: list[Frame]
@@ -22,7 +22,7 @@ class Standing(NamedTuple):
 class TurnResult(NamedTuple):
     """What came of a turn; `rows` are of the store's `turn_type`, one a walker."""
 
-    standing: Standing
+    group_state: GroupState
     rows: np.ndarray
 
 
@@ -32,29 +32,30 @@ class Learned(NamedTuple):
     Attributes:
         proposal: what draws the jump.
         span: distance in CV space that takes the configured number of path steps.
-        barriers: free energies on the way between the states, with which paths are given up early; None to run all to
-            their end.
+        interim_free_energy: with which paths are given up early; None to run all to their end.
         skips: states within which jumps are rejected without a path; None to realise all.
     """
 
     proposal: Proposal
     span: float
-    barriers: Barriers | None = None
+    interim_free_energy: InterimFreeEnergy | None = None
     skips: States | None = None
 
 
-class Crew(ABC):
-    """Law: a turn depends on the crew's standing, the number of the turn and what was learned, and on nothing else."""
+class WalkerGroup(ABC):
+    """Law: a turn depends on the group's state, its number and what was learned, and on nothing else."""
 
     walkers: tuple[int, ...]
 
     @abstractmethod
-    def take_turn(self, executor: Executor, standing: Standing, jump: int, learned: Learned) -> "Future[TurnResult]":
+    def take_turn(
+        self, executor: Executor, group_state: GroupState, jump: int, learned: Learned
+    ) -> "Future[TurnResult]":
         """Begin one turn, a jump and a local move of each walker.
 
         Args:
             executor: where the work is done.
-            standing: where the crew stands.
+            group_state: where the group stands.
             jump: number of the turn.
             learned: what the turn's jumps follow.
         """

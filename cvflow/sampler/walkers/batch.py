@@ -1,4 +1,4 @@
-"""All chains of the batch engine as one crew: they jump and move together, in this process."""
+"""All chains of the batch engine as one group: they jump and move together, in this process."""
 
 import time
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from cvflow.core.torch_streams import seeded_generator
 from cvflow.engines.batch.paths import Paths
 from cvflow.host.faults import blaming
 from cvflow.sampler.ensemble import EnsembleInfo, EnsembleJump, EnsembleMove, EnsembleState, LocalInfo
-from cvflow.sampler.walkers.base import Crew, Learned, Standing, TurnResult
+from cvflow.sampler.walkers.base import GroupState, Learned, TurnResult, WalkerGroup
 from cvflow.store import turn_type
 
 PILOT_MOVES = 24
@@ -23,7 +23,7 @@ PILOT_MOVES = 24
 
 
 @dataclass(frozen=True)
-class BatchCrew(Crew):
+class BatchGroup(WalkerGroup):
     """All chains of a run, which take their turns as one batch.
 
     Attributes:
@@ -46,14 +46,14 @@ class BatchCrew(Crew):
     dtype: torch.dtype
     device: torch.device
 
-    def standing(self, x: Float[np.ndarray, " chains *shape"]) -> Standing:
+    def group_state(self, x: Float[np.ndarray, " chains *shape"]) -> GroupState:
         """Where the chains stand, given their configurations."""
         flat = torch.as_tensor(x, dtype=self.dtype, device=self.device).flatten(1)
-        return self._standing(EnsembleState(flat, self.paths.kernel.cv.value(flat)))
+        return self._group_state(EnsembleState(flat, self.paths.kernel.cv.value(flat)))
 
     def pilot(
-        self, standing: Standing, moves: EnsembleMove
-    ) -> tuple[Standing, Float[np.ndarray, "chains samples cvs"]]:
+        self, group_state: GroupState, moves: EnsembleMove
+    ) -> tuple[GroupState, Float[np.ndarray, "chains samples cvs"]]:
         """Sample the starts' surroundings by local moves.
 
         Raises:
@@ -61,12 +61,12 @@ class BatchCrew(Crew):
             UserFunctionError: the user's potential or CV fails.
         """
         with blaming("equilibration"):
-            return self._piloted(standing, moves)
+            return self._piloted(group_state, moves)
 
     def _piloted(
-        self, standing: Standing, moves: EnsembleMove
-    ) -> tuple[Standing, Float[np.ndarray, "chains samples cvs"]]:
-        state, samples = standing.state, []
+        self, group_state: GroupState, moves: EnsembleMove
+    ) -> tuple[GroupState, Float[np.ndarray, "chains samples cvs"]]:
+        state, samples = group_state.state, []
         generator = self._generator(Purpose.EQUILIBRATION, 0)
         moved = torch.zeros(len(self.walkers), dtype=torch.bool, device=self.device)
         for _ in range(PILOT_MOVES):
@@ -80,10 +80,12 @@ class BatchCrew(Crew):
                 f"{stuck} of {len(moved)} chains did not move in {PILOT_MOVES} local moves of {moves.steps} steps: "
                 "shorten run.local_timestep"
             )
-        return self._standing(state), np.stack(samples, axis=1)
+        return self._group_state(state), np.stack(samples, axis=1)
 
-    def take_turn(self, executor: Executor, standing: Standing, jump: int, learned: Learned) -> "Future[TurnResult]":
-        return executor.submit(self._turn, standing.state, jump, learned)
+    def take_turn(
+        self, executor: Executor, group_state: GroupState, jump: int, learned: Learned
+    ) -> "Future[TurnResult]":
+        return executor.submit(self._turn, group_state.state, jump, learned)
 
     def _turn(self, state: EnsembleState, jump: int, learned: Learned) -> TurnResult:
         """Run one turn.
@@ -97,7 +99,7 @@ class BatchCrew(Crew):
     def _turned(self, state: EnsembleState, jump: int, learned: Learned) -> TurnResult:
         generator = self._generator(Purpose.TURN, jump)
         scale = tuple(self.scale.tolist())
-        mover = EnsembleJump(self.paths, self.steps, learned.span, scale, learned.barriers, learned.skips)
+        mover = EnsembleJump(self.paths, self.steps, learned.span, scale, learned.interim_free_energy, learned.skips)
         begun = time.perf_counter()
         jumped, info = mover.step(state, learned.proposal, generator)
         between = time.perf_counter()
@@ -109,7 +111,7 @@ class BatchCrew(Crew):
         # Shared out, so that the sum over rows is the time that passed.
         rows["path_seconds"] = (between - begun) / len(rows)
         rows["local_seconds"] = (time.perf_counter() - between) / len(rows)
-        return TurnResult(self._standing(after), rows)
+        return TurnResult(self._group_state(after), rows)
 
     def _rows(
         self,
@@ -137,9 +139,9 @@ class BatchCrew(Crew):
             }  # fmt: skip
         return _table(columns, self.walkers, jump)
 
-    def _standing(self, state: EnsembleState) -> Standing:
+    def _group_state(self, state: EnsembleState) -> GroupState:
         shape = self.paths.kernel.potential.shape
-        return Standing(state, [Frame(x, None) for x in _array(state.x).reshape(-1, *shape)])
+        return GroupState(state, [Frame(x, None) for x in _array(state.x).reshape(-1, *shape)])
 
     def _generator(self, purpose: Purpose, index: int) -> torch.Generator:
         return seeded_generator(sequence(self.seed, purpose, index), self.device)

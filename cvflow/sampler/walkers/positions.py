@@ -7,13 +7,13 @@ from cvflow.core.streams import Purpose, stream
 from cvflow.engines.base import EngineSpec
 from cvflow.sampler.local import LocalMove
 from cvflow.sampler.positions_jump import ShapeJump
-from cvflow.sampler.walkers.base import Crew, Learned, Standing, TurnResult
+from cvflow.sampler.walkers.base import GroupState, Learned, TurnResult, WalkerGroup
 from cvflow.sampler.walkers.process import Turn, take_turn
 
 
 @dataclass(frozen=True)
-class ShapeCrew(Crew):
-    """A crew of one, whose turns run in any worker process."""
+class PositionsGroup(WalkerGroup):
+    """A group of one, whose turns run in any worker process."""
 
     walker: int
     spec: EngineSpec
@@ -25,9 +25,11 @@ class ShapeCrew(Crew):
     def walkers(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.walker,)
 
-    def take_turn(self, executor: Executor, standing: Standing, jump: int, learned: Learned) -> "Future[TurnResult]":
+    def take_turn(
+        self, executor: Executor, group_state: GroupState, jump: int, learned: Learned
+    ) -> "Future[TurnResult]":
         rng = stream(self.seed, Purpose.PROPOSAL, self.walker, jump)
-        order = self.jump.propose(standing.state, learned.proposal, rng)
+        order = self.jump.propose(group_state.state, learned.proposal, rng)
         return executor.submit(
-            take_turn, self.spec, Turn(self.seed, self.walker, jump, standing.state, order, self.local)
+            take_turn, self.spec, Turn(self.seed, self.walker, jump, group_state.state, order, self.local)
         )

@@ -19,7 +19,7 @@ from cvflow.core.streams import Purpose, stream
 from cvflow.engines.base import Engine, EngineSpec
 from cvflow.sampler.jump import JumpInfo, JumpOrder, JumpState, RestraintJump, realise
 from cvflow.sampler.local import LocalInfo, LocalMove
-from cvflow.sampler.walkers.base import Crew, Learned, Standing, TurnResult
+from cvflow.sampler.walkers.base import GroupState, Learned, TurnResult, WalkerGroup
 from cvflow.store import turn_type
 
 EQUILIBRATION_MOVES = 16
@@ -51,13 +51,13 @@ class Turn(NamedTuple):
 class Pilot(NamedTuple):
     """An equilibrated start and the CV values its local moves visited."""
 
-    standing: Standing
+    group_state: GroupState
     samples: Float[np.ndarray, "samples cvs"]
 
 
 @dataclass(frozen=True)
-class WalkerCrew(Crew):
-    """A crew of one, whose turns run in any worker process.
+class ProcessGroup(WalkerGroup):
+    """A group of one, whose turns run in any worker process.
 
     Attributes:
         walker: its number.
@@ -83,13 +83,15 @@ class WalkerCrew(Crew):
     def walkers(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.walker,)
 
-    def take_turn(self, executor: Executor, standing: Standing, jump: int, learned: Learned) -> "Future[TurnResult]":
+    def take_turn(
+        self, executor: Executor, group_state: GroupState, jump: int, learned: Learned
+    ) -> "Future[TurnResult]":
         kernel = RestraintJump(
-            self.kT, self.kappa, self.path_steps, learned.span, self.periods, learned.barriers, learned.skips
+            self.kT, self.kappa, self.path_steps, learned.span, self.periods, learned.interim_free_energy, learned.skips
         )
         rng = stream(self.seed, Purpose.PROPOSAL, self.walker, jump)
-        order = kernel.propose(standing.state, learned.proposal, rng)
-        turn = Turn(self.seed, self.walker, jump, standing.state, order, self.local)
+        order = kernel.propose(group_state.state, learned.proposal, rng)
+        turn = Turn(self.seed, self.walker, jump, group_state.state, order, self.local)
         return executor.submit(take_turn, self.spec, turn)
 
 
@@ -110,12 +112,12 @@ def take_turn(spec: EngineSpec, turn: Turn) -> TurnResult:
     moved = _at_constant_pressure(moved, engine, turn.local.steps, rng)
     row = _row(turn, jump_info, jumped.cv, local_info, moved.cv)
     row["path_seconds"], row["local_seconds"] = between - begun, time.perf_counter() - between
-    return TurnResult(standing_at(moved), row)
+    return TurnResult(group_state_at(moved), row)
 
 
-def standing_at(state: JumpState) -> Standing:
+def group_state_at(state: JumpState) -> GroupState:
     """Where a walker stands."""
-    return Standing(state, [state.frame])
+    return GroupState(state, [state.frame])
 
 
 def _row(turn: Turn, info: JumpInfo, kept: Point, local: LocalInfo, after: Point) -> np.ndarray:
@@ -189,7 +191,7 @@ def equilibrate(
         moved = _at_constant_pressure(moved, engine, local.steps, rng)
         state = moved if _at_home(moved, home, states) else state
         samples.append(state.cv)
-    return Pilot(standing_at(state), np.array(samples))
+    return Pilot(group_state_at(state), np.array(samples))
 
 
 def _at_home(state: JumpState, home: int, states: States) -> bool:

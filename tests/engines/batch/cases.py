@@ -23,7 +23,7 @@ from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import Paths
 from cvflow.proposals import GaussianMixture
 from cvflow.sampler.ensemble import EnsembleJump, EnsembleMove
-from cvflow.sampler.interim_free_energy import Axes, Barriers
+from cvflow.sampler.interim_free_energy import InterimFreeEnergy, ProgressCoordinate
 from tests.engines.batch import systems
 from tests.engines.batch.circles import CIRCLE, CYLINDER
 from tests.engines.batch.stationarity import Case
@@ -182,19 +182,20 @@ def _single_precision() -> Iterator[Case]:
 LOW_AND_HIGH = States({"low": "z < 2.0", "high": "z >= 2.0"}, ["z"])
 
 
-def barriers(height: float, lean: float = 0.0) -> Barriers:
+def interim_free_energy(height: float, lean: float = 0.0) -> InterimFreeEnergy:
     """A parabola between the states of the mini target, with a lean; from high to low it is the same backwards."""
-    axes = Axes(LOW_AND_HIGH, np.array([[0.0], [4.0]]), np.ones(1), np.full(1, inf))
+    coordinate = ProgressCoordinate(LOW_AND_HIGH, np.array([[0.0], [4.0]]), np.ones(1), np.full(1, inf))
     profile = 1.0 + 4 * height * PROGRESS * (1 - PROGRESS) + lean * np.sin(2 * np.pi * PROGRESS)
-    heights = np.zeros((2, 2, len(PROGRESS)))
-    heights[0, 1], heights[1, 0] = profile, profile[::-1]
-    return Barriers(axes, heights, ~np.eye(2, dtype=bool))
+    profiles = np.zeros((2, 2, len(PROGRESS)))
+    profiles[0, 1], profiles[1, 0] = profile, profile[::-1]
+    return InterimFreeEnergy(coordinate, profiles, ~np.eye(2, dtype=bool))
 
 
 def given_up(kernel: RelaxationKernel, steps: int, every: int, kind: type[EnsembleJump] = EnsembleJump, **more):
     """A jump whose paths are looked at every so many steps, with a barrier that is not the right one."""
     paths = Paths(kernel, LINEAR, block=every, patience=every)
-    return kind(paths, steps, MINI.span, barriers=more.pop("barriers", barriers(1.5, 0.8)), **more)
+    more.setdefault("interim_free_energy", interim_free_energy(1.5, 0.8))
+    return kind(paths, steps, MINI.span, **more)
 
 
 def _giving_up() -> Iterator[Case]:

@@ -24,8 +24,8 @@ from tests.engines.batch.cases import (
     LINEAR,
     LOW_AND_HIGH,
     MALA,
-    barriers,
     given_up,
+    interim_free_energy,
     jump,
     local,
     setting,
@@ -119,24 +119,32 @@ K5_SOFT = _right("K5", _restrained(BALL, 1.0, 0.5), BALL, 1)
 K5_CIRCLE = _right("K5", _restrained(CIRCLE, 0.2, 6.0), CIRCLE, 1)
 
 K3_LOOKS = Case("K3", "N = 20, given up early", MINI, given_up(_steered(MINI, 0.5), 20, 4))
+_FLAT, _LEANING = interim_free_energy(0.0), interim_free_energy(1.5, 1.8)
+_LEANING.profiles[1, 0] = _LEANING.profiles[0, 1]
 K3_ODD = Case(
-    "K3", "N = 6, given up early", MINI, given_up(_steered(MINI, 0.7), 6, 4, barriers=barriers(0.0)), draws=200_000
+    "K3",
+    "N = 6, given up early",
+    MINI,
+    given_up(_steered(MINI, 0.7), 6, 4, interim_free_energy=_FLAT),
+    draws=200_000,
 )
 _WEAK = Paths(_restrained(MINI, 0.6, 0.2), LINEAR, block=1)
 K5_SKIPS = Case(
     "K5", "N = 1, dt 0.6, κ 0.2, between states alone", MINI, EnsembleJump(_WEAK, 1, MINI.span, skips=LOW_AND_HIGH)
 )
-_LEANING = barriers(1.5, 1.8)
-_LEANING.heights[1, 0] = _LEANING.heights[0, 1]
 
 MUTANTS = (
     _wrong("given up by another number", K3_LOOKS, move=given_up(_steered(MINI, 0.5), 20, 4, wrong_moves.DecidedTwice)),
     _wrong("a cap on the work so far", K3_LOOKS, move=given_up(_steered(MINI, 0.5), 20, 4, wrong_moves.CapOnTheWork)),
-    _wrong("barrier not the same backwards", K3_LOOKS, move=given_up(_steered(MINI, 0.5), 20, 4, barriers=_LEANING)),
+    _wrong(
+        "barrier not the same backwards",
+        K3_LOOKS,
+        move=given_up(_steered(MINI, 0.5), 20, 4, interim_free_energy=_LEANING),
+    ),
     _wrong(
         "looks at other steps backwards",
         K3_ODD,
-        move=given_up(_steered(MINI, 0.7), 6, 4, wrong_moves.OneWayLooks, barriers=barriers(0.0)),
+        move=given_up(_steered(MINI, 0.7), 6, 4, wrong_moves.OneWayLooks, interim_free_energy=_FLAT),
     ),
     _wrong(
         "a skip judged by ξ(x)",

@@ -10,7 +10,7 @@ from cvflow.core.periodic import wrapped
 from cvflow.core.states import States
 from cvflow.engines.batch.paths import Paths
 from cvflow.sampler.ensemble import EnsembleJump
-from cvflow.sampler.interim_free_energy import Axes, Barriers
+from cvflow.sampler.interim_free_energy import InterimFreeEnergy, ProgressCoordinate
 from tests.engines.batch.cases import CURVED, LINEAR, curved_kernels
 from tests.engines.batch.circles import CIRCLE
 from tests.engines.batch.stationarity import THRESHOLD, Case, run
@@ -21,19 +21,20 @@ KERNELS = dict(curved_kernels(next(on for on in CURVED if on.target is CIRCLE)))
 def case(kernel: str, words: str) -> Case:
     (name,) = CIRCLE.cv.names
     states = States({"west": f"{name} < 0.0", "east": f"{name} >= 0.0"}, [name])
-    axes = Axes(states, np.array([[-1.6], [1.3]]), np.ones(1), np.full(1, 2 * np.pi))
+    coordinate = ProgressCoordinate(states, np.array([[-1.6], [1.3]]), np.ones(1), np.full(1, 2 * np.pi))
     profile = 0.5 + 3 * PROGRESS * (1 - PROGRESS) + 0.8 * np.sin(2 * np.pi * PROGRESS)
-    heights = np.zeros((2, 2, len(PROGRESS)))
-    heights[0, 1], heights[1, 0] = profile, profile[::-1]
-    barriers = Barriers(axes, heights, ~np.eye(2, dtype=bool))
+    profiles = np.zeros((2, 2, len(PROGRESS)))
+    profiles[0, 1], profiles[1, 0] = profile, profile[::-1]
+    interim_free_energy = InterimFreeEnergy(coordinate, profiles, ~np.eye(2, dtype=bool))
     paths = Paths(KERNELS[kernel], LINEAR, block=2, patience=2)
-    return Case(kernel, f"N = 8, given up early{words}", CIRCLE, EnsembleJump(paths, 8, CIRCLE.span, barriers=barriers))
+    jump = EnsembleJump(paths, 8, CIRCLE.span, interim_free_energy=interim_free_energy)
+    return Case(kernel, f"N = 8, given up early{words}", CIRCLE, jump)
 
 
-def from_its_own_start(axes, start, end, a, b):
+def from_its_own_start(coordinate, start, end, a, b):
     """The mutant: beyond half a period of one mean it is another place than seen from the other."""
-    way = wrapped(axes.means[b] - axes.means[a], axes.periods)
-    gone = (wrapped(points - axes.means[a], axes.periods) for points in (start, end))
+    way = wrapped(coordinate.means[b] - coordinate.means[a], coordinate.periods)
+    gone = (wrapped(points - coordinate.means[a], coordinate.periods) for points in (start, end))
     with np.errstate(invalid="ignore"):
         return tuple((offset * way).sum(axis=1) / (way * way).sum(axis=1) for offset in gone)
 
@@ -43,5 +44,5 @@ def test_the_target_is_left_invariant_and_the_mutant_is_caught(kernel):
     verdict = run(case(kernel, ""))
     assert verdict.moved > 0.1
     assert verdict.largest < THRESHOLD
-    with mock.patch.object(Axes, "progress", from_its_own_start):
+    with mock.patch.object(ProgressCoordinate, "progress", from_its_own_start):
         assert run(case(kernel, ", progress from its own start")).largest > THRESHOLD

@@ -50,18 +50,18 @@ class RetriedFailures(EnsembleJump):
 class DecidedTwice(EnsembleJump):
     """Holds paths under way against another number than the end."""
 
-    def _stakes(self, *arguments):
-        stakes = super()._stakes(*arguments)
-        other = np.random.default_rng(3).random(len(stakes.log_uniform))
-        return stakes._replace(log_uniform=np.log(other))
+    def _criterion(self, *arguments):
+        criterion = super()._criterion(*arguments)
+        other = np.random.default_rng(3).random(len(criterion.log_uniform))
+        return criterion._replace(log_uniform=np.log(other))
 
 
 class CapOnTheWork(EnsembleJump):
     """Gives up all paths that have lost as much on their way, whatever their number."""
 
-    def _stakes(self, *arguments):
-        stakes = super()._stakes(*arguments)
-        return stakes._replace(log_uniform=np.full_like(stakes.log_uniform, -0.5))
+    def _criterion(self, *arguments):
+        criterion = super()._criterion(*arguments)
+        return criterion._replace(log_uniform=np.full_like(criterion.log_uniform, -0.5))
 
 
 class OneWayLooks(EnsembleJump):
