@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from cvflow.core.fixed_tensor import FixedTensor
 from cvflow.cv.base import checked_name
-from cvflow.cv.constant import Constant
 
 Batch = Float[Tensor, "chains dof"]
 Points = Float[Tensor, "chains cvs"]
@@ -85,8 +85,8 @@ class Coordinates(SplitCV):
     index: tuple[int, ...]
     dof: int
     _columns: Int[Tensor, " cvs"] = field(init=False, repr=False, compare=False)
-    _rest: Constant = field(init=False, repr=False, compare=False)
-    _selection: Constant = field(init=False, repr=False, compare=False)
+    _rest: FixedTensor = field(init=False, repr=False, compare=False)
+    _selection: FixedTensor = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -101,8 +101,8 @@ class Coordinates(SplitCV):
         columns = torch.tensor(self.index, dtype=torch.int64)
         selection = torch.eye(self.dof, dtype=torch.float64)[columns]
         object.__setattr__(self, "_columns", columns)
-        object.__setattr__(self, "_selection", Constant(selection))
-        object.__setattr__(self, "_rest", Constant(1.0 - selection.sum(dim=0)))
+        object.__setattr__(self, "_selection", FixedTensor(selection))
+        object.__setattr__(self, "_rest", FixedTensor(1.0 - selection.sum(dim=0)))
 
     @property
     def periods(self) -> tuple[float, ...]:  # type: ignore[override]
@@ -143,7 +143,7 @@ class Linear(SplitCV):
 
     names: tuple[str, ...]
     rows: tuple[tuple[float, ...], ...]
-    _matrix: Constant = field(init=False, repr=False, compare=False)
+    _matrix: FixedTensor = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -151,7 +151,7 @@ class Linear(SplitCV):
         if len(self.names) != len(self.rows):
             raise ValueError(f"a linear CV needs one name for each of its {len(self.rows)} rows, got {self.names}")
         rows = torch.tensor(self.rows, dtype=torch.float64)
-        object.__setattr__(self, "_matrix", Constant(rows))
+        object.__setattr__(self, "_matrix", FixedTensor(rows))
         if not torch.allclose(rows @ rows.T, torch.eye(len(rows), dtype=rows.dtype), atol=1e-10):
             raise ValueError("the rows of a linear CV must be orthonormal")
 

@@ -14,8 +14,8 @@ from cvflow.config.settings import Config, ConfigError
 from cvflow.core.frames import Exactness, Frame
 from cvflow.cv import CollectiveVariable, Distance
 from cvflow.cv.internal_coordinates import Chain, Shapes
+from cvflow.cv.interpolation import INTERPOLATIONS
 from cvflow.cv.selection import AtomNames, group
-from cvflow.cv.way import WAY_BY_NAME
 from cvflow.engines.openmm import PositionsSpec
 from cvflow.proposals.conformations import ShapeLearner
 from cvflow.proposals.proposal import Proposal
@@ -53,7 +53,7 @@ class ShapeSetup(Setup):
         path = self.config.path
         around = self.molecular.with_config(self.molecular.config.model_copy(update={"path": path}))
         assert isinstance(around, MolecularSetup)
-        return PositionsSpec(around.spec, self.cvs, self.shapes.chain.atoms, path.kernel, WAY_BY_NAME[path.way]())
+        return PositionsSpec(around.spec, self.cvs, self.shapes.chain.atoms, path.kernel, INTERPOLATIONS[path.way]())
 
     @property
     def exactness(self) -> Exactness:

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from cvflow.core.fixed_tensor import FixedTensor
 from cvflow.cv.batch import Linear
-from cvflow.cv.constant import Constant
 from cvflow.engines.batch.kernels.solver import Newton
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
@@ -62,7 +62,7 @@ class Phi4Modes(BatchReference):
         modes = sqrt(2 / (self.n + 1)) * np.sin(np.pi * np.outer(site, site) / (self.n + 1))
         stiffness = self.beta * self.a * self.n * (2 - 2 * np.cos(np.pi * site / (self.n + 1)))
         well = 2 * self.beta / (self.n * self.a)
-        sites, transform = self._sites.system().potential, Constant(modes)
+        sites, transform = self._sites.system().potential, FixedTensor(modes)
 
         def energy(c: Float[Tensor, "chains n"]) -> Float[Tensor, " chains"]:
             return sites.energy(c @ transform.like(c))

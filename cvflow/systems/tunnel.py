@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cvflow.core.fixed_tensor import FixedTensor
 from cvflow.cv.batch import Coordinates
-from cvflow.cv.constant import Constant
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
@@ -57,7 +57,7 @@ class GaussianTunnel(BatchReference):
         return {"left": f"z < {self.d / 2}", "right": f"z >= {self.d / 2}"}
 
     def system(self) -> TorchSystem:
-        dof, sigma = 1 + self.dim_y, Constant(np.linspace(0.5, 5.0, self.dim_y))
+        dof, sigma = 1 + self.dim_y, FixedTensor(np.linspace(0.5, 5.0, self.dim_y))
         return TorchSystem(
             Potential(lambda x: self._energy(x, sigma.like(x)), (dof,), lambda x: self._gradient(x, sigma.like(x))),
             Coordinates(("z",), (0,), dof),

@@ -10,7 +10,7 @@ import openmm
 
 from cvflow.core.frames import Frame
 from cvflow.cv import distance
-from cvflow.cv.way import Straight, Way
+from cvflow.cv.interpolation import Interpolation, Straight
 from cvflow.engines.openmm import OpenMMSpec, PositionsEngine, PositionsSpec
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
@@ -36,7 +36,7 @@ class Case:
     timestep: float
     draws: int
     kappa: float = 0.0
-    way: Way = field(default_factory=Straight)
+    way: Interpolation = field(default_factory=Straight)
     proposal: Callable[[], ShapeProposal] = chain.bad_proposal
     placing: str = "aligned"
 

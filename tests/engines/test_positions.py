@@ -10,7 +10,7 @@ from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.core.schedule import Linear
 from cvflow.cv import distance
 from cvflow.cv.internal_coordinates import Chain, aligned
-from cvflow.cv.way import LengthKeeping, Straight
+from cvflow.cv.interpolation import LengthKeeping, Straight
 from cvflow.engines.motion import Course
 from cvflow.engines.openmm import OpenMMSpec, PositionsSpec
 from cvflow.systems import Polymer

@@ -8,7 +8,7 @@ from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Exactness, Frame, PathResult, Point, Positions, Steering
 from cvflow.core.schedule import Linear, Schedule
 from cvflow.cv import CollectiveVariable
-from cvflow.cv.way import Straight, Way
+from cvflow.cv.interpolation import Interpolation, Straight
 from cvflow.engines.motion import Course
 from cvflow.engines.openmm.context import PathContext
 from cvflow.engines.openmm.engine import OpenMMEngine, OpenMMSpec
@@ -38,7 +38,7 @@ class PositionsSpec(VerletSpec):
     cvs: tuple[CollectiveVariable, ...]
     atoms: tuple[int, ...]
     kernel: str
-    way: Way = field(default_factory=Straight)
+    way: Interpolation = field(default_factory=Straight)
 
     @property
     def kT(self) -> float:  # type: ignore[override]  # noqa: N802

@@ -7,7 +7,7 @@ import openmm
 from jaxtyping import Float
 
 from cvflow.core.frames import Frame, Positions
-from cvflow.cv.way import Knots
+from cvflow.cv.interpolation import Knots
 from cvflow.engines.motion import End, PerParticle
 from cvflow.engines.openmm.context import PathContext, blowing_up
 from cvflow.engines.openmm.motion import ContextMotion

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cvflow.cv.internal_coordinates import Chain, aligned
-from cvflow.cv.way import WAY_BY_NAME, LengthKeeping
+from cvflow.cv.interpolation import INTERPOLATIONS, LengthKeeping
 from cvflow.systems import Polymer
 
 CHAIN = Chain("c", tuple(range(9)))
@@ -12,9 +12,9 @@ ENDS = [Polymer().start(state, np.random.default_rng(0)).positions[:9] for state
 START, END = ENDS[0], aligned(ENDS[1], ENDS[0])
 
 
-@pytest.mark.parametrize("name", WAY_BY_NAME)
+@pytest.mark.parametrize("name", INTERPOLATIONS)
 def test_a_way_read_backwards_is_the_way_back(name):
-    way = WAY_BY_NAME[name]()
+    way = INTERPOLATIONS[name]()
     there, back = way.knots(START, END), way.knots(END, START)
     assert np.abs(there - back[::-1]).max() < 1e-10
     assert (there[0] == START).all()

@@ -1,7 +1,7 @@
-"""Ways from one set of positions to another, for paths that move atoms along a prescribed way.
+"""Interpolations between two sets of positions, for paths that move atoms along a prescribed way.
 
-Law of every way: knots(a, b) == knots(b, a)[::-1], up to rounding. Without it the path backwards is another path, and
-the chain biased.
+Law of every interpolation: knots(a, b) == knots(b, a)[::-1], up to rounding. Without it the path backwards is another
+path, and the chain biased.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +14,7 @@ Beads = Float[np.ndarray, "beads 3"]
 Knots = Float[np.ndarray, "knots beads 3"]
 
 
-class Way(ABC):
+class Interpolation(ABC):
     """Where the atoms are steered."""
 
     pieces: int
@@ -22,11 +22,11 @@ class Way(ABC):
 
     @abstractmethod
     def knots(self, start: Beads, end: Beads) -> Knots:
-        """Positions from start to end, both included, passed at equal spaces of time and joined by straight lines."""
+        """Positions [nm] from start to end, both included, passed at equal spaces of time and joined by straight lines."""
 
 
 @dataclass(frozen=True)
-class Straight(Way):
+class Straight(Interpolation):
     """Every atom on its straight line: after the alignment, the least Σ |Δ|², hence the least friction.
 
     Distances along the chain shrink on the way. Where the atoms are held, that costs nothing: their own energy counts
@@ -40,7 +40,7 @@ class Straight(Way):
 
 
 @dataclass(frozen=True)
-class LengthKeeping(Way):
+class LengthKeeping(Interpolation):
     """The straight line, drawn back to where neighbours' and next neighbours' distances go evenly from start to end.
 
     Each point of the line is moved by steps against the gradient of Σ (distance - wanted)², whatever comes before or
@@ -89,5 +89,5 @@ def _even(fine: Knots, pieces: int) -> Float[np.ndarray, "even beads 3"]:
     return knots
 
 
-WAY_BY_NAME: dict[str, type[Straight] | type[LengthKeeping]] = {"straight": Straight, "lengths": LengthKeeping}
+INTERPOLATIONS: dict[str, type[Straight] | type[LengthKeeping]] = {"straight": Straight, "lengths": LengthKeeping}
 """By the name that `[path] way` takes."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-class Constant:
+class FixedTensor:
     """A fixed tensor in whichever floating-point type it is asked for.
 
     A conversion at each use would be one more operation a step, and one that keeps compiled loops from vectorising.
