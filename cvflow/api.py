@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import openmm
 from matplotlib.figure import Figure
@@ -126,7 +126,7 @@ def openmm_system(
 
 
 def ase_system(
-    source: Callable[..., Any] | str,
+    source: Callable[..., object] | str,
     temperature: float | unit.Quantity,
     parameters: Mapping[str, float | int] | None = None,
 ) -> AseSystem:
@@ -173,17 +173,17 @@ def sample(
     system: MolecularSystem | AseSystem | TorchSystem,
     cvs: Sequence[CollectiveVariable] = (),
     states: Mapping[str, str] | None = None,
-    starts: Mapping[str, Any] | None = None,
+    starts: Mapping[str, object] | None = None,
     out: str | Path = "cvflow-run",
     *,
     quiet: bool = False,
     workers: int | None = None,
     wall_time: str | None = None,
-    path: Mapping[str, Any] | None = None,
-    engine: Mapping[str, Any] | None = None,
-    flow: Mapping[str, Any] | None = None,
-    proposal: Mapping[str, Any] | None = None,
-    **run: Any,
+    path: Mapping[str, object] | None = None,
+    engine: Mapping[str, object] | None = None,
+    flow: Mapping[str, object] | None = None,
+    proposal: Mapping[str, object] | None = None,
+    **run: object,
 ) -> Result:
     """Sample a system and write a folder with the store, figures, tables and report.
 

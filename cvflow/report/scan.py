@@ -2,10 +2,9 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -16,8 +15,14 @@ from cvflow.host.atomic import write_whole
 from cvflow.report.figures.drawing import png
 from cvflow.report.figures.scan import Series, scan_figure
 
-Row = tuple[str, dict[str, Any], Cost]
-"""Which setting was varied, all settings by the names of `[path]`, and what they cost."""
+Value = float | str | Sequence[float]
+"""Of one setting: a number, a word, or one number for each CV."""
+
+Setting = Mapping[str, Value]
+"""All that a scan varies, by the names of `[path]`."""
+
+Row = tuple[str, Setting, Cost]
+"""Which of the settings was varied, all of them, and what they cost."""
 
 _LABELS = {
     "path length": ("steps", "path steps"),
@@ -29,7 +34,7 @@ _LABELS = {
 }
 
 
-def scan_table(rows: Sequence[Row], best: dict[str, Any], again: Cost, local_steps: int) -> Table:
+def scan_table(rows: Sequence[Row], best: Setting, again: Cost, local_steps: int) -> Table:
     """Every setting with its cost, a section each for what was varied; the best is bold, and measured again below."""
     title = (
         f"Acceptance between states, mode changes, and path steps per mode change; "
@@ -51,7 +56,7 @@ def scan_table(rows: Sequence[Row], best: dict[str, Any], again: Cost, local_ste
 
 
 def write_scan(
-    folder: Path, rows: Sequence[Row], best: dict[str, Any], again: Cost, local_steps: int, title: str
+    folder: Path, rows: Sequence[Row], best: Setting, again: Cost, local_steps: int, title: str
 ) -> None:
     """Write `scan.png` and `scan.json`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +70,7 @@ def write_scan(
     write_whole(folder / "scan.json", json.dumps(found, indent=2, allow_nan=False) + "\n")
 
 
-def _series(rows: Sequence[Row], best: dict[str, Any]) -> list[Series]:
+def _series(rows: Sequence[Row], best: Setting) -> list[Series]:
     """One series a setting that was varied, by rising value."""
     series = []
     for axis, group in groupby(rows, key=lambda row: row[0]):
@@ -78,14 +83,15 @@ def _series(rows: Sequence[Row], best: dict[str, Any]) -> list[Series]:
     return series
 
 
-def _value(value: Any) -> Any:
-    return value[0] if isinstance(value, (list, tuple)) else value
+def _value(value: Value) -> float | str:
+    """The first of several: all of them are varied by one factor."""
+    return value if isinstance(value, float | int | str) else value[0]
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return " ".join(f"{part:.3g}" for part in value)
-    return value if isinstance(value, str) else f"{value:.3g}"
+def _cell(value: Value) -> str:
+    if isinstance(value, str):
+        return value
+    return " ".join(f"{part:.3g}" for part in (value if isinstance(value, Sequence) else [value]))
 
 
 def _figures(cost: Cost) -> tuple[str, str, str]:
@@ -104,7 +110,7 @@ def _rate(cost: Cost) -> str:
     return f"{cost.acceptance:.3f}{error}"
 
 
-def _numbers(cost: Cost) -> dict[str, Any]:
+def _numbers(cost: Cost) -> dict[str, float | None]:
     values = {
         "acceptance_between_states": cost.acceptance,
         "acceptance_stderr": cost.acceptance_stderr,

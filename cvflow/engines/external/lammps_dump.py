@@ -1,4 +1,8 @@
-"""LAMMPS's text dumps, in whatever units they are."""
+"""LAMMPS's text dumps, in whatever units they are.
+
+MDAnalysis's reader of them is not used: it keeps positions and velocities in single precision, where a path's end has
+to read back to the last bit, and unwraps image flags by the box's lengths, which is not so in a tilted box.
+"""
 
 from pathlib import Path
 from typing import NamedTuple

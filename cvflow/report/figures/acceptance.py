@@ -1,7 +1,7 @@
 """How many jumps are accepted, and how well the flow knows the density, as the run goes on."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -100,8 +100,8 @@ def _name_versions(axes: Axes, flows: list[FlowEntry], begins: list[int], end: i
     nearest = float("inf")
     for flow, begin in reversed(list(zip(flows, begins, strict=True))):
         if begin <= nearest - _LABEL_ROOM * end:
-            place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "va": "top", "fontsize": 8}
-            axes.text(begin, 0.995, f" v{flow.version}", color=GREY, **place)
+            place = axes.get_xaxis_transform()
+            axes.text(begin, 0.995, f" v{flow.version}", color=GREY, transform=place, va="top", fontsize=8)
             nearest = begin
 
 
@@ -115,5 +115,5 @@ def _draw_training(axes: Axes, flows: list[FlowEntry], begins: list[int], end: i
         axes.set_ylabel("held-out −⟨ln q⟩ [nats]")
         return
     axes.set_yticks([])
-    place: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "color": GREY}
-    axes.text(0.5, 0.5, "The proposal is fixed: nothing was trained.", **place)
+    words = "The proposal is fixed: nothing was trained."
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color=GREY)

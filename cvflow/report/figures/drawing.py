@@ -88,14 +88,17 @@ def shade_states(axes: Axes, header: Header, cv: str) -> None:
     for found, tint in zip(state_intervals(header, cv, low, high), cycle(_TINTS), strict=False):
         axes.axvspan(found.low, found.high, color=tint, alpha=0.13, linewidth=0, zorder=0)
         middle = (found.low + found.high) / 2
-        place: dict[str, Any] = {
-            "transform": axes.get_xaxis_transform(),
-            "ha": "center",
-            "va": "top",
-            "color": GREY,
-            "zorder": 5,
-        }
-        axes.text(middle, 0.985, found.state, path_effects=[withStroke(linewidth=3, foreground="white")], **place)
+        axes.text(
+            middle,
+            0.985,
+            found.state,
+            transform=axes.get_xaxis_transform(),
+            ha="center",
+            va="top",
+            color=GREY,
+            zorder=5,
+            path_effects=[withStroke(linewidth=3, foreground="white")],
+        )
         for end in (found.low, found.high):
             if low < end < high:
                 axes.axvline(end, color=GREY, linewidth=0.8, linestyle=(0, (2, 3)), zorder=1)

@@ -1,9 +1,10 @@
 """What a scan found: cost and acceptance against each setting that was varied."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -33,17 +34,21 @@ def scan_figure(series: Sequence[Series], title: str) -> Figure:
     return figure
 
 
+def _points(
+    axes: Axes, x: Float[np.ndarray, " points"], y: Float[np.ndarray, " points"], errors: Float[np.ndarray, " points"]
+) -> None:
+    axes.errorbar(x, y, errors, fmt="o", color=BLUE, capsize=3, markersize=5)
+
+
 def _draw(cost_axes: Axes, acceptance_axes: Axes, found: Series) -> None:
     names = isinstance(found.values[0], str)
-    x = np.arange(len(found.values)) if names else np.array(found.values, dtype=float)
+    x = np.arange(len(found.values), dtype=float) if names else np.array(found.values, dtype=float)
     cost = np.array([point.steps_per_mode_change for point in found.costs])
     known = np.isfinite(cost)
-    style: Mapping[str, Any] = {"fmt": "o", "color": BLUE, "capsize": 3, "markersize": 5}
     errors = np.array([point.stderr for point in found.costs])
-    cost_axes.errorbar(x[known], cost[known], errors[known], **style)
-    acceptance_axes.errorbar(
-        x, [point.acceptance for point in found.costs], [point.acceptance_stderr for point in found.costs], **style
-    )
+    accepted = np.array([(point.acceptance, point.acceptance_stderr) for point in found.costs])
+    _points(cost_axes, x[known], cost[known], errors[known])
+    _points(acceptance_axes, x, accepted[:, 0], accepted[:, 1])
     if found.best is not None:
         cost_axes.plot(x[found.best], cost[found.best], "o", mfc="none", mec=VERMILION, markersize=12, mew=1.8)
     cost_axes.set_yscale("log", nonpositive="clip")  # a bad setting costs a hundred times what a good one does

@@ -1,7 +1,5 @@
 """F along two CVs as a contour picture."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -85,8 +83,8 @@ def _draw_states(axes: Axes, found: Surface, header: Header) -> None:
         here = np.where(home == index, found.free_energy, np.nan)
         if np.isfinite(here).any():
             lowest = middles[np.unravel_index(np.nanargmin(here), here.shape)]
-            place: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 5}
-            axes.text(lowest[0], lowest[1], name, path_effects=[withStroke(linewidth=3, foreground="white")], **place)
+            halo = [withStroke(linewidth=3, foreground="white")]
+            axes.text(lowest[0], lowest[1], name, ha="center", va="center", zorder=5, path_effects=halo)
 
 
 def _ends(axis: Axis) -> tuple[float, float]:
