@@ -20,9 +20,10 @@ from cvflow.core.cv_space import Domain
 from cvflow.core.frames import Frame
 from cvflow.cv.selection import AtomNames, group, places
 from cvflow.proposals.export import FORMAT, MAGIC, from_cvf, to_cvf
+from cvflow.proposals.flows import ARCHITECTURES
+from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.io import from_bytes, to_bytes
 from cvflow.proposals.learned import LearnedProposal
-from cvflow.proposals.spline import Architecture, SplineFlow, numbers
 from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.report.plumed_text import plumed_text
 from cvflow.store import Commit, FlowEntry, HDF5Store, Header, MemoryStore, turn_type
@@ -274,23 +275,28 @@ def test_columns_come_back_exactly(columns, constants, block):
 
 # --- flows
 
-ARCHITECTURES = st.tuples(
-    st.integers(1, 3), st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple), st.integers(2, 5)
+SIZES = st.fixed_dictionaries(
+    {
+        "transforms": st.integers(2, 4),
+        "hidden": st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple),
+        "bins": st.integers(2, 5),
+    }
 )
+SPLINES = SIZES.map(lambda sizes: AutoregressiveSpline(**sizes))
+ANY = st.sampled_from(ARCHITECTURES).flatmap(lambda kind: SIZES.map(lambda sizes: kind(**sizes)))
 AXES = st.lists(st.sampled_from(list(Domain)), min_size=1, max_size=4).map(tuple)
 
 
-LEARNED = st.tuples(
-    AXES, ARCHITECTURES, st.integers(0, 999), st.floats(0.1, 30), st.floats(1e-6, 0.5), st.integers(0, 2**31 - 1)
-)
+OTHERS = (st.integers(0, 999), st.floats(0.1, 30), st.floats(1e-6, 0.5), st.integers(0, 2**31 - 1))
+LEARNED = st.tuples(AXES, SPLINES, *OTHERS)
 
 
-def learned(axes, sizes, seed, factor, epsilon, version):
+def learned(axes, architecture, seed, factor, epsilon, version):
     """A flow of random weights, as fresh ones are and up to thirty times as large."""
-    rng, architecture = np.random.default_rng(seed), Architecture(*sizes)
+    rng = np.random.default_rng(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        flow = SplineFlow(axes, architecture)
+        flow = architecture.build(axes)
     with torch.no_grad():
         for parameter in flow.parameters():
             parameter.mul_(factor)
@@ -320,12 +326,22 @@ def test_a_learned_flow_comes_back_with_its_density(values):
 
 
 @FEW
-@given(AXES, ARCHITECTURES)
-def test_the_numbers_of_a_network_are_known_before_it_is_made(axes, sizes):
-    architecture = Architecture(*sizes)
+@given(st.tuples(AXES, ANY, *OTHERS))
+def test_a_flow_of_any_architecture_comes_back_with_its_density(values):
+    proposal = learned(*values)
+    again = from_bytes(to_bytes(proposal, _names(proposal)))
+    points = proposal.draw(20, np.random.default_rng(0))
+    assert again.architecture == proposal.architecture
+    np.testing.assert_array_equal(again.log_density(points), proposal.log_density(points))
+    np.testing.assert_array_equal(again.draw(20, np.random.default_rng(0)), points)
+
+
+@FEW
+@given(AXES, ANY)
+def test_the_numbers_of_a_network_are_known_before_it_is_made(axes, architecture):
     with torch.random.fork_rng():
-        flow = SplineFlow(axes, architecture)
-    assert numbers(axes, architecture) == sum(parameter.numel() for parameter in flow.parameters())
+        flow = architecture.build(axes)
+    assert architecture.numbers(axes) == sum(parameter.numel() for parameter in flow.parameters())
 
 
 def signed(payload):
@@ -366,10 +382,11 @@ def _cvf_of_sizes(transforms, hidden, bins, cvs=2):
 
 def _stored_of_sizes(transforms, hidden, bins, cvs=2):
     """A stored flow that says the same, with a number for each output."""
+    smallest = AutoregressiveSpline(transforms=1, hidden=(1,), bins=bins)
     with torch.random.fork_rng():
-        small = SplineFlow((Domain.LINE,) * cvs, Architecture(1, (1,), bins))
+        small = smallest.build((Domain.LINE,) * cvs)
     standard = StandardCoordinates((Domain.LINE,) * cvs, np.zeros(cvs), np.full(cvs, 2.0))
-    whole = to_bytes(LearnedProposal(small, Architecture(1, (1,), bins), standard, 0.1, 0), ["q"] * cvs)
+    whole = to_bytes(LearnedProposal(small, smallest, standard, 0.1, 0), ["q"] * cvs)
     metadata = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])["__metadata__"]
     about = json.loads(metadata["cvflow"]) | {"transforms": transforms, "hidden": hidden}
     return save(load(whole), metadata={"cvflow": json.dumps(about)})

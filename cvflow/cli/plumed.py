@@ -48,18 +48,18 @@ def export(
 ) -> None:
     """Write the run's last flow as flow.cvf, which the action reads."""
     from cvflow.host.atomic import write_whole
-    from cvflow.proposals.export import exported
+    from cvflow.proposals.export import InexpressibleError, to_cvf
+    from cvflow.proposals.io import from_bytes
     from cvflow.run.run_folder import open_record
 
     record = open_record(folder)
-    files = exported(record.flows[-1].data, record.header.cvs, record.header.units)
-    if not files:
-        raise ConfigError(
-            f"{folder}: this run's flow draws whole shapes of a molecule, which the action cannot steer to"
-        )
+    try:
+        written = to_cvf(from_bytes(record.flows[-1].data), record.header.cvs, record.header.units)
+    except InexpressibleError as error:
+        raise ConfigError(f"{folder}: {error}") from error
     target = out or folder / "flow.cvf"
     try:
-        write_whole(target, files["flow.cvf"])
+        write_whole(target, written)
     except OSError as error:
         raise ConfigError(f"--out {target}: {error.strerror}") from error
     typer.echo(f"wrote {target}")

@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cvflow.config.cv_section import AnyCvSection, PlumedSection, known_words
 from cvflow.config.drive_section import ALSO_EMBEDDED, PROGRAMS, DriveSection
+from cvflow.config.flow_section import FlowSection, flow_words
 from cvflow.config.section import BoundedInt, ConfigError, Count, Finite, NonNegative, Positive, Section, Whole
 from cvflow.host.faults import brief
 from cvflow.host.text_file import text_of
-from cvflow.proposals.sizes import MOST_BINS, MOST_LAYERS, MOST_TRANSFORMS, WIDEST
 
 
 class RunSection(Section):
@@ -101,19 +101,6 @@ class PathSection(Section):
     way: Literal["straight", "lengths"] = "straight"
     early_rejection: bool = True
     within_states: bool = True
-
-
-class FlowSection(Section):
-    """The learned flow; hidden layers' widths and bins of its splines are those of docs/flow.md."""
-
-    transforms: Annotated[int, Field(ge=1, le=MOST_TRANSFORMS)] = 3
-    hidden: Annotated[list[Annotated[int, Field(ge=1, le=WIDEST)]], Field(min_length=1, max_length=MOST_LAYERS)] = [
-        32,
-        32,
-    ]
-    bins: Annotated[int, Field(ge=2, le=MOST_BINS)] = 8
-    epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    retrain_every: Count = 50
 
 
 class ProposalSection(Section):
@@ -249,10 +236,11 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         "engine": EngineSection,
         "path": PathSection,
         "drive": DriveSection,
-        "flow": FlowSection,
         "proposal": ProposalSection,
     }
     if location and location[0] == "cv":
         return known_words(str(location[-1]))
+    if location == ("flow",):
+        return flow_words()
     model = sections[str(location[0])] if location else Config
     return list(model.model_fields)

@@ -8,19 +8,22 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
+from itertools import groupby
 from math import prod
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import ValidationError
 from torch import Tensor
 
 from cvflow.core.cv_space import Domain
+from cvflow.proposals.flows.base import Flow
+from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.io import from_bytes
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.proposals.proposal import Proposal
-from cvflow.proposals.spline import Architecture, SplineFlow, numbers
 from cvflow.proposals.standard_coordinates import BOUND, StandardCoordinates
 from cvflow.proposals.wrapped import WrappedMixture
 
@@ -30,7 +33,7 @@ MAGIC = b"CVFLOW\r\n"
 FORMAT = 1
 MOST_CVS = 64
 SPLINE, MIXTURE = 1, 2
-AXES = (Domain.LINE, Domain.CIRCLE, Domain.BOX)
+DOMAINS = (Domain.LINE, Domain.CIRCLE, Domain.BOX)
 """By their number in the file."""
 
 
@@ -49,28 +52,34 @@ class Exported:
     units: tuple[str, ...]
 
 
+class InexpressibleError(TypeError):
+    """The file has no form for a density."""
+
+
 def exported(flow: bytes, names: Sequence[str], units: Sequence[str]) -> dict[str, bytes]:
     """The file for a stored flow (`flow.safetensors`), by its name; none if the density has no such form."""
     proposal = from_bytes(flow)
-    density = _density.dispatch(type(proposal))
-    return {} if density is _density.dispatch(object) else {"flow.cvf": to_cvf(proposal, names, units)}
+    try:
+        return {"flow.cvf": to_cvf(proposal, names, units)}
+    except InexpressibleError:
+        return {}
 
 
 def to_cvf(proposal: Proposal, names: Sequence[str], units: Sequence[str]) -> bytes:
     """The bytes of a flow.cvf file.
 
     Raises:
-        TypeError: the density is of a kind that the file has no form for.
+        InexpressibleError: the density is of a kind that the file has no form for.
         ValueError: there are more CVs than the file can name, or a name or unit too long for it.
     """
-    kind, axes, periods, body = _density(proposal)
-    if not len(names) == len(units) == len(axes) <= MOST_CVS:
+    kind, domains, periods, body = _density(proposal)
+    if not len(names) == len(units) == len(domains) <= MOST_CVS:
         raise ValueError(
-            f"flow.cvf: {len(axes)} CVs with {len(names)} names and {len(units)} units; at most {MOST_CVS}"
+            f"flow.cvf: {len(domains)} CVs with {len(names)} names and {len(units)} units; at most {MOST_CVS}"
         )
-    parts = [struct.pack("<III", kind, proposal.version, len(axes))]
-    for axis, period, name, unit in zip(axes, periods, names, units, strict=True):
-        parts += [struct.pack("<Id", AXES.index(axis), period), _label(name), _label(unit)]
+    parts = [struct.pack("<III", kind, proposal.version, len(domains))]
+    for domain, period, name, unit in zip(domains, periods, names, units, strict=True):
+        parts += [struct.pack("<Id", DOMAINS.index(domain), period), _label(name), _label(unit)]
     payload = b"".join([*parts, body])
     return MAGIC + struct.pack("<IIQ", FORMAT, zlib.crc32(payload), len(payload)) + payload
 
@@ -88,19 +97,25 @@ Density = tuple[int, tuple[Domain, ...], Sequence[float], bytes]
 
 @singledispatch
 def _density(proposal: Proposal) -> Density:
-    raise TypeError(f"flow.cvf: no form of {type(proposal).__name__}")
+    kind = type(proposal).__name__
+    raise InexpressibleError(f"flow.cvf has no form of {kind}: the action steers to CV values, not to conformations")
 
 
 @_density.register
 def _learned(proposal: LearnedProposal) -> Density:
-    standard, architecture = proposal.standard, proposal.architecture
+    standard, sizes = proposal.standard, proposal.architecture
+    if not isinstance(sizes, AutoregressiveSpline):
+        raise InexpressibleError(
+            f'flow.cvf has no form of the architecture "{sizes.kind}": run with [flow] architecture = '
+            f'"{AutoregressiveSpline.kind}"'
+        )
     body = [_numbers([proposal.epsilon]), _numbers(standard.centre), _numbers(standard.scale)]
-    body.append(struct.pack("<II", architecture.transforms, architecture.bins))
+    body.append(struct.pack("<II", sizes.transforms, sizes.bins))
     for layers in _conditioners(proposal.flow):
         body.append(struct.pack("<I", len(layers)))
         for weight, bias in layers:
             body += [struct.pack("<II", *weight.shape), _numbers(weight), _numbers(bias)]
-    circles = [axis is Domain.CIRCLE for axis in standard.domains]
+    circles = [domain is Domain.CIRCLE for domain in standard.domains]
     periods = np.where(circles, 2 * BOUND * standard.scale, np.inf)
     return SPLINE, standard.domains, periods.tolist(), b"".join(body)
 
@@ -113,8 +128,8 @@ def _gaussians(proposal: GaussianMixture) -> Density:
 
 @_density.register
 def _wrapped(proposal: WrappedMixture) -> Density:
-    axes = tuple(Domain.CIRCLE if np.isfinite(period) else Domain.LINE for period in proposal.periods)
-    return MIXTURE, axes, proposal.periods, _components(proposal)
+    domains = tuple(Domain.CIRCLE if np.isfinite(period) else Domain.LINE for period in proposal.periods)
+    return MIXTURE, domains, proposal.periods, _components(proposal)
 
 
 def _components(proposal: GaussianMixture | WrappedMixture) -> bytes:
@@ -129,7 +144,7 @@ def _numbers(values: Sequence | np.ndarray | Tensor) -> bytes:
 Layers = list[tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, " rows"]]]
 
 
-def _conditioners(flow: SplineFlow) -> Iterator[Layers]:
+def _conditioners(flow: Flow) -> Iterator[Layers]:
     """Each conditioner's layers with their masks applied; that of a single CV is one layer without input."""
     state = {name: tensor.numpy() for name, tensor in flow.state_dict().items()}
     for names in _layer_names(flow):
@@ -141,11 +156,16 @@ def _conditioners(flow: SplineFlow) -> Iterator[Layers]:
         yield list(zip(weights, biases, strict=True))
 
 
-def _layer_names(flow: SplineFlow) -> list[list[str]]:
+def _layer_names(flow: Flow) -> list[list[str]]:
     """Names of the layers of each conditioner, in order, as `state_dict` has them."""
-    prefixes = [f"splines.{t}.conditioner" for t in range(len(flow.splines))]
     biases = [name.removesuffix(".bias") for name in flow.state_dict() if name.endswith(".bias")]
-    return [[name for name in biases if name == prefix or name.startswith(f"{prefix}.")] for prefix in prefixes]
+    return [list(names) for _, names in groupby(biases, lambda name: name.split(".")[:2])]  # splines.0, splines.1, …
+
+
+_DAMAGED = (
+    struct.error, IndexError, ValidationError, TypeError, ArithmeticError, UnicodeDecodeError, RuntimeError,
+)  # fmt: skip
+"""What reading something else may end in."""
 
 
 def from_cvf(data: bytes) -> Exported:
@@ -163,8 +183,8 @@ def from_cvf(data: bytes) -> Exported:
         raise ValueError("flow.cvf: damaged or cut short")
     try:
         return _parsed(_Bytes(data[24:]))
-    except (struct.error, IndexError, TypeError, ArithmeticError, UnicodeDecodeError, RuntimeError) as error:
-        raise ValueError(f"flow.cvf: not what its checksum promises ({error})") from error
+    except _DAMAGED as error:
+        raise ValueError(f"flow.cvf: not what its checksum promises ({' '.join(str(error).split())})") from error
 
 
 class _Bytes:
@@ -193,38 +213,38 @@ class _Bytes:
 
 def _parsed(source: _Bytes) -> Exported:
     kind, version, cvs = source.take("III")
-    axes, periods, names, units = [], [], [], []
+    domains, periods, names, units = [], [], [], []
     for _ in range(cvs):
-        axis, period = source.take("Id")
-        axes.append(AXES[axis])
+        domain, period = source.take("Id")
+        domains.append(DOMAINS[domain])
         periods.append(period)
         names.append(source.text())
         units.append(source.text())
     if kind not in _READ:
         raise ValueError(f"flow.cvf: unknown kind of density {kind}")
-    return Exported(_READ[kind](source, tuple(axes), tuple(periods), version), tuple(names), tuple(units))
+    return Exported(_READ[kind](source, tuple(domains), tuple(periods), version), tuple(names), tuple(units))
 
 
-def _read_spline(source: _Bytes, axes: tuple[Domain, ...], periods: tuple[float, ...], version: int) -> Proposal:
+def _read_spline(source: _Bytes, domains: tuple[Domain, ...], periods: tuple[float, ...], version: int) -> Proposal:
     (epsilon,) = source.take("d")
-    standard = StandardCoordinates(axes, source.numbers(len(axes)), source.numbers(len(axes)))
+    standard = StandardCoordinates(domains, source.numbers(len(domains)), source.numbers(len(domains)))
     transforms, bins = source.take("II")
     conditioners = [[_read_layer(source) for _ in range(source.whole())] for _ in range(transforms)]
     # A single CV's conditioner has no hidden layers, whatever the architecture says.
-    hidden = tuple(len(bias) for _, bias in conditioners[0][:-1]) or Architecture().hidden
-    architecture = Architecture(transforms, hidden, bins)
+    hidden = tuple(len(bias) for _, bias in conditioners[0][:-1]) or AutoregressiveSpline().hidden
+    sizes = AutoregressiveSpline(transforms=transforms, hidden=hidden, bins=bins)
     held = sum(weight.numel() + bias.numel() for layers in conditioners for weight, bias in layers)
     alike = all(len(layers) == len(conditioners[0]) for layers in conditioners)
-    if len(axes) > MOST_CVS or held != numbers(axes, architecture) or not alike or not 0 < epsilon < 1:
+    if len(domains) > MOST_CVS or held != sizes.numbers(domains) or not alike or not 0 < epsilon < 1:
         raise ValueError("flow.cvf: damaged, its sizes do not go together")
     with torch.random.fork_rng():
-        flow = SplineFlow(axes, architecture)
+        flow = sizes.build(domains)
     state = flow.state_dict()
     for names, layers in zip(_layer_names(flow), conditioners, strict=True):
         for name, (weight, bias) in zip(names, layers, strict=True):
             state |= {f"{name}.bias": bias} | ({f"{name}.weight": weight} if weight.numel() else {})
     flow.load_state_dict(state)
-    return LearnedProposal(flow, architecture, standard, epsilon, version)
+    return LearnedProposal(flow, sizes, standard, epsilon, version)
 
 
 def _read_layer(source: _Bytes) -> tuple[Tensor, Tensor]:
@@ -232,11 +252,11 @@ def _read_layer(source: _Bytes) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(source.numbers(rows, columns)), torch.from_numpy(source.numbers(rows))
 
 
-def _read_mixture(source: _Bytes, axes: tuple[Domain, ...], periods: tuple[float, ...], version: int) -> Proposal:
+def _read_mixture(source: _Bytes, domains: tuple[Domain, ...], periods: tuple[float, ...], version: int) -> Proposal:
     count = source.whole()
     weights = tuple(source.numbers(count).tolist())
-    means, sigmas = (tuple(map(tuple, source.numbers(count, len(axes)).tolist())) for _ in range(2))
-    if Domain.CIRCLE in axes:
+    means, sigmas = (tuple(map(tuple, source.numbers(count, len(domains)).tolist())) for _ in range(2))
+    if Domain.CIRCLE in domains:
         return WrappedMixture(means, sigmas, weights, periods, version)
     return GaussianMixture(means, sigmas, weights, version)
 

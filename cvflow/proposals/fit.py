@@ -15,10 +15,11 @@ from jaxtyping import Float
 from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Point
 from cvflow.core.torch_streams import fenced
+from cvflow.proposals.flows.base import Architecture
+from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.replay import Chains, Split, effective_size, replayed, split
-from cvflow.proposals.spline import Architecture, SplineFlow
 from cvflow.proposals.standard_coordinates import StandardCoordinates
 
 BATCH = 8192
@@ -42,7 +43,7 @@ class FitSettings:
         ValueError: a setting is out of range.
     """
 
-    architecture: Architecture = field(default_factory=Architecture)
+    architecture: Architecture = field(default_factory=AutoregressiveSpline)
     epsilon: float = 0.05
     epochs: int = 150
     patience: int = 40
@@ -141,7 +142,7 @@ def _untrained(
     if previous is not None and not _outgrown(previous.standard, standard):
         return replace(previous, flow=deepcopy(previous.flow), version=version)
     with fenced(rng):
-        flow = SplineFlow(standard.domains, settings.architecture)
+        flow = settings.architecture.build(standard.domains)
     return LearnedProposal(flow, settings.architecture, standard, settings.epsilon, version)
 
 

@@ -2,22 +2,23 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import singledispatch
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from cvflow.core.cv_space import Domain
 from cvflow.cv.internal_coordinates import Chain, Shapes
 from cvflow.proposals.conformations import ShapeProposal, Untilted
+from cvflow.proposals.flows import ARCHITECTURES, architecture
+from cvflow.proposals.flows.base import Architecture
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.proposals.normal import BroadNormal
 from cvflow.proposals.pairs import PairFunctions
 from cvflow.proposals.proposal import Proposal
-from cvflow.proposals.spline import Architecture, SplineFlow, numbers
 from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.proposals.torsions import TorsionDensity
 from cvflow.proposals.wrapped import WrappedMixture
@@ -52,8 +53,8 @@ def _learned(proposal: LearnedProposal, cv_names: list[str]) -> bytes:
     tensors |= {"centre": torch.tensor(proposal.standard.centre), "scale": torch.tensor(proposal.standard.scale)}
     axes = [axis.value for axis in proposal.standard.domains]
     topology = axes[0] if len(set(axes)) == 1 else "mixed"
-    about = {"topology": topology, "axes": axes, "epsilon": proposal.epsilon, **asdict(proposal.architecture)}
-    return _pack("spline", proposal, cv_names, tensors, about)
+    about = {"topology": topology, "axes": axes, "epsilon": proposal.epsilon, **proposal.architecture.model_dump()}
+    return _pack(proposal.architecture.kind, proposal, cv_names, tensors, about)
 
 
 @to_bytes.register
@@ -92,7 +93,7 @@ def _pack(kind: str, proposal: Proposal, cv_names: list[str], tensors: dict, abo
 
 _DAMAGED = (
     SafetensorError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, UnicodeDecodeError,
-    json.JSONDecodeError,
+    json.JSONDecodeError, ValidationError,
 )  # fmt: skip
 """What reading something else may end in."""
 
@@ -131,17 +132,18 @@ def _unpack_wrapped(tensors: dict, about: dict) -> WrappedMixture:
 def _unpack_learned(tensors: dict, about: dict) -> LearnedProposal:
     centre, scale = (tensors.pop(name).numpy() for name in ("centre", "scale"))
     standard = StandardCoordinates(tuple(_AXES[axis] for axis in about["axes"]), centre, scale)
-    architecture = Architecture(about["transforms"], tuple(about["hidden"]), about["bins"])
+    kind = architecture(about["kind"])
+    sizes = kind.model_validate({size: about[size] for size in kind.model_fields})
     if not 0 < about["epsilon"] < 1:
         raise ValueError(f"flow: damaged, epsilon is {about['epsilon']}")
-    _check_network(tensors, standard, architecture)
+    _check_network(tensors, standard, sizes)
     with torch.random.fork_rng():
-        flow = SplineFlow(standard.domains, architecture)
+        flow = sizes.build(standard.domains)
     flow.load_state_dict({name.removeprefix("flow."): tensor for name, tensor in tensors.items()})
-    return LearnedProposal(flow, architecture, standard, about["epsilon"], about["version"])
+    return LearnedProposal(flow, sizes, standard, about["epsilon"], about["version"])
 
 
-def _check_network(tensors: dict, standard: StandardCoordinates, architecture: Architecture) -> None:
+def _check_network(tensors: dict, standard: StandardCoordinates, sizes: Architecture) -> None:
     """Check that the file holds the network that its header speaks of, before one of that size is made.
 
     Raises:
@@ -150,8 +152,8 @@ def _check_network(tensors: dict, standard: StandardCoordinates, architecture: A
     if not len(standard.domains) == len(standard.centre) == len(standard.scale) <= MOST_CVS:
         raise ValueError(f"flow: damaged, {len(standard.domains)} CVs with {len(standard.centre)} centres")
     held = sum(tensor.numel() for tensor in tensors.values())
-    if held < numbers(standard.domains, architecture):
-        raise ValueError(f"flow: damaged, {held} numbers are too few for {architecture}")
+    if held < sizes.numbers(standard.domains):
+        raise ValueError(f"flow: damaged, {held} numbers are too few for {sizes.kind} of {sizes}")
 
 
 def _unpack_shapes(tensors: dict, about: dict) -> ShapeProposal:
@@ -168,6 +170,6 @@ def _unpack_shapes(tensors: dict, about: dict) -> ShapeProposal:
 _UNPACK: dict[str, Callable[[dict, dict], Proposal]] = {
     "mixture": _unpack_mixture,
     "wrapped": _unpack_wrapped,
-    "spline": _unpack_learned,
     "shapes": _unpack_shapes,
+    **{each.kind: _unpack_learned for each in ARCHITECTURES},
 }

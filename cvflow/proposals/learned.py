@@ -1,4 +1,4 @@
-"""The learned proposal: a spline flow in standard coordinates, in a mixture with a broad density."""
+"""The learned proposal: a flow in standard coordinates, in a mixture with a broad density."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from cvflow.proposals.flows.base import Architecture, Flow
 from cvflow.proposals.proposal import Proposal
-from cvflow.proposals.spline import Architecture, SplineFlow
 from cvflow.proposals.standard_coordinates import BOUND, StandardCoordinates
 
 BROAD = 1.5
@@ -26,7 +26,7 @@ class LearnedProposal(Proposal):
         version: counts trainings.
     """
 
-    flow: SplineFlow
+    flow: Flow
     architecture: Architecture
     standard: StandardCoordinates
     epsilon: float
@@ -36,7 +36,7 @@ class LearnedProposal(Proposal):
         lines = self.standard.lines
         normal, uniform = rng.standard_normal((count, len(lines))), rng.uniform(-BOUND, BOUND, (count, len(lines)))
         with torch.no_grad():
-            learned = self.flow.place(torch.from_numpy(np.where(lines, normal, uniform))).numpy()
+            learned = self.flow.from_base(torch.from_numpy(np.where(lines, normal, uniform))).numpy()
         broad = rng.random((count, 1)) < self.epsilon
         return self.standard.outward(np.where(broad, np.where(lines, BROAD * normal, uniform), learned))
 

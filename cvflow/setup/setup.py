@@ -20,7 +20,6 @@ from cvflow.cv.names import check_together
 from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.proposals.proposal import Proposal
-from cvflow.proposals.spline import Architecture
 from cvflow.proposals.wrapped import WrappedMixture
 from cvflow.sampler.loop import Progress, Run
 from cvflow.sampler.plan import Plan
@@ -258,7 +257,7 @@ class Setup(ABC):
         flow = self.config.flow
         if flow is None:
             return FitSettings()
-        return FitSettings(Architecture(flow.transforms, tuple(flow.hidden), flow.bins), flow.epsilon)
+        return FitSettings(flow.sizes, flow.epsilon)
 
     def _fixed(self) -> Proposal | None:
         proposal = self.config.proposal

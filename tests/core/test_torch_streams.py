@@ -13,7 +13,7 @@ from cvflow.core.torch_streams import fenced, seeded_generator
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import Paths
 from cvflow.proposals.fit import FitSettings, _untrained
-from cvflow.proposals.spline import Architecture
+from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.sampler.walkers.batch import BatchGroup
 from tests.engines.batch.targets import MINI
@@ -67,7 +67,7 @@ def test_a_fence_follows_from_its_generator_and_puts_torch_s_own_back():
 
 
 def test_first_weights_of_two_such_trainings_differ():
-    settings = FitSettings(Architecture(transforms=1, hidden=(4,), bins=4))
+    settings = FitSettings(AutoregressiveSpline(transforms=1, hidden=(4,), bins=4))
     standard = StandardCoordinates((Domain.LINE, Domain.LINE), np.zeros(2), np.ones(2))
 
     def weights(seed):

@@ -9,8 +9,8 @@ import torch
 from cvflow.core.cv_space import Domain
 from cvflow.proposals import GaussianMixture
 from cvflow.proposals.export import to_cvf
+from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.learned import LearnedProposal
-from cvflow.proposals.spline import Architecture, SplineFlow
 from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.proposals.wrapped import WrappedMixture
 from tests.proposals.cases import BOX, CIRCLE, LINE, SPACES, learned, space
@@ -32,10 +32,10 @@ def proposal(name):
 def rough():
     """Six CVs, another architecture, and weights so large that no parameter is small."""
     axes = WHERE["many"].domains
-    architecture = Architecture(transforms=4, hidden=(16, 24, 16), bins=5)
+    architecture = AutoregressiveSpline(transforms=4, hidden=(16, 24, 16), bins=5)
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        flow = SplineFlow(axes, architecture)
+        flow = architecture.build(axes)
     with torch.no_grad():
         for parameter in flow.parameters():
             parameter.mul_(8.0)

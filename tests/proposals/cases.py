@@ -1,5 +1,6 @@
 """Densities to learn, by topology, and proposals trained on them once."""
 
+from dataclasses import replace
 from functools import cache
 from math import inf, pi
 
@@ -8,6 +9,7 @@ import numpy as np
 from cvflow.core.cv_space import CVSpace
 from cvflow.core.periodic import wrapped
 from cvflow.proposals.fit import FitSettings, fit
+from cvflow.proposals.flows import architecture
 
 LINE, CIRCLE, BOX = (inf, (-inf, inf)), (2 * pi, (-pi, pi)), (inf, (1.0, 3.5))
 SHORT = FitSettings(epochs=50)
@@ -52,11 +54,12 @@ def chains(count, rng, where, walkers=4):
 
 
 @cache
-def learned(name, seed=0):
+def learned(name, seed=0, kind="spline"):
     """A proposal trained for a short while."""
     rng, where = np.random.default_rng(seed), SPACES[name]
     blur = np.where(np.isfinite(np.array(where.ranges)[:, 0]) & np.isinf(where.periods), 0.0, 0.05)
-    return fit(chains(1500, rng, where), where, blur, SHORT, None, rng).proposal
+    settings = replace(SHORT, architecture=architecture(kind)())
+    return fit(chains(1500, rng, where), where, blur, settings, None, rng).proposal
 
 
 def grid(where, per_axis, reach=(-10.0, 20.0)):

@@ -23,7 +23,6 @@ def read(data):
 def log_q(data, points):
     about, tensors = read(data)
     assert about["format"] == "cvflow-flow-2"
-    assert about["kind"] == "spline"
     axes, turns, epsilon = np.array(about["axes"]), about["transforms"], about["epsilon"]
     line, circle, box = (axes == kind for kind in ("line", "circle", "box"))
     u = (points - tensors["centre"]) / tensors["scale"]
@@ -34,25 +33,35 @@ def log_q(data, points):
     log_f = np.zeros(len(u))
     for t in range(turns):
         u = np.where(circle, np.mod(u + 10 / turns + B, 10) - B, u)
-        parameters = conditioned(tensors, t, len(about["hidden"]), u, circle)
-        u, log_slopes = spline(u, *np.split(parameters, [about["bins"], 2 * about["bins"]], axis=2))
-        log_f = log_f + log_slopes.sum(axis=1)
+        mapped = MAPPED[about["kind"]](t, len(axes))
+        seen = ~mapped if about["kind"] == "coupling-spline" else np.full(len(axes), True)
+        parameters = conditioned(tensors, t, len(about["hidden"]), u, circle, seen, mapped.sum())
+        image, log_slopes = spline(u[:, mapped], *np.split(parameters, [about["bins"], 2 * about["bins"]], axis=2))
+        u, log_f = u.copy(), log_f + log_slopes.sum(axis=1)
+        u[:, mapped] = image
     log_f = log_f + np.where(line, -0.5 * u**2 - 0.5 * math.log(2 * math.pi), -math.log(10)).sum(axis=1)
     both = np.logaddexp(math.log(1 - epsilon) + log_f, math.log(epsilon) + log_g) - np.log(tensors["scale"]).sum()
     return np.where(outside, -np.inf, both)
 
 
-def conditioned(tensors, t, hidden, u, circle):
+MAPPED = {
+    "spline": lambda t, cvs: np.full(cvs, True),
+    "coupling-spline": lambda t, cvs: (np.arange(cvs) % 2 != t % 2) | (cvs == 1),
+}
+
+
+def conditioned(tensors, t, hidden, u, circle, seen, mapped):
     count, cvs = u.shape
     name = f"flow.splines.{t}.conditioner"
     if cvs == 1:
         return np.broadcast_to(tensors[f"{name}.bias"], (count, 1, len(tensors[f"{name}.bias"])))
+    u, circle = u[:, seen], circle[seen]
     angle = np.pi * u / 5
     x = np.concatenate([np.where(circle, np.cos(angle), u), np.sin(angle[:, circle])], axis=1)
     for layer in range(0, 2 * hidden + 1, 2):
         x = x @ tensors[f"{name}.{layer}.weight"].T + tensors[f"{name}.{layer}.bias"]
         x = np.maximum(x, 0) if layer < 2 * hidden else x
-    return x.reshape(count, cvs, -1)
+    return x.reshape(count, mapped, -1)
 
 
 def spline(u, w, h, d):

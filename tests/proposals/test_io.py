@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from cvflow.proposals import GaussianMixture
+from cvflow.proposals.flows.base import Architecture
 from cvflow.proposals.io import FORMAT, from_bytes, to_bytes
 from tests.proposals.cases import SPACES, learned
 
@@ -112,7 +113,7 @@ def test_a_header_that_does_not_fit_is_refused_before_anything_is_made(what, mon
     def made(*arguments):
         raise AssertionError("a network was made")
 
-    monkeypatch.setattr("cvflow.proposals.io.SplineFlow", made)
+    monkeypatch.setattr(Architecture, "build", made)
     with pytest.raises(ValueError, match="flow: ") as caught:
         from_bytes(changed(to_bytes(learned("line"), ["r"]), **HEADERS[what]))
     assert "\n" not in str(caught.value)

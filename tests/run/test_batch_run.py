@@ -23,6 +23,7 @@ from cvflow.engines.batch.paths import Paths
 from cvflow.estimate.summary import summarise
 from cvflow.proposals import GaussianMixture, Proposal
 from cvflow.proposals.fit import FitSettings
+from cvflow.proposals.flows import ARCHITECTURES, architecture
 from cvflow.proposals.io import from_bytes
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.wrapped import WrappedMixture
@@ -296,6 +297,30 @@ def test_an_interrupted_run_continues_as_if_nothing_had_happened(tmp_path):
     assert [flow.data for flow in flows[0]] == [flow.data for flow in flows[1]]
     assert len(flows[0]) == 3
     assert load(folder / "out" / "config.resolved.toml").run.jumps == 6
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", [each.kind for each in ARCHITECTURES])
+def test_a_flow_of_each_architecture_learns_is_stored_and_goes_on(kind, tmp_path, capsys):
+    """From the config's word through training, store, draws and resumption; what flow.cvf can't say is refused."""
+    sections = section("two_distances") | LEARNED | {"run": {"walkers": 4, "adapt_jumps": 2, "adapt_limit": 1}}
+    sections["flow"] = {"architecture": kind, "hidden": [12], "bins": 5, "retrain_every": 4}
+    whole = begin(tmp_path / "long", **sections | {"run": sections["run"] | {"jumps": 4}})
+    begin(tmp_path / "cut", **sections | {"run": sections["run"] | {"jumps": 1}})
+    run_folder.resume(tmp_path / "cut" / "out", 4, lambda progress: None)
+    assert chain(tmp_path / "cut" / "out") == chain(tmp_path / "long" / "out")
+    assert load(tmp_path / "cut" / "out" / "config.resolved.toml").flow.architecture == kind
+    proposal = from_bytes(whole.flows[-1].data)
+    assert isinstance(proposal, LearnedProposal)
+    assert proposal.architecture == architecture(kind)(hidden=(12,), bins=5)
+    drawn = whole.turns[whole.turns["flow_version"] == 1]
+    assert len(drawn) == 4 * 4
+    np.testing.assert_allclose(proposal.log_density(drawn["centre_new"]), drawn["log_q_new"], rtol=1e-9)
+    code = execute(["plumed", "export", str(tmp_path / "long" / "out")])
+    said = capsys.readouterr().err
+    assert code == (0 if kind == "spline" else 2)
+    assert (f'no form of the architecture "{kind}": run with [flow] architecture = "spline"' in said) == (code == 2)
+    assert len(said.splitlines()) == (code == 2)
 
 
 @pytest.mark.usefixtures("quick")

@@ -7,13 +7,13 @@ import torch
 
 from cvflow.core.cv_space import Domain
 from cvflow.proposals.export import to_cvf
+from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.learned import LearnedProposal
-from cvflow.proposals.spline import Architecture, SplineFlow
 from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.proposals.wrapped import WrappedMixture
 
 HERE = Path(__file__).parent
-ARCHITECTURE = Architecture(transforms=2, hidden=(8,), bins=4)
+ARCHITECTURE = AutoregressiveSpline(transforms=2, hidden=(8,), bins=4)
 SCALES = {Domain.CIRCLE: 2 * np.pi / 10, Domain.BOX: 0.2, Domain.LINE: 0.3}
 
 
@@ -21,7 +21,7 @@ def spline(*axes: Domain) -> LearnedProposal:
     """Untrained splines, with weights so large that no place is like another."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        flow = SplineFlow(axes, ARCHITECTURE)
+        flow = ARCHITECTURE.build(axes)
     with torch.no_grad():
         for parameter in flow.parameters():
             parameter.mul_(4.0)

@@ -1,0 +1,93 @@
+"""What a flow is, and what makes one: a density in standard coordinates, and its sizes as data."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+from math import log, pi
+from typing import Annotated, ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from cvflow.core.cv_space import Domain
+from cvflow.proposals.standard_coordinates import BOUND
+
+Points = Float[Tensor, "count cvs"]
+
+NEAR_IDENTITY = 0.1
+"""What a network's random initial weights are multiplied by."""
+
+# Far beyond what is of use: a file that asks for more is damaged, or made to harm.
+Transforms = Annotated[int, Field(ge=1, le=100)]
+Hidden = Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], Field(min_length=1, max_length=20, strict=False)]
+Bins = Annotated[int, Field(ge=2, le=1000)]
+
+
+class Flow(nn.Module, ABC):
+    """A normalised density on [-5, 5) of each circle, [-5, 5] of each box and all of each line.
+
+    Law: `to_base` and `from_base` undo each other and are differentiable, and circles are closed, so that the density
+    is continuous across their ends. The base is normal on lines and uniform on circles and boxes.
+    """
+
+    lines: Bool[Tensor, " cvs"]
+    circles: Bool[Tensor, " cvs"]
+
+    def __init__(self, domains: Sequence[Domain]) -> None:
+        super().__init__()
+        self.register_buffer("lines", torch.tensor([domain is Domain.LINE for domain in domains]), persistent=False)
+        self.register_buffer("circles", torch.tensor([domain is Domain.CIRCLE for domain in domains]), persistent=False)
+
+    @abstractmethod
+    def to_base(self, u: Points) -> tuple[Points, Float[Tensor, " count"]]:
+        """Map standard coordinates to the base; with the log of the map's volume change, differentiable in weights."""
+
+    @abstractmethod
+    def from_base(self, base: Points) -> Points:
+        """Map draws of the base density to draws of the flow."""
+
+    def log_density(self, u: Points) -> Float[Tensor, " count"]:
+        """Log density in standard coordinates, differentiable in the weights."""
+        base, log_volume = self.to_base(u)
+        normal = -0.5 * (base**2 + log(2 * pi))
+        return log_volume + torch.where(self.lines, normal, -log(2 * BOUND)).sum(dim=1)
+
+
+class Architecture(BaseModel):
+    """The sizes of a flow: words of `[flow]` in a config, and what a stored flow says of itself.
+
+    Law: `numbers` is the count of the parameters of what `build` makes.
+
+    Attributes:
+        kind: the architecture's own word, in configs and in files.
+
+    Raises:
+        pydantic.ValidationError: a ValueError; a size is of another type or out of range, or there is no such size.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def numbers(self, domains: Sequence[Domain]) -> int:
+        """How many weights and biases a flow over such CVs has; told without making it, for files may lie."""
+
+    @abstractmethod
+    def network(self, domains: Sequence[Domain]) -> Flow:
+        """A flow over such CVs with weights as torch's generator draws them."""
+
+    def build(self, domains: Sequence[Domain]) -> Flow:
+        """A flow over such CVs in double precision, near the identity; draw it inside a fence (`torch_streams`)."""
+        flow = self.network(domains).double()
+        with torch.no_grad():
+            for parameter in flow.parameters():
+                parameter.mul_(NEAR_IDENTITY)
+        return flow
+
+
+def layer_numbers(sizes: Sequence[int]) -> int:
+    """Weights and biases of fully connected layers, from the width of the input to that of the output."""
+    return sum((before + 1) * after for before, after in pairwise(sizes))

@@ -1,0 +1,132 @@
+"""Autoregressive rational-quadratic splines on lines, circles, boxes and any mixture of them.
+
+Written out, with every constant, in docs/flow.md. Sources: Durkan et al., NeurIPS 2019 (splines); Rezende et al., ICML
+2020 (circles).
+"""
+
+from collections.abc import Iterable, Sequence
+from math import pi
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from zuko.nn import MaskedMLP
+from zuko.transforms import AutoregressiveTransform, DependentTransform, MonotonicRQSTransform
+
+from cvflow.core.cv_space import Domain
+from cvflow.proposals.flows.base import Architecture, Bins, Flow, Hidden, Points, Transforms, layer_numbers
+from cvflow.proposals.standard_coordinates import BOUND
+
+SLOPE = 1e-3
+"""Bins differ in size by a factor of 1/SLOPE at most, and slopes at knots lie in (SLOPE, 1/SLOPE): zuko's constant."""
+
+
+class SplineFlow(Flow):
+    """Layers of splines, one spline a CV and layer; between two layers circles are turned by the same part of a turn.
+
+    Splines have slope 1 at both ends, which closes circles. Without the turns all of them would be pinned at the same
+    place.
+    """
+
+    def __init__(self, domains: Sequence[Domain], layers: Iterable[nn.Module]) -> None:
+        """Of layers that give, when called, a zuko transform of all CVs."""
+        super().__init__(domains)
+        self.splines = nn.ModuleList(layers)
+        self.turn = 2 * BOUND / len(self.splines)
+
+    def to_base(self, u: Points) -> tuple[Points, Float[Tensor, " count"]]:
+        total = torch.zeros_like(u[:, 0])
+        for splines in self.splines:
+            u, log_slope = splines().call_and_ladj(self._turned(u, self.turn))
+            total = total + log_slope
+        return u, total
+
+    def from_base(self, base: Points) -> Points:
+        u = base
+        for splines in reversed(self.splines):
+            u = self._turned(splines().inv(u), -self.turn)
+        return u
+
+    def _turned(self, u: Points, by: float) -> Points:
+        return torch.where(self.circles, torch.remainder(u + by + BOUND, 2 * BOUND) - BOUND, u)
+
+
+class AutoregressiveSpline(Architecture):
+    """Each CV's spline depends on the CVs before it, in the next layer on those after it; drawing takes D passes.
+
+    Attributes:
+        transforms: number of layers.
+        hidden: widths of the conditioners' hidden layers; unused with one CV.
+        bins: of each spline.
+    """
+
+    kind: ClassVar[str] = "spline"
+
+    transforms: Transforms = 3
+    hidden: Hidden = (32, 32)
+    bins: Bins = 8
+
+    def numbers(self, domains: Sequence[Domain]) -> int:
+        outputs = len(domains) * (3 * self.bins - 1)
+        if len(domains) == 1:
+            return self.transforms * outputs
+        return self.transforms * layer_numbers((len(domains) + domains.count(Domain.CIRCLE), *self.hidden, outputs))
+
+    def network(self, domains: Sequence[Domain]) -> Flow:
+        order = list(range(len(domains)))
+        orders = [order[::-1] if k % 2 else order for k in range(self.transforms)]
+        return SplineFlow(domains, [_Autoregressive(domains, order, self) for order in orders])
+
+
+class _Autoregressive(nn.Module):
+    """One spline a CV, whose parameters follow from the CVs that come before it in the order."""
+
+    circles: Bool[Tensor, " cvs"]
+
+    def __init__(self, domains: Sequence[Domain], order: list[int], sizes: AutoregressiveSpline) -> None:
+        super().__init__()
+        rank = torch.tensor(order).argsort()
+        circles = torch.tensor([domain is Domain.CIRCLE for domain in domains])
+        seen = torch.cat([rank, rank[circles]])  # what the features tell about: u or cos of each CV, then sines
+        depends = rank[:, None] > seen
+        outputs = 3 * sizes.bins - 1
+        self.conditioner: nn.Module = (
+            MaskedMLP(depends.repeat_interleave(outputs, dim=0), sizes.hidden)
+            if depends.any()
+            else Constant(len(domains) * outputs)
+        )
+        self.register_buffer("circles", circles, persistent=False)
+        self.bins = sizes.bins
+
+    def forward(self) -> AutoregressiveTransform:
+        """The map as it is with the present weights."""
+        return AutoregressiveTransform(self._splines, passes=len(self.circles))
+
+    def _splines(self, u: Points) -> DependentTransform:
+        return splines(self.conditioner(features(u, self.circles)), self.bins)
+
+
+class Constant(nn.Module):
+    """Parameters that depend on nothing, the same for all points: the conditioner of a single CV."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.randn(outputs))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The parameters, as one row."""
+        return self.bias[None]
+
+
+def features(u: Points, circles: Bool[Tensor, " cvs"]) -> Float[Tensor, "count features"]:
+    """What conditioners see: u on lines and boxes and cos(πu/5) on circles, in the CVs' order; then sin(πu/5)."""
+    angle = u * (pi / BOUND)
+    return torch.cat([torch.where(circles, angle.cos(), u), angle[:, circles].sin()], dim=1)
+
+
+def splines(parameters: Float[Tensor, "rows _parameters"], bins: int) -> DependentTransform:
+    """A spline a CV, from 3 bins - 1 parameters a CV: widths, heights, slopes at the inner knots."""
+    shapes = (bins, bins, bins - 1)
+    each = parameters.unflatten(1, (-1, sum(shapes)))
+    return DependentTransform(MonotonicRQSTransform(*each.split(shapes, dim=2), BOUND, SLOPE), 1)
