@@ -77,7 +77,7 @@ def untrained(histories, space, blur, fit, previous, rng) -> Training:
     """A new version in no time."""
     version = 0 if previous is None else previous.version + 1
     samples = sum(map(len, histories))
-    return Training(GaussianMixture(((0.0,),), ((1.0,),), (1.0,), version), 0.0, 0.0, 1, 1, samples, 1.0, 0.0)
+    return Training(GaussianMixture(((0.0,),), ((1.0,),), (1.0,), version=version), 0.0, 0.0, 1, 1, samples, 1.0, 0.0)
 
 
 def plan(weights, walkers, **settings) -> Plan:

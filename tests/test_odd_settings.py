@@ -21,7 +21,6 @@ from cvflow.core.states import States
 from cvflow.cv import angle, anisotropy, centre_distance, combination, coordination, distance, gyration, torsion
 from cvflow.proposals import GaussianMixture
 from cvflow.proposals.io import from_bytes, to_bytes
-from cvflow.proposals.wrapped import WrappedMixture
 from cvflow.setup import cv_section
 from cvflow.setup.cvs import cvs_from
 from cvflow.setup.plumed_input import check_plumed
@@ -244,10 +243,10 @@ COMPONENTS = st.lists(st.tuples(VALUES, st.floats(1e-3, 1e3), st.floats(0.1, 1))
 def test_a_mixture_is_stored_bit_by_bit(components, version):
     means, sigmas, shares = zip(*components, strict=True)
     weights = tuple(share / sum(shares) for share in shares)
-    line = GaussianMixture(tuple((m,) for m in means), tuple((s,) for s in sigmas), weights, version)
+    line = GaussianMixture(tuple((m,) for m in means), tuple((s,) for s in sigmas), weights, version=version)
     assert from_bytes(to_bytes(line, ["r"])) == line
     narrow = tuple((min(s, 1.0),) for s in sigmas)
-    ring = WrappedMixture(line.means, narrow, weights, (2 * pi,), version)
+    ring = GaussianMixture(line.means, narrow, weights, (2 * pi,), version)
     assert from_bytes(to_bytes(ring, ["phi"])) == ring
 
 

@@ -25,7 +25,6 @@ from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.standard_coordinates import BOUND, StandardCoordinates
-from cvflow.proposals.wrapped import WrappedMixture
 
 MAGIC = b"CVFLOW\r\n"
 """A transfer that takes it for text changes these bytes."""
@@ -121,20 +120,10 @@ def _learned(proposal: LearnedProposal) -> Density:
 
 
 @_density.register
-def _gaussians(proposal: GaussianMixture) -> Density:
-    cvs = len(proposal.means[0])
-    return MIXTURE, (Domain.LINE,) * cvs, (np.inf,) * cvs, _components(proposal)
-
-
-@_density.register
-def _wrapped(proposal: WrappedMixture) -> Density:
+def _mixture(proposal: GaussianMixture) -> Density:
     domains = tuple(Domain.CIRCLE if np.isfinite(period) else Domain.LINE for period in proposal.periods)
-    return MIXTURE, domains, proposal.periods, _components(proposal)
-
-
-def _components(proposal: GaussianMixture | WrappedMixture) -> bytes:
     numbers = _numbers(proposal.weights), _numbers(proposal.means), _numbers(proposal.sigmas)
-    return struct.pack("<I", len(proposal.weights)) + b"".join(numbers)
+    return MIXTURE, domains, proposal.periods, struct.pack("<I", len(proposal.weights)) + b"".join(numbers)
 
 
 def _numbers(values: Sequence | np.ndarray | Tensor) -> bytes:
@@ -256,9 +245,7 @@ def _read_mixture(source: _Bytes, domains: tuple[Domain, ...], periods: tuple[fl
     count = source.whole()
     weights = tuple(source.numbers(count).tolist())
     means, sigmas = (tuple(map(tuple, source.numbers(count, len(domains)).tolist())) for _ in range(2))
-    if Domain.CIRCLE in domains:
-        return WrappedMixture(means, sigmas, weights, periods, version)
-    return GaussianMixture(means, sigmas, weights, version)
+    return GaussianMixture(means, sigmas, weights, periods, version)
 
 
 _READ: dict[int, Callable[[_Bytes, tuple[Domain, ...], tuple[float, ...], int], Proposal]] = {

@@ -21,7 +21,6 @@ from cvflow.proposals.pairs import PairFunctions
 from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.proposals.torsions import TorsionDensity
-from cvflow.proposals.wrapped import WrappedMixture
 
 FORMAT = "cvflow-flow-2"
 
@@ -59,17 +58,12 @@ def _learned(proposal: LearnedProposal, cv_names: list[str]) -> bytes:
 
 @to_bytes.register
 def _mixture(proposal: GaussianMixture, cv_names: list[str]) -> bytes:
-    tensors = {
-        name: torch.tensor(getattr(proposal, name), dtype=torch.float64) for name in ("means", "sigmas", "weights")
-    }
-    return _pack("mixture", proposal, cv_names, tensors, {})
-
-
-@to_bytes.register
-def _wrapped(proposal: WrappedMixture, cv_names: list[str]) -> bytes:
     names = ("means", "sigmas", "weights", "periods")
     tensors = {name: torch.tensor(getattr(proposal, name), dtype=torch.float64) for name in names}
-    return _pack("wrapped", proposal, cv_names, tensors, {"topology": "mixed"})
+    if torch.isfinite(tensors["periods"]).any():
+        return _pack("wrapped", proposal, cv_names, tensors, {"topology": "mixed"})
+    del tensors["periods"]
+    return _pack("mixture", proposal, cv_names, tensors, {})
 
 
 @to_bytes.register
@@ -120,13 +114,8 @@ def from_bytes(data: bytes) -> Proposal:
 
 def _unpack_mixture(tensors: dict, about: dict) -> GaussianMixture:
     means, sigmas = (tuple(map(tuple, tensors[name].tolist())) for name in ("means", "sigmas"))
-    return GaussianMixture(means, sigmas, tuple(tensors["weights"].tolist()), about["version"])
-
-
-def _unpack_wrapped(tensors: dict, about: dict) -> WrappedMixture:
-    means, sigmas = (tuple(map(tuple, tensors[name].tolist())) for name in ("means", "sigmas"))
-    weights, periods = (tuple(tensors[name].tolist()) for name in ("weights", "periods"))
-    return WrappedMixture(means, sigmas, weights, periods, about["version"])
+    periods = tuple(tensors["periods"].tolist()) if about["kind"] == "wrapped" else ()
+    return GaussianMixture(means, sigmas, tuple(tensors["weights"].tolist()), periods, about["version"])
 
 
 def _unpack_learned(tensors: dict, about: dict) -> LearnedProposal:
@@ -169,7 +158,7 @@ def _unpack_shapes(tensors: dict, about: dict) -> ShapeProposal:
 
 _UNPACK: dict[str, Callable[[dict, dict], Proposal]] = {
     "mixture": _unpack_mixture,
-    "wrapped": _unpack_wrapped,
+    "wrapped": _unpack_mixture,
     "shapes": _unpack_shapes,
     **{each.kind: _unpack_learned for each in ARCHITECTURES},
 }

@@ -20,7 +20,6 @@ from cvflow.cv.names import check_together
 from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.proposals.proposal import Proposal
-from cvflow.proposals.wrapped import WrappedMixture
 from cvflow.sampler.loop import Progress, Run
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.walkers.base import GroupState, WalkerGroup
@@ -264,9 +263,7 @@ class Setup(ABC):
         if proposal is None:
             return None
         means, sigmas = (tuple(map(tuple, table)) for table in (proposal.means, proposal.sigmas))
-        if np.isinf(self.periods).all():
-            return GaussianMixture(means, sigmas, tuple(proposal.weights))
-        return WrappedMixture(means, sigmas, tuple(proposal.weights), self.periods)
+        return GaussianMixture(means, sigmas, tuple(proposal.weights), self.periods)
 
     def check(self) -> None:
         """Check that the parts of the config fit together.

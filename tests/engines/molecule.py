@@ -12,8 +12,8 @@ from scipy.special import i0
 
 from cvflow.core.states import States
 from cvflow.cv import torsion
+from cvflow.proposals.mixture import GaussianMixture
 from cvflow.proposals.proposal import Proposal
-from cvflow.proposals.wrapped import WrappedMixture
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy, ProgressCoordinate
 from tests.engines.dumbbell import leaning
 from tests.systems.exact import torsion as exact
@@ -38,7 +38,7 @@ ENERGY = (
 class OnePeriod(Proposal):
     """A mixture wound round the circle, zero outside of [-π, π], as a density on a torus may be."""
 
-    mixture: WrappedMixture
+    mixture: GaussianMixture
     version: int = 0
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -48,7 +48,7 @@ class OnePeriod(Proposal):
         return np.where(np.abs(points[:, 0]) <= np.pi, self.mixture.log_density(points), -np.inf)
 
 
-BAD_FLOW = OnePeriod(WrappedMixture(((2.9,), (-0.9,)), ((0.6,), (0.9,)), (0.35, 0.65), (2 * np.pi,)))
+BAD_FLOW = OnePeriod(GaussianMixture(((2.9,), (-0.9,)), ((0.6,), (0.9,)), (0.35, 0.65), (2 * np.pi,)))
 """Wrong weights, widths and positions; a good part of it lies across ±π."""
 
 

@@ -12,11 +12,10 @@ from cvflow.proposals.export import to_cvf
 from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.standard_coordinates import StandardCoordinates
-from cvflow.proposals.wrapped import WrappedMixture
 from tests.proposals.cases import BOX, CIRCLE, LINE, SPACES, learned, space
 
 LINES = GaussianMixture(((3.5, 1.0), (5.7, -2.0)), ((0.2, 1.0), (0.35, 0.4)), (0.7, 0.3))
-CIRCLES = WrappedMixture(((3.0, 1.0), (0.2, -2.0)), ((0.5, 1.0), (0.35, 0.4)), (0.7, 0.3), (2 * pi, inf), version=4)
+CIRCLES = GaussianMixture(((3.0, 1.0), (0.2, -2.0)), ((0.5, 1.0), (0.35, 0.4)), (0.7, 0.3), (2 * pi, inf), version=4)
 MANY = (CIRCLE, LINE, BOX, CIRCLE, LINE, CIRCLE)
 WHERE = SPACES | {"mixture": space(LINE, LINE), "wrapped": space(CIRCLE, LINE), "many": space(*MANY)}
 LEARNED = [*SPACES, "many"]

@@ -8,10 +8,10 @@ import pytest
 
 from cvflow.core.acceptance import log_acceptance
 from cvflow.proposals.export import to_cvf
-from cvflow.proposals.wrapped import WrappedMixture
+from cvflow.proposals.mixture import GaussianMixture
 
 KT, MASS, TIMESTEP = 1.3, 1.7, 0.45
-FLOW = WrappedMixture(((2.6,), (-0.4,)), ((0.5,), (0.5,)), (0.15, 0.85), (2 * np.pi,))
+FLOW = GaussianMixture(((2.6,), (-0.4,)), ((0.5,), (0.5,)), (0.15, 0.85), (2 * np.pi,))
 """Wrong weights, and too narrow."""
 INPUT = (
     "LOAD FILE={library}",

@@ -10,12 +10,11 @@ import pytest
 from cvflow.proposals import GaussianMixture
 from cvflow.proposals.export import FORMAT, MAGIC, exported, from_cvf, to_cvf
 from cvflow.proposals.io import to_bytes
-from cvflow.proposals.wrapped import WrappedMixture
 from tests.proposals.cases import SPACES, learned
 
 NAMES, UNITS = ("a", "b", "c"), ("nm", "", "rad")
 LINES = GaussianMixture(((3.5, 1.0), (5.7, -2.0)), ((0.2, 1.0), (0.35, 0.4)), (0.7, 0.3), version=2)
-CIRCLES = WrappedMixture(((3.0, 1.0), (0.2, -2.0)), ((0.5, 1.0), (0.35, 0.4)), (0.7, 0.3), (2 * pi, inf), version=4)
+CIRCLES = GaussianMixture(((3.0, 1.0), (0.2, -2.0)), ((0.5, 1.0), (0.35, 0.4)), (0.7, 0.3), (2 * pi, inf), version=4)
 PROPOSALS = {name: learned(name) for name in SPACES} | {"mixture": LINES, "wrapped": CIRCLES}
 
 

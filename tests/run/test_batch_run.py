@@ -26,7 +26,6 @@ from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.flows import ARCHITECTURES, architecture
 from cvflow.proposals.io import from_bytes
 from cvflow.proposals.learned import LearnedProposal
-from cvflow.proposals.wrapped import WrappedMixture
 from cvflow.run import run_folder
 from cvflow.sampler.ensemble import EnsembleJump, EnsembleState
 from cvflow.sampler.loop import Progress
@@ -461,7 +460,7 @@ def test_a_cv_on_a_circle(tmp_path):
     for name in ("centre_old", "centre_new", "cv_old", "cv_end", "cv"):
         assert ((turns[name] >= -pi) & (turns[name] <= pi)).all(), name
     proposal = from_bytes(record.flows[0].data)
-    assert isinstance(proposal, WrappedMixture)
+    assert isinstance(proposal, GaussianMixture)
     assert proposal.periods == (2 * pi,)
     way = turns["centre_new"] - turns["centre_old"]
     assert (np.abs(way) > pi).any()

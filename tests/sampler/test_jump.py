@@ -4,7 +4,6 @@ from scipy import stats
 
 from cvflow.core.frames import Frame
 from cvflow.proposals import GaussianMixture
-from cvflow.proposals.wrapped import WrappedMixture
 from cvflow.sampler.jump import JumpState, RestraintJump
 
 FLOW = GaussianMixture(((0.0, 1.0), (3.0, -1.0)), ((1.0, 1.0), (0.5, 2.0)), (0.4, 0.6))
@@ -37,7 +36,7 @@ def test_the_centre_on_a_circle_is_truncated_and_wrapped(kappa):
 
 
 def test_on_a_circle_everything_is_along_the_shortest_arc():
-    mixture = WrappedMixture(((3.0, 0.0),), ((1.0, 1.0),), (1.0,), (2 * np.pi, np.inf))
+    mixture = GaussianMixture(((3.0, 0.0),), ((1.0, 1.0),), (1.0,), (2 * np.pi, np.inf))
     jump = RestraintJump(2.0, np.array([8.0, 2.0]), 100, 5.0, np.array([2 * np.pi, np.inf]))
     a, b = np.array([3.0, 0.0]), np.array([-3.0, 0.0])
     assert jump.path_steps(a, b) == jump.path_steps(b, a) == int(np.ceil(100 * np.sqrt(8) * (2 * np.pi - 6) / 5))

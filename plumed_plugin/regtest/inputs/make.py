@@ -9,8 +9,8 @@ from cvflow.core.cv_space import Domain
 from cvflow.proposals.export import to_cvf
 from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.learned import LearnedProposal
+from cvflow.proposals.mixture import GaussianMixture
 from cvflow.proposals.standard_coordinates import StandardCoordinates
-from cvflow.proposals.wrapped import WrappedMixture
 
 HERE = Path(__file__).parent
 ARCHITECTURE = AutoregressiveSpline(transforms=2, hidden=(8,), bins=4)
@@ -51,8 +51,8 @@ def torsions_and_distances() -> tuple[np.ndarray, np.ndarray]:
 
 def main() -> None:
     """Write them all."""
-    mixture = WrappedMixture(((2.9, 1.2), (-2.4, 0.7)), ((0.5, 0.1), (0.4, 0.15)), (0.7, 0.3), (2 * np.pi, np.inf), 3)
-    torus = WrappedMixture(((2.9, 1.2),), ((0.5, 0.4),), (1.0,), (2 * np.pi, 2 * np.pi))
+    mixture = GaussianMixture(((2.9, 1.2), (-2.4, 0.7)), ((0.5, 0.1), (0.4, 0.15)), (0.7, 0.3), (2 * np.pi, np.inf), 3)
+    torus = GaussianMixture(((2.9, 1.2),), ((0.5, 0.4),), (1.0,), (2 * np.pi, 2 * np.pi))
     files = {
         "mixture.cvf": to_cvf(mixture, ["phi", "r"], ["rad", "nm"]),
         "spline.cvf": to_cvf(spline(Domain.CIRCLE, Domain.LINE), ["phi", "r"], ["rad", "nm"]),

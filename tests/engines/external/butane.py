@@ -10,7 +10,7 @@ import numpy as np
 from cvflow.core.units import thermal_energy
 from cvflow.engines.external import ExternalSpec, Gromacs
 from cvflow.engines.external.gromacs import prepared
-from cvflow.proposals.wrapped import WrappedMixture
+from cvflow.proposals.mixture import GaussianMixture
 
 KT = thermal_energy(300.0)
 MASSES = (12.0, 4.0, 12.0, 3.0)
@@ -19,7 +19,7 @@ ANGLE, BEND = 112.0, 150.0  # degrees, kJ/mol/rad²
 TORSION = ((60.0, 3.0, 1), (150.0, 4.0, 2), (20.0, 2.0, 3))  # degrees, kJ/mol, multiplicity
 BOX = 3.0
 PLUMED = ("phi: TORSION ATOMS=1,2,3,4",)
-BAD_FLOW = WrappedMixture(((2.9,), (-0.7,)), ((0.4,), (0.35,)), (0.1, 0.9), (2 * np.pi,))
+BAD_FLOW = GaussianMixture(((2.9,), (-0.7,)), ((0.4,), (0.35,)), (0.1, 0.9), (2 * np.pi,))
 """Wrong weights, widths and places."""
 
 TOP = f"""[ defaults ]
