@@ -19,8 +19,8 @@ from cvflow.engines.batch.kernels.constrained import ConstrainedLangevin
 from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
 from cvflow.engines.batch.paths import Paths, compile_or_not
 from cvflow.engines.batch.system import TorchSystem
+from cvflow.proposals.base import Proposal
 from cvflow.proposals.mixture import GaussianMixture
-from cvflow.proposals.proposal import Proposal
 from cvflow.sampler.ensemble import EnsembleJump, EnsembleState
 from cvflow.systems import BatchReference, Dimer, GaussianTunnel, Phi4
 

@@ -127,7 +127,7 @@ def test_a_worker_needs_no_torch():
     files = set.union(*map(needed, WORKER))
     assert PACKAGE / "sampler" / "walkers" / "process.py" in files
     assert PACKAGE / "engines" / "openmm" / "engine.py" in files
-    assert PACKAGE / "proposals" / "proposal.py" in files
+    assert PACKAGE / "proposals" / "base.py" in files
     for path in files:
         assert not {name.split(".")[0] for name in imported(path)} & {"torch", "zuko"}, path
 

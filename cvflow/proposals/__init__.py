@@ -1,6 +1,6 @@
 """Proposals over the CVs: a learned flow in a defensive mixture, or a fixed mixture of Gaussians."""
 
+from cvflow.proposals.base import Proposal
 from cvflow.proposals.mixture import GaussianMixture
-from cvflow.proposals.proposal import Proposal
 
 __all__ = ["GaussianMixture", "Proposal"]

@@ -14,13 +14,13 @@ from jaxtyping import Float
 from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Point
 from cvflow.cv.internal_coordinates import Shapes
-from cvflow.proposals import normal, torsions
+from cvflow.proposals import contaminated_normal, torsion_histograms
+from cvflow.proposals.base import Points, Proposal
+from cvflow.proposals.contaminated_normal import ContaminatedNormal
 from cvflow.proposals.fit import FitSettings, Training
-from cvflow.proposals.normal import BroadNormal
-from cvflow.proposals.pairs import PairFunctions, distances, learn
-from cvflow.proposals.proposal import Proposal
-from cvflow.proposals.replay import Chains, effective_size, replayed, split
-from cvflow.proposals.torsions import TorsionDensity
+from cvflow.proposals.history import Chains, effective_size, replayed, split
+from cvflow.proposals.pair_functions import PairFunctions, distances, learn
+from cvflow.proposals.torsion_histograms import TorsionHistograms
 
 CEILING = 0.98
 """The tilt is cut where this part of the samples lies below: drawing rejects with exp(tilt - ceiling)."""
@@ -31,7 +31,6 @@ DRAWS = 30_000
 FLOOR = -25.0
 """Lowest tilt below the ceiling [nats], so that log q is finite wherever a chain can be."""
 
-Points = Float[np.ndarray, "count cvs"]
 Internal = Float[np.ndarray, "count numbers"]
 Beads = Float[np.ndarray, "count beads 3"]
 Values = Float[np.ndarray, " count"]
@@ -46,8 +45,8 @@ class Untilted:
         torsions: of the torsions.
     """
 
-    lengths: BroadNormal
-    torsions: TorsionDensity
+    lengths: ContaminatedNormal
+    torsions: TorsionHistograms
 
     def draw(self, count: int, rng: np.random.Generator) -> Internal:
         """Draw internal coordinates; a shape that has them may not exist."""
@@ -60,7 +59,7 @@ class Untilted:
 
 
 @dataclass(frozen=True)
-class ShapeProposal(Proposal):
+class ConformationProposal(Proposal):
     """q ∝ untilted(internal coordinates) exp(min(tilt - ceiling, 0)) / J: a density of positions up to rigid motion.
 
     Attributes:
@@ -100,7 +99,7 @@ class ShapeProposal(Proposal):
 
 
 @dataclass(frozen=True)
-class ShapeLearner:
+class ConformationLearner:
     """Trains shape proposals; called as `cvflow.proposals.fit.fit` is.
 
     Attributes:
@@ -129,7 +128,7 @@ class ShapeLearner:
         histories = [self._centres(history, rng) for history in chains]
         parts = split(replayed(histories, settings.most_samples), round(1 / settings.holdout), rng)
         lengths, angles = np.split(parts.seen, [chain.lengths], axis=1)
-        untilted = Untilted(normal.fitted(lengths, settings.epsilon), torsions.fitted(angles))
+        untilted = Untilted(contaminated_normal.fitted(lengths, settings.epsilon), torsion_histograms.fitted(angles))
         proposal = self._tilted(untilted, parts.seen, 0 if previous is None else previous.version + 1, rng)
         return Training(
             proposal=proposal,
@@ -147,7 +146,9 @@ class ShapeLearner:
         beads = self.shapes.beads(history)
         return self.shapes.chain.coordinates(beads + self.blur * rng.standard_normal(beads.shape))
 
-    def _tilted(self, untilted: Untilted, samples: Internal, version: int, rng: np.random.Generator) -> ShapeProposal:
+    def _tilted(
+        self, untilted: Untilted, samples: Internal, version: int, rng: np.random.Generator
+    ) -> ConformationProposal:
         chain = self.shapes.chain
         drawn = untilted.draw(DRAWS, rng)
         base = distances(chain.beads_at(drawn[chain.exists(drawn)]))
@@ -155,9 +156,9 @@ class ShapeLearner:
         tilt = learn(wanted, base)
         ceiling = float(np.quantile(tilt(wanted), CEILING))
         left = np.exp(np.clip(tilt(base) - ceiling, FLOOR, 0.0)).sum() / len(drawn)
-        return ShapeProposal(self.shapes, untilted, tilt, ceiling, float(np.log(left)), version)
+        return ConformationProposal(self.shapes, untilted, tilt, ceiling, float(np.log(left)), version)
 
 
-def _nll(proposal: ShapeProposal, internal: Internal) -> float:
+def _nll(proposal: ConformationProposal, internal: Internal) -> float:
     log_tilt = proposal.log_tilt(proposal.shapes.chain.beads_at(internal))
     return -float((proposal.untilted.log_density(internal) + log_tilt - proposal.log_mass).mean())

@@ -18,12 +18,12 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from cvflow.core.cv_space import Domain
+from cvflow.proposals.base import Proposal
 from cvflow.proposals.flows.base import Flow
 from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.io import from_bytes
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.mixture import GaussianMixture
-from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.standard_coordinates import BOUND, StandardCoordinates
 
 MAGIC = b"CVFLOW\r\n"
@@ -56,7 +56,11 @@ class InexpressibleError(TypeError):
 
 
 def exported(flow: bytes, names: Sequence[str], units: Sequence[str]) -> dict[str, bytes]:
-    """The file for a stored flow (`flow.safetensors`), by its name; none if the density has no such form."""
+    """The file for a stored flow (`flow.safetensors`), by its name; none if the density has no such form.
+
+    Raises:
+        ValueError: as `to_cvf`, or the flow cannot be read.
+    """
     proposal = from_bytes(flow)
     try:
         return {"flow.cvf": to_cvf(proposal, names, units)}

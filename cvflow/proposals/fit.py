@@ -10,16 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Point
 from cvflow.core.torch_streams import fenced
+from cvflow.proposals.base import Points, Proposal
 from cvflow.proposals.flows.base import Architecture
 from cvflow.proposals.flows.spline import AutoregressiveSpline
+from cvflow.proposals.history import Chains, Split, effective_size, replayed, split
 from cvflow.proposals.learned import LearnedProposal
-from cvflow.proposals.proposal import Proposal
-from cvflow.proposals.replay import Chains, Split, effective_size, replayed, split
 from cvflow.proposals.standard_coordinates import StandardCoordinates
 
 BATCH = 8192
@@ -182,12 +181,12 @@ def _descend(
     return best_nll, epoch, best_epoch
 
 
-def _nll(proposal: LearnedProposal, points: Float[np.ndarray, "count cvs"]) -> float:
+def _nll(proposal: LearnedProposal, points: Points) -> float:
     return -float(proposal.log_density(points).mean())
 
 
 def _blurred(
-    points: Float[np.ndarray, "count cvs"], blur: Point, standard: StandardCoordinates, rng: np.random.Generator
-) -> Float[np.ndarray, "count cvs"]:
+    points: Points, blur: Point, standard: StandardCoordinates, rng: np.random.Generator
+) -> Points:
     """The points with noise, as λ | x has it: normal, on circles truncated at half a period."""
     return points + standard.noise(blur, len(points), rng)

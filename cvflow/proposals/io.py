@@ -3,28 +3,34 @@
 import json
 from collections.abc import Callable
 from functools import singledispatch
+from typing import Any
 
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from cvflow.core.cv_space import Domain
 from cvflow.cv.internal_coordinates import Chain, Shapes
-from cvflow.proposals.conformations import ShapeProposal, Untilted
+from cvflow.proposals.base import Proposal
+from cvflow.proposals.conformations import ConformationProposal, Untilted
+from cvflow.proposals.contaminated_normal import ContaminatedNormal
 from cvflow.proposals.flows import ARCHITECTURES, architecture
 from cvflow.proposals.flows.base import Architecture
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.mixture import GaussianMixture
-from cvflow.proposals.normal import BroadNormal
-from cvflow.proposals.pairs import PairFunctions
-from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.pair_functions import PairFunctions
 from cvflow.proposals.standard_coordinates import StandardCoordinates
-from cvflow.proposals.torsions import TorsionDensity
+from cvflow.proposals.torsion_histograms import TorsionHistograms
 
 FORMAT = "cvflow-flow-2"
 
-_AXES = {axis.value: axis for axis in Domain}
+Tensors = dict[str, Tensor]
+Header = dict[str, Any]
+"""What JSON holds of a flow; whatever is made of it is checked there."""
+
+_DOMAINS = {domain.value: domain for domain in Domain}
 
 MOST_CVS = 10_000
 """Far beyond what a flow can learn."""
@@ -32,7 +38,7 @@ MOST_CVS = 10_000
 
 @singledispatch
 def to_bytes(proposal: Proposal, cv_names: list[str]) -> bytes:
-    """Serialise a proposal; statistics travel as float64 tensors beside the weights.
+    """Serialise a proposal over the CVs of these names; statistics travel as float64 tensors beside the weights.
 
     Raises:
         TypeError: there is no stored form of this proposal.
@@ -50,7 +56,7 @@ def _learned(proposal: LearnedProposal, cv_names: list[str]) -> bytes:
             weights[weight] = weights[weight] * weights[name]
     tensors = {f"flow.{name}": tensor.contiguous() for name, tensor in weights.items()}
     tensors |= {"centre": torch.tensor(proposal.standard.centre), "scale": torch.tensor(proposal.standard.scale)}
-    axes = [axis.value for axis in proposal.standard.domains]
+    axes = [domain.value for domain in proposal.standard.domains]
     topology = axes[0] if len(set(axes)) == 1 else "mixed"
     about = {"topology": topology, "axes": axes, "epsilon": proposal.epsilon, **proposal.architecture.model_dump()}
     return _pack(proposal.architecture.kind, proposal, cv_names, tensors, about)
@@ -67,7 +73,7 @@ def _mixture(proposal: GaussianMixture, cv_names: list[str]) -> bytes:
 
 
 @to_bytes.register
-def _shapes(proposal: ShapeProposal, cv_names: list[str]) -> bytes:
+def _shapes(proposal: ConformationProposal, cv_names: list[str]) -> bytes:
     lengths, tilt, chain = proposal.untilted.lengths, proposal.tilt, proposal.shapes.chain
     arrays = {"mean": lengths.mean, "factor": lengths.factor, "tilt": tilt.values}
     arrays["torsions"] = proposal.untilted.torsions.masses
@@ -80,7 +86,7 @@ def _shapes(proposal: ShapeProposal, cv_names: list[str]) -> bytes:
     return _pack("shapes", proposal, cv_names, tensors, numbers | words)
 
 
-def _pack(kind: str, proposal: Proposal, cv_names: list[str], tensors: dict, about: dict) -> bytes:
+def _pack(kind: str, proposal: Proposal, cv_names: list[str], tensors: Tensors, about: Header) -> bytes:
     common = {"format": FORMAT, "kind": kind, "cvs": cv_names, "topology": "line", "version": proposal.version}
     return save(tensors, metadata={"cvflow": json.dumps(common | about)})
 
@@ -112,15 +118,15 @@ def from_bytes(data: bytes) -> Proposal:
         raise ValueError(f"flow: not a cvflow flow, or damaged ({' '.join(str(error).split())})") from error
 
 
-def _unpack_mixture(tensors: dict, about: dict) -> GaussianMixture:
+def _unpack_mixture(tensors: Tensors, about: Header) -> GaussianMixture:
     means, sigmas = (tuple(map(tuple, tensors[name].tolist())) for name in ("means", "sigmas"))
     periods = tuple(tensors["periods"].tolist()) if about["kind"] == "wrapped" else ()
     return GaussianMixture(means, sigmas, tuple(tensors["weights"].tolist()), periods, about["version"])
 
 
-def _unpack_learned(tensors: dict, about: dict) -> LearnedProposal:
+def _unpack_learned(tensors: Tensors, about: Header) -> LearnedProposal:
     centre, scale = (tensors.pop(name).numpy() for name in ("centre", "scale"))
-    standard = StandardCoordinates(tuple(_AXES[axis] for axis in about["axes"]), centre, scale)
+    standard = StandardCoordinates(tuple(_DOMAINS[axis] for axis in about["axes"]), centre, scale)
     kind = architecture(about["kind"])
     sizes = kind.model_validate({size: about[size] for size in kind.model_fields})
     if not 0 < about["epsilon"] < 1:
@@ -132,7 +138,7 @@ def _unpack_learned(tensors: dict, about: dict) -> LearnedProposal:
     return LearnedProposal(flow, sizes, standard, about["epsilon"], about["version"])
 
 
-def _check_network(tensors: dict, standard: StandardCoordinates, sizes: Architecture) -> None:
+def _check_network(tensors: Tensors, standard: StandardCoordinates, sizes: Architecture) -> None:
     """Check that the file holds the network that its header speaks of, before one of that size is made.
 
     Raises:
@@ -145,18 +151,18 @@ def _check_network(tensors: dict, standard: StandardCoordinates, sizes: Architec
         raise ValueError(f"flow: damaged, {held} numbers are too few for {sizes.kind} of {sizes}")
 
 
-def _unpack_shapes(tensors: dict, about: dict) -> ShapeProposal:
+def _unpack_shapes(tensors: Tensors, about: Header) -> ConformationProposal:
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     shapes = Shapes(Chain(about["chain"], tuple(about["atoms"])), tuple(map(tuple, about["observed"])))
-    lengths = BroadNormal(arrays["mean"], arrays["factor"], about["epsilon"])
+    lengths = ContaminatedNormal(arrays["mean"], arrays["factor"], about["epsilon"])
     tilt = PairFunctions(about["low"], about["spacing"], arrays["tilt"])
     ceiling, log_mass = about["ceiling"], about["log_mass"]
-    return ShapeProposal(
-        shapes, Untilted(lengths, TorsionDensity(arrays["torsions"])), tilt, ceiling, log_mass, about["version"]
+    return ConformationProposal(
+        shapes, Untilted(lengths, TorsionHistograms(arrays["torsions"])), tilt, ceiling, log_mass, about["version"]
     )
 
 
-_UNPACK: dict[str, Callable[[dict, dict], Proposal]] = {
+_UNPACK: dict[str, Callable[[Tensors, Header], Proposal]] = {
     "mixture": _unpack_mixture,
     "wrapped": _unpack_mixture,
     "shapes": _unpack_shapes,

@@ -6,17 +6,18 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from cvflow.proposals.base import Points, Proposal
+from cvflow.proposals.contaminated_normal import BROAD
 from cvflow.proposals.flows.base import Architecture, Flow
-from cvflow.proposals.proposal import Proposal
 from cvflow.proposals.standard_coordinates import BOUND, StandardCoordinates
-
-BROAD = 1.5
-"""Standard deviation of the broad density on lines, in standard units; on circles and in boxes it is uniform."""
 
 
 @dataclass(frozen=True)
 class LearnedProposal(Proposal):
     """(1 - ε) flow + ε broad, finite wherever a CV can be; outside a box it is zero.
+
+    A defensive mixture (Hesterberg, Technometrics 1995): the broad density is normal on lines, with a standard
+    deviation of 1.5 standard units, and uniform on circles and in boxes.
 
     Attributes:
         flow: the density in standard coordinates.
@@ -32,7 +33,7 @@ class LearnedProposal(Proposal):
     epsilon: float
     version: int
 
-    def draw(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count cvs"]:
+    def draw(self, count: int, rng: np.random.Generator) -> Points:
         lines = self.standard.lines
         normal, uniform = rng.standard_normal((count, len(lines))), rng.uniform(-BOUND, BOUND, (count, len(lines)))
         with torch.no_grad():
@@ -40,7 +41,7 @@ class LearnedProposal(Proposal):
         broad = rng.random((count, 1)) < self.epsilon
         return self.standard.outward(np.where(broad, np.where(lines, BROAD * normal, uniform), learned))
 
-    def log_density(self, points: Float[np.ndarray, "count cvs"]) -> Float[np.ndarray, " count"]:
+    def log_density(self, points: Points) -> Float[np.ndarray, " count"]:
         u, lines = self.standard.inward(points), self.standard.lines
         normal = -0.5 * ((u / BROAD) ** 2 + np.log(2 * np.pi * BROAD**2))
         log_broad = np.where(lines, normal, -np.log(2 * BOUND)).sum(axis=1)

@@ -3,19 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Shaped
 
 from cvflow.core import periodic
 from cvflow.core.cv_space import CVSpace, Domain
 from cvflow.core.frames import Point
+from cvflow.proposals.base import Points
 
 BOUND = 5.0
 """Standard coordinates of circles and boxes fill [-5, 5]; on lines the splines act there and leave the rest alone."""
 
 EDGE = 1e-6
 """Of a box's length: how far outside a value may lie and still count as on the edge (single-precision engines)."""
-
-Points = Float[np.ndarray, "count cvs"]
 
 
 @dataclass(frozen=True)

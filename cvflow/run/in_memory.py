@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from cvflow.core.frames import Point
-from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.base import Proposal
 from cvflow.sampler.loop import Progress
 from cvflow.setup import Equilibrated, Setup, header
 from cvflow.store import MemoryStore, Record

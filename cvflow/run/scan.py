@@ -16,8 +16,8 @@ from cvflow.config.settings import Config, ConfigError, load
 from cvflow.core.frames import Point
 from cvflow.core.streams import Purpose, seed_for
 from cvflow.estimate.cost import Cost, cost
+from cvflow.proposals.base import Proposal
 from cvflow.proposals.io import from_bytes
-from cvflow.proposals.proposal import Proposal
 from cvflow.run.in_memory import run_in_memory
 from cvflow.run.run_folder import CONFIG, open_record
 from cvflow.run.same_run import checked_config

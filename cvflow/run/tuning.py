@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 
 from cvflow.core.frames import Point
 from cvflow.core.streams import Purpose, seed_for, stream
-from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.base import Proposal
 from cvflow.run.cost_model import Prospect, price, prospect
 from cvflow.run.in_memory import run_in_memory
 from cvflow.sampler.loop import Progress

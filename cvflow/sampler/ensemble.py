@@ -16,7 +16,7 @@ from cvflow.cv.batch import Batch, Points
 from cvflow.engines.batch.kernels.base import nothing, uniforms
 from cvflow.engines.batch.paths import BatchPath, Lengths, Paths
 from cvflow.engines.batch.potential import Each
-from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.base import Proposal
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy
 from cvflow.sampler.local import drawn_steps
 

@@ -17,7 +17,7 @@ from cvflow.core.frames import Frame, Outcome, PathResult, Point, Steering
 from cvflow.core.periodic import truncated_normal, wrapped
 from cvflow.core.states import States
 from cvflow.engines.base import Engine
-from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.base import Proposal
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy
 
 

@@ -29,9 +29,9 @@ from cvflow.estimate.settling import labelled, settling, window
 from cvflow.host.interrupt import deferred_interrupt
 from cvflow.host.journal import LOG
 from cvflow.host.stopping import NEVER, PausedError, Stopping
+from cvflow.proposals.base import Proposal
 from cvflow.proposals.fit import Training
 from cvflow.proposals.io import from_bytes, to_bytes
-from cvflow.proposals.proposal import Proposal
 from cvflow.sampler.interim_free_energy import (
     InterimFreeEnergy,
     ProgressCoordinate,

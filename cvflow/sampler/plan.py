@@ -11,9 +11,9 @@ from cvflow.core.frames import Point
 from cvflow.core.periodic import mean, wrapped
 from cvflow.core.states import States
 from cvflow.estimate.settling import window
+from cvflow.proposals.base import Proposal
 from cvflow.proposals.fit import FitSettings, Training
 from cvflow.proposals.fit import fit as train
-from cvflow.proposals.proposal import Proposal
 
 
 @dataclass(frozen=True)

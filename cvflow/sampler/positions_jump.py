@@ -7,7 +7,7 @@ import numpy as np
 from cvflow.core.acceptance import log_threshold
 from cvflow.core.frames import Steering
 from cvflow.cv.internal_coordinates import Shapes, aligned
-from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.base import Proposal
 from cvflow.sampler.jump import JumpOrder, JumpState
 
 

@@ -17,8 +17,8 @@ from cvflow.cv.internal_coordinates import Chain, Shapes
 from cvflow.cv.interpolation import INTERPOLATIONS
 from cvflow.cv.selection import AtomNames, group
 from cvflow.engines.openmm import PositionsSpec
-from cvflow.proposals.conformations import ShapeLearner
-from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.base import Proposal
+from cvflow.proposals.conformations import ConformationLearner
 from cvflow.sampler.jump import JumpState
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.positions_jump import ShapeJump
@@ -127,7 +127,7 @@ class ShapeSetup(Setup):
         """What the run is to do; paths have one length, and are run to their end."""
         ones = np.ones(len(self.cv_names))
         plan = super().plan(ones, fixed)
-        learn = ShapeLearner(self.shapes, self._blur(kappa))
+        learn = ConformationLearner(self.shapes, self._blur(kappa))
         return replace(plan, scale=ones, blur=0 * ones, learn=learn, gives_up=False)
 
     def _blur(self, kappa: Springs) -> float:

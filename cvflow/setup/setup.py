@@ -17,9 +17,9 @@ from cvflow.core.frames import Exactness, Frame
 from cvflow.core.periodic import variance
 from cvflow.core.states import States
 from cvflow.cv.names import check_together
+from cvflow.proposals.base import Proposal
 from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.mixture import GaussianMixture
-from cvflow.proposals.proposal import Proposal
 from cvflow.sampler.loop import Progress, Run
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.walkers.base import GroupState, WalkerGroup

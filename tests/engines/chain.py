@@ -10,10 +10,10 @@ import numpy as np
 import openmm
 
 from cvflow.cv.internal_coordinates import Chain, Shapes
-from cvflow.proposals.conformations import ShapeProposal, Untilted
-from cvflow.proposals.normal import BroadNormal
-from cvflow.proposals.pairs import PairFunctions
-from cvflow.proposals.torsions import BINS, TorsionDensity
+from cvflow.proposals.conformations import ConformationProposal, Untilted
+from cvflow.proposals.contaminated_normal import ContaminatedNormal
+from cvflow.proposals.pair_functions import PairFunctions
+from cvflow.proposals.torsion_histograms import BINS, TorsionHistograms
 
 KT = 1.0
 BOND, BOND_K = 1.0, 40.0
@@ -80,7 +80,7 @@ def observables(x: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def bad_proposal() -> ShapeProposal:
+def bad_proposal() -> ConformationProposal:
     """Wrong means, widths and weights, and a tilt."""
     span = float(np.sqrt(2 * BOND**2 * (1 - np.cos(ANGLE))))
     mean = np.array([1.02, 1.05, 1.02, span - 0.05, span + 0.05])
@@ -89,19 +89,20 @@ def bad_proposal() -> ShapeProposal:
     masses = np.full((1, BINS), 1 / BINS)
     masses[0, : BINS // 2] *= 4.0
     tilt = PairFunctions(0.5, 2.5 / 43, 0.8 * np.sin(np.linspace(0, 5, 44))[None])
-    return ShapeProposal(
-        SHAPES, Untilted(BroadNormal(mean, factor, 0.1), TorsionDensity(masses / masses.sum())), tilt, 0.5, -0.6, 0
-    )
+    return ConformationProposal(
+        SHAPES, Untilted(ContaminatedNormal(mean, factor, 0.1), TorsionHistograms(masses / masses.sum())), tilt,
+        0.5, -0.6, 0,
+    )  # fmt: skip
 
 
-def handed_proposal() -> ShapeProposal:
+def handed_proposal() -> ConformationProposal:
     """Distances as the target has them, so that many jumps are accepted; torsions of the hand it avoids."""
     points = SHAPES.points(exact_draws(4000, np.random.default_rng(6))[:, :4])[:, 1:6]
-    lengths = BroadNormal(points.mean(axis=0), 1.08 * np.linalg.cholesky(np.cov(points.T)), 0.1)
+    lengths = ContaminatedNormal(points.mean(axis=0), 1.08 * np.linalg.cholesky(np.cov(points.T)), 0.1)
     torsions = 2 * np.pi * (np.arange(BINS) + 0.5) / BINS - np.pi
     masses = np.exp(1.5 * np.sin(torsions) + 0.9 * np.cos(2 * torsions))[None]
     flat = PairFunctions(0.5, 2.5 / 43, np.zeros((1, 44)))
-    return ShapeProposal(SHAPES, Untilted(lengths, TorsionDensity(masses / masses.sum())), flat, 0.5, 0.0, 0)
+    return ConformationProposal(SHAPES, Untilted(lengths, TorsionHistograms(masses / masses.sum())), flat, 0.5, 0.0, 0)
 
 
 def _drawn(table: tuple[np.ndarray, np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:

@@ -12,8 +12,8 @@ from scipy.special import i0
 
 from cvflow.core.states import States
 from cvflow.cv import torsion
+from cvflow.proposals.base import Proposal
 from cvflow.proposals.mixture import GaussianMixture
-from cvflow.proposals.proposal import Proposal
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy, ProgressCoordinate
 from tests.engines.dumbbell import leaning
 from tests.systems.exact import torsion as exact

@@ -14,7 +14,7 @@ from cvflow.cv.interpolation import Interpolation, Straight
 from cvflow.engines.openmm import OpenMMSpec, PositionsEngine, PositionsSpec
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
-from cvflow.proposals.conformations import ShapeProposal
+from cvflow.proposals.conformations import ConformationProposal
 from cvflow.sampler.jump import JumpState, realise
 from cvflow.sampler.positions_jump import ShapeJump
 from tests.engines import chain
@@ -37,7 +37,7 @@ class Case:
     draws: int
     kappa: float = 0.0
     way: Interpolation = field(default_factory=Straight)
-    proposal: Callable[[], ShapeProposal] = chain.bad_proposal
+    proposal: Callable[[], ConformationProposal] = chain.bad_proposal
     placing: str = "aligned"
 
     def build(self, platform: str = "Reference") -> PositionsEngine:

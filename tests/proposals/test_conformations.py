@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cvflow.proposals import normal, torsions
-from cvflow.proposals.conformations import ShapeLearner, ShapeProposal
+from cvflow.proposals import contaminated_normal, torsion_histograms
+from cvflow.proposals.conformations import ConformationLearner, ConformationProposal
 from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.io import from_bytes, to_bytes
-from cvflow.proposals.pairs import distances, learn
+from cvflow.proposals.pair_functions import distances, learn
 from tests.engines import chain as target
 from tests.proposals.cases import line
 
@@ -20,17 +20,19 @@ def exact_points(count: int, seed: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def learned() -> ShapeProposal:
+def learned() -> ConformationProposal:
     chains = [exact_points(500, seed) for seed in range(2)]
-    learner = ShapeLearner(target.SHAPES, 0.0)
+    learner = ConformationLearner(target.SHAPES, 0.0)
     training = learner(chains, line(7), np.zeros(7), FitSettings(), None, np.random.default_rng(0))
     assert training.samples == 1000
-    assert isinstance(training.proposal, ShapeProposal)
+    assert isinstance(training.proposal, ConformationProposal)
     return training.proposal
 
 
 def test_a_broad_normal_is_the_density_of_its_draws():
-    made = normal.fitted(np.random.default_rng(1).normal(size=(300, 2)) @ np.array([[1.0, 0.0], [0.7, 0.2]]), 0.2)
+    made = contaminated_normal.fitted(
+        np.random.default_rng(1).normal(size=(300, 2)) @ np.array([[1.0, 0.0], [0.7, 0.2]]), 0.2
+    )
     grid = np.stack(np.meshgrid(np.linspace(-9, 9, 400), np.linspace(-6, 6, 800)), axis=-1)
     mass = np.exp(made.log_density(grid.reshape(-1, 2))).sum() * (18 / 399) * (12 / 799)
     assert mass == pytest.approx(1.0, abs=1e-3)
@@ -40,12 +42,14 @@ def test_a_broad_normal_is_the_density_of_its_draws():
 
 
 def test_torsions_are_drawn_from_their_density():
-    made = torsions.fitted(np.random.default_rng(3).vonmises(2.8, 2.0, (400, 2)))
+    made = torsion_histograms.fitted(np.random.default_rng(3).vonmises(2.8, 2.0, (400, 2)))
     angles = np.linspace(-np.pi, np.pi, 7200, endpoint=False) + 1e-4
     density = np.exp(made.log_density(np.stack([angles, np.zeros_like(angles)], axis=1)))
-    wanted = density / density.sum() * torsions.BINS
-    counts = np.histogram(made.draw(100_000, np.random.default_rng(4))[:, 0], torsions.BINS, (-np.pi, np.pi))[0]
-    expected = wanted.reshape(torsions.BINS, -1).sum(axis=1) / torsions.BINS * 100_000
+    wanted = density / density.sum() * torsion_histograms.BINS
+    counts = np.histogram(made.draw(100_000, np.random.default_rng(4))[:, 0], torsion_histograms.BINS, (-np.pi, np.pi))[
+        0
+    ]
+    expected = wanted.reshape(torsion_histograms.BINS, -1).sum(axis=1) / torsion_histograms.BINS * 100_000
     assert stats.chisquare(counts, expected).pvalue > 1e-4
 
 
@@ -88,10 +92,10 @@ def test_learning_gains_on_points_it_has_not_seen(learned):
 
 
 def test_a_blurred_learner_sees_blurred_positions():
-    learner = ShapeLearner(target.SHAPES, 0.3)
+    learner = ConformationLearner(target.SHAPES, 0.3)
     chains = [exact_points(400, seed) for seed in range(2)]
     proposal = learner(chains, line(7), np.zeros(7), FitSettings(), None, np.random.default_rng(0)).proposal
-    assert isinstance(proposal, ShapeProposal)
+    assert isinstance(proposal, ConformationProposal)
     assert proposal.untilted.lengths.factor[0, 0] > 0.3
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 from cvflow.proposals.fit import FitSettings, fit
 from cvflow.proposals.flows import ARCHITECTURES
 from cvflow.proposals.flows.spline import AutoregressiveSpline
-from cvflow.proposals.replay import replayed, split
+from cvflow.proposals.history import replayed, split
 from tests.proposals.cases import SHORT, SPACES, chains, learned, line, samples
 
 LINE = SPACES["line"]

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from cvflow.core.cv_space import Domain
 from cvflow.proposals.standard_coordinates import BOUND
 
-Points = Float[Tensor, "count cvs"]
+StandardPoints = Float[Tensor, "count cvs"]
+"""In standard coordinates, a row a point."""
 
 NEAR_IDENTITY = 0.1
 """What a network's random initial weights are multiplied by."""
@@ -41,15 +42,15 @@ class Flow(nn.Module, ABC):
         self.register_buffer("circles", torch.tensor([domain is Domain.CIRCLE for domain in domains]), persistent=False)
 
     @abstractmethod
-    def to_base(self, u: Points) -> tuple[Points, Float[Tensor, " count"]]:
+    def to_base(self, u: StandardPoints) -> tuple[StandardPoints, Float[Tensor, " count"]]:
         """Map standard coordinates to the base; with the log of the map's volume change, differentiable in weights."""
 
     @abstractmethod
-    def from_base(self, base: Points) -> Points:
-        """Map draws of the base density to draws of the flow."""
+    def from_base(self, base: StandardPoints) -> StandardPoints:
+        """Map draws of the base density to draws of the flow, point by point."""
 
-    def log_density(self, u: Points) -> Float[Tensor, " count"]:
-        """Log density in standard coordinates, differentiable in the weights."""
+    def log_density(self, u: StandardPoints) -> Float[Tensor, " count"]:
+        """Log density in nats, of the volume in standard coordinates; differentiable in the weights."""
         base, log_volume = self.to_base(u)
         normal = -0.5 * (base**2 + log(2 * pi))
         return log_volume + torch.where(self.lines, normal, -log(2 * BOUND)).sum(dim=1)

@@ -14,7 +14,7 @@ from zuko.nn import MLP
 from zuko.transforms import CouplingTransform, DependentTransform
 
 from cvflow.core.cv_space import Domain
-from cvflow.proposals.flows.base import Architecture, Bins, Flow, Hidden, Points, layer_numbers
+from cvflow.proposals.flows.base import Architecture, Bins, Flow, Hidden, StandardPoints, layer_numbers
 from cvflow.proposals.flows.spline import Constant, SplineFlow, features, splines
 
 
@@ -72,5 +72,5 @@ class _Coupling(nn.Module):
         """The map as it is with the present weights."""
         return CouplingTransform(self._splines, self.given)
 
-    def _splines(self, given: Points) -> DependentTransform:
+    def _splines(self, given: StandardPoints) -> DependentTransform:
         return splines(self.conditioner(features(given, self.circles)), self.bins)

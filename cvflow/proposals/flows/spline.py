@@ -15,7 +15,7 @@ from zuko.nn import MaskedMLP
 from zuko.transforms import AutoregressiveTransform, DependentTransform, MonotonicRQSTransform
 
 from cvflow.core.cv_space import Domain
-from cvflow.proposals.flows.base import Architecture, Bins, Flow, Hidden, Points, Transforms, layer_numbers
+from cvflow.proposals.flows.base import Architecture, Bins, Flow, Hidden, StandardPoints, Transforms, layer_numbers
 from cvflow.proposals.standard_coordinates import BOUND
 
 SLOPE = 1e-3
@@ -35,20 +35,20 @@ class SplineFlow(Flow):
         self.splines = nn.ModuleList(layers)
         self.turn = 2 * BOUND / len(self.splines)
 
-    def to_base(self, u: Points) -> tuple[Points, Float[Tensor, " count"]]:
+    def to_base(self, u: StandardPoints) -> tuple[StandardPoints, Float[Tensor, " count"]]:
         total = torch.zeros_like(u[:, 0])
         for splines in self.splines:
             u, log_slope = splines().call_and_ladj(self._turned(u, self.turn))
             total = total + log_slope
         return u, total
 
-    def from_base(self, base: Points) -> Points:
+    def from_base(self, base: StandardPoints) -> StandardPoints:
         u = base
         for splines in reversed(self.splines):
             u = self._turned(splines().inv(u), -self.turn)
         return u
 
-    def _turned(self, u: Points, by: float) -> Points:
+    def _turned(self, u: StandardPoints, by: float) -> StandardPoints:
         return torch.where(self.circles, torch.remainder(u + by + BOUND, 2 * BOUND) - BOUND, u)
 
 
@@ -103,7 +103,7 @@ class _Autoregressive(nn.Module):
         """The map as it is with the present weights."""
         return AutoregressiveTransform(self._splines, passes=len(self.circles))
 
-    def _splines(self, u: Points) -> DependentTransform:
+    def _splines(self, u: StandardPoints) -> DependentTransform:
         return splines(self.conditioner(features(u, self.circles)), self.bins)
 
 
@@ -119,7 +119,7 @@ class Constant(nn.Module):
         return self.bias[None]
 
 
-def features(u: Points, circles: Bool[Tensor, " cvs"]) -> Float[Tensor, "count features"]:
+def features(u: StandardPoints, circles: Bool[Tensor, " cvs"]) -> Float[Tensor, "count features"]:
     """What conditioners see: u on lines and boxes and cos(πu/5) on circles, in the CVs' order; then sin(πu/5)."""
     angle = u * (pi / BOUND)
     return torch.cat([torch.where(circles, angle.cos(), u), angle[:, circles].sin()], dim=1)

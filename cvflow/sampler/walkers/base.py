@@ -8,7 +8,7 @@ import numpy as np
 
 from cvflow.core.frames import Frame
 from cvflow.core.states import States
-from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.base import Proposal
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy
 
 

@@ -14,7 +14,7 @@ from cvflow.core.frames import Frame, Outcome
 from cvflow.engines.external import ExternalSpec
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
-from cvflow.proposals.proposal import Proposal
+from cvflow.proposals.base import Proposal
 from cvflow.sampler.jump import JumpState, RestraintJump, step
 from tests.engines.stationarity import ACCEPTANCE_MUTANTS, THRESHOLD, Sample, Target, log_ratios, row
 

@@ -1,4 +1,7 @@
-"""A normal distribution with all its covariances, with heavier tails: what stiff coordinates need."""
+"""A normal distribution with all its covariances, with heavier tails: what stiff coordinates need.
+
+Source: Tukey's contaminated normal (in Contributions to Probability and Statistics, 1960).
+"""
 
 from dataclasses import dataclass
 
@@ -7,15 +10,14 @@ from jaxtyping import Float
 from scipy.linalg import solve_triangular
 
 from cvflow.core.frames import Point
+from cvflow.proposals.base import Points
 
 BROAD = 1.5
-"""Standard deviation of the broad part, in standard deviations."""
-
-Points = Float[np.ndarray, "count cvs"]
+"""Standard deviation of the broad part of a mixture, in those of the narrow one."""
 
 
 @dataclass(frozen=True)
-class BroadNormal:
+class ContaminatedNormal:
     """(1 - ε) N(mean, LLᵀ) + ε N(mean, 2.25 LLᵀ).
 
     Attributes:
@@ -29,12 +31,12 @@ class BroadNormal:
     epsilon: float
 
     def draw(self, count: int, rng: np.random.Generator) -> Points:
-        """Draw points."""
+        """Points in the CVs' units, a row each, from the generator alone."""
         width = np.where(rng.random((count, 1)) < self.epsilon, BROAD, 1.0)
         return self.mean + width * rng.standard_normal((count, len(self.mean))) @ self.factor.T
 
     def log_density(self, points: Points) -> Float[np.ndarray, " count"]:
-        """Log density per CV unit."""
+        """Log density in nats, of the volume in CV units."""
         standard = solve_triangular(self.factor, (points - self.mean).T, lower=True)
         square, dimension = (standard**2).sum(axis=0), len(self.mean)
         narrow = np.log1p(-self.epsilon) - 0.5 * square
@@ -43,7 +45,7 @@ class BroadNormal:
         return np.logaddexp(narrow, broad) - volume
 
 
-def fitted(samples: Points, epsilon: float) -> BroadNormal:
+def fitted(samples: Points, epsilon: float) -> ContaminatedNormal:
     """The normal with the samples' mean and covariance.
 
     With few samples covariances are noise: they are shrunk by the factor samples / (samples + 10 dimensions).
@@ -52,4 +54,4 @@ def fitted(samples: Points, epsilon: float) -> BroadNormal:
     covariance = np.cov(samples.T)
     keep = count / (count + 10 * dimension)
     shrunk = keep * covariance + (1 - keep) * np.diag(np.diag(covariance))
-    return BroadNormal(samples.mean(axis=0), np.linalg.cholesky(shrunk), epsilon)
+    return ContaminatedNormal(samples.mean(axis=0), np.linalg.cholesky(shrunk), epsilon)

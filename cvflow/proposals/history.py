@@ -41,7 +41,7 @@ def replayed(chains: Chains, most: int) -> list[Float[np.ndarray, "_samples cvs"
     """What is learned from of each walker's history, in the order of time: late samples all, early ones thinned.
 
     At most `most` samples of all walkers together, no walker with more than its even share. Of a history that is too
-    long for that, every so manyeth sample is taken, of early times fewer still.
+    long for that, samples at even steps are taken, of early times fewer still.
     """
     share = max(1, most // len(chains))
     return [chain[_recalled(len(chain), share)] for chain in chains]
@@ -56,7 +56,7 @@ def _recalled(samples: int, most: int) -> np.ndarray:
 
 
 def split(chains: Chains, every: int, rng: np.random.Generator) -> Split:
-    """Hold out every so manyeth block of consecutive samples, at another phase for each walker."""
+    """Hold out every `every`-th block of consecutive samples, at another phase for each walker."""
     phases = rng.permutation(len(chains))
     held_out = [(_blocks(len(chain)) + phase) % every == 0 for chain, phase in zip(chains, phases, strict=True)]
     whole, mask = np.concatenate(chains), np.concatenate(held_out)

@@ -5,7 +5,7 @@ from math import inf, pi
 import numpy as np
 import pytest
 
-from cvflow.proposals.replay import FADING, LASTING, effective_size, replayed, split
+from cvflow.proposals.history import FADING, LASTING, effective_size, replayed, split
 
 LINE = np.array([inf])
 

@@ -16,7 +16,7 @@ Angles = Float[np.ndarray, "count torsions"]
 
 
 @dataclass(frozen=True)
-class TorsionDensity:
+class TorsionHistograms:
     """Piecewise constant densities.
 
     Attributes:
@@ -26,7 +26,7 @@ class TorsionDensity:
     masses: Float[np.ndarray, "torsions bins"]
 
     def draw(self, count: int, rng: np.random.Generator) -> Angles:
-        """Draw angles in [-π, π)."""
+        """Draw angles in [-π, π), a row a sample."""
         last = np.cumsum(self.masses, axis=1)
         picked = [np.searchsorted(edges, edges[-1] * rng.random(count), side="right") for edges in last]
         return (np.minimum(np.stack(picked, axis=1), BINS - 1) + rng.random((count, len(last)))) * 2 * pi / BINS - pi
@@ -37,12 +37,12 @@ class TorsionDensity:
         return np.log(masses * BINS / (2 * pi)).sum(axis=1)
 
 
-def fitted(angles: Angles) -> TorsionDensity:
-    """Histograms, each bin smoothed over its neighbours with weights 1 2 3 2 1."""
+def fitted(angles: Angles) -> TorsionHistograms:
+    """Histograms of angles [rad], each bin smoothed over its neighbours with weights 1 2 3 2 1."""
     counts = np.stack([np.bincount(column, minlength=BINS) for column in _bins(angles).T])
     shifted = np.stack([(3 - abs(by)) / 9 * np.roll(counts, by, axis=1) for by in range(-2, 3)])
     smooth = shifted.sum(axis=0) / len(angles)
-    return TorsionDensity((1 - BACKGROUND) * smooth + BACKGROUND / BINS)
+    return TorsionHistograms((1 - BACKGROUND) * smooth + BACKGROUND / BINS)
 
 
 def _bins(angles: Angles) -> np.ndarray:

@@ -28,7 +28,7 @@ def pairs(beads: int) -> list[tuple[int, int]]:
 
 
 def distances(beads: Float[np.ndarray, "samples beads 3"]) -> Distances:
-    """Distances of all pairs that have a function."""
+    """Distances [nm] of all pairs that have a function."""
     first, second = np.array(pairs(beads.shape[1])).T
     return np.linalg.norm(beads[:, first] - beads[:, second], axis=-1)
 
@@ -38,9 +38,9 @@ class PairFunctions:
     """Piecewise linear functions f_pair, constant beyond the outermost knots.
 
     Attributes:
-        low: distance of the first knot, the same for all pairs.
-        spacing: of the knots.
-        values: at the knots.
+        low: distance of the first knot [nm], the same for all pairs.
+        spacing: of the knots [nm].
+        values: at the knots, in nats.
     """
 
     low: float
@@ -48,12 +48,12 @@ class PairFunctions:
     values: Float[np.ndarray, "pairs knots"]
 
     def __call__(self, distances: Distances) -> Float[np.ndarray, " samples"]:
-        """Σ_pairs f_pair(r_pair)."""
+        """Σ_pairs f_pair(r_pair), in nats, a number a sample."""
         return _sum(self.values, *_places(distances, self.low, self.spacing))
 
 
 def learn(samples: Distances, base: Float[np.ndarray, "draws pairs"]) -> PairFunctions:
-    """Fit the functions.
+    """Fit the functions to distances [nm] by maximum likelihood, with a penalty on size and bends.
 
     Args:
         samples: of the density wanted.
