@@ -22,7 +22,7 @@ class Interpolation(ABC):
 
     @abstractmethod
     def knots(self, start: Beads, end: Beads) -> Knots:
-        """Positions [nm] from start to end, both included, passed at equal spaces of time and joined by straight lines."""
+        """Positions [nm] from start to end, both included, passed at equal spaces of time and joined by lines."""
 
 
 @dataclass(frozen=True)
