@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.spatial.transform import Rotation
 
 from cvflow.cv import formulas
 from cvflow.cv.base import checked_name
@@ -137,17 +138,16 @@ class Shapes:
 
 
 def aligned(shape: Float[np.ndarray, "beads 3"], onto: Float[np.ndarray, "beads 3"]) -> Float[np.ndarray, "beads 3"]:
-    """The shape moved onto another, each atom with the same weight, by a proper rotation.
+    """The shape moved onto another, both in one unit, each atom with the same weight, by a proper rotation.
 
     For a fixed pair of shapes this maps orientations to orientations and keeps their uniform measure; aligning back is
     its inverse (docs/beads.md). A reflection would not, nor would a fixed frame.
 
-    Source: Kabsch, Acta Cryst. 1976.
+    Source: Kabsch, Acta Cryst. A 32, 922 (1976), as scipy has it.
     """
     centre, there = shape.mean(axis=0), onto.mean(axis=0)
-    left, _, right = np.linalg.svd((shape - centre).T @ (onto - there))
-    left[:, 2] *= np.sign(np.linalg.det(left) * np.linalg.det(right))
-    return (shape - centre) @ left @ right + there
+    rotation, _ = Rotation.align_vectors(onto - there, shape - centre)
+    return rotation.apply(shape - centre) + there
 
 
 def _apart(beads: Beads, by: int) -> Float[np.ndarray, "*batch fewer 3"]:

@@ -67,6 +67,24 @@ def test_the_alignment_is_the_best_proper_rotation_and_aligning_back_is_its_inve
         assert ((other - b) ** 2).sum() >= ((placed - b) ** 2).sum()
 
 
+def kabsch(shape, onto):
+    """By the singular value decomposition, in numpy alone."""
+    centre, there = shape.mean(axis=0), onto.mean(axis=0)
+    left, _, right = np.linalg.svd((shape - centre).T @ (onto - there))
+    left[:, 2] *= np.sign(np.linalg.det(left) * np.linalg.det(right))
+    return (shape - centre) @ left @ right + there
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 10.0])
+def test_the_alignment_is_kabsch_s(noise):
+    """Of shapes that are the same, nearly so and not at all, mirror images among them."""
+    rng = np.random.default_rng(9)
+    for shape in beads(8, 200):
+        turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        onto = shape @ turn + noise * rng.normal(size=shape.shape)
+        np.testing.assert_allclose(aligned(shape, onto), kabsch(shape, onto), atol=1e-12 * (1 + noise))
+
+
 def test_a_mirror_image_is_not_turned_into_the_original():
     a = beads(7)[0]
     mirrored = a * np.array([1.0, 1.0, -1.0])
