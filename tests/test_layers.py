@@ -133,11 +133,16 @@ def test_a_worker_needs_no_torch():
 
 
 @pytest.mark.parametrize(
-    "command", [f"import {', '.join(WORKER)}", "import cvflow; from cvflow.cli import execute; execute(['--help'])"]
+    ("command", "others"),
+    [
+        (f"import {', '.join(WORKER)}", ()),
+        ("import cvflow; from cvflow.cli import execute; execute(['--help'])", ("numpy", "openmm", "scipy")),
+    ],
+    ids=["a worker", "the help"],
 )
-def test_torch_is_not_even_loaded(command):
+def test_torch_is_not_even_loaded(command, others):
     """As it is, third parties included: a worker, and the command that only shows its help."""
-    asked = f"import sys; {command}; sys.exit(bool({{'torch', 'zuko'}} & set(sys.modules)))"
+    asked = f"import sys; {command}; sys.exit(bool({{'torch', 'zuko', *{others}}} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", asked], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=300
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import openmm
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+from pydantic.fields import FieldInfo
 
 from cvflow.config.references import absolute, deserialised
 from cvflow.config.section import ConfigError, Finite, Positive, Section, Whole
@@ -45,7 +46,8 @@ def _atoms(value: object) -> object:
     return value
 
 
-AtomList = Annotated[list[int | str] | str, PlainValidator(_atoms)]
+GivenAtoms = list[int | str] | str
+AtomList = Annotated[GivenAtoms, PlainValidator(_atoms)]
 WeightList = list[Positive] | Literal["mass"] | None
 PLACES = "indices counted from 0 or selection strings"
 
@@ -88,7 +90,7 @@ class CvSection(Section):
         """
         assert self.makes is not None
         words = self.model_dump(exclude_none=True, exclude={"type"})
-        return self.makes(**{word: _as_data(word, value) for word, value in words.items()})
+        return self.makes(**{word: _as_data(type(self).model_fields[word], words[word]) for word in words})
 
     @classmethod
     def from_cv(cls, cv: Any) -> "CvSection":
@@ -386,9 +388,9 @@ def _misplaced(word: str, kind: str) -> str:
     return f"{word} is for CVs of type {', '.join(repr(owner) for owner in _owners(word) if owner in _typed())}"
 
 
-def _as_data(word: str, value: Any) -> Any:
+def _as_data(word: FieldInfo, value: Any) -> Any:
     """A word's value as a CV has it."""
-    if word in ("atoms", "atoms2"):
+    if word.annotation == GivenAtoms:
         return group(value)
     return tuple(value) if isinstance(value, list) else value
 

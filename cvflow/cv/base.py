@@ -106,7 +106,7 @@ class CollectiveVariable(ABC):
 class AtomsCV(CollectiveVariable):
     """A CV of the positions of some atoms alone; its class has a `unit` with the one that its values have as default.
 
-    Law: moving all of the atoms together leaves the CV as it is, unless its class says otherwise.
+    Law: value and gradient depend on the positions that `positions` gives alone.
 
     Attributes:
         name: the CV's name.
@@ -157,12 +157,20 @@ class AtomsCV(CollectiveVariable):
     def highest_atom(self) -> int:
         return max(self.indices)
 
+    def positions(self, frame: Frame) -> Positions:
+        """Positions [nm] of the atoms of all groups, (atoms, 3): as they are, no nearest image is taken.
+
+        Raises:
+            ValueError: some of them are still selection strings.
+        """
+        return frame.positions[self.indices]
+
     def evaluate(self, frame: Frame) -> float:
         with np.errstate(all="ignore"):
-            return self.of_atoms(frame.positions[self.indices])[0]
+            return self.of_atoms(self.positions(frame))[0]
 
     def value_and_gradient(self, frame: Frame) -> tuple[float, Positions]:
-        value, rows = self.of_atoms(frame.positions[self.indices])
+        value, rows = self.of_atoms(self.positions(frame))
         gradient, done = np.zeros_like(frame.positions), 0
         for group in self.groups:  # one by one: an atom may be in two of them
             atoms = indices(self.name, group)

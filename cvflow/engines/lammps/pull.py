@@ -5,7 +5,6 @@ LAMMPS has them: for a distance that is a few µs, where numpy's arrays would ta
 """
 
 import ctypes
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from math import sqrt
 from typing import Any
@@ -58,15 +57,7 @@ class Track:
         return float(-0.5 * self.kappa * np.sum(apart * (padded[2:] - padded[:-2])))
 
 
-class Force(ABC):
-    """Adds a force to atoms."""
-
-    @abstractmethod
-    def act(self, x: Any, image: Any, f: Any, step: int) -> None:
-        """Add to `f` what acts at positions `x` in periodic images `image`, all in LAMMPS's own memory."""
-
-
-class Along(Force):
+class Along:
     """A force along the distance of two atoms, as their coordinates are."""
 
     def __init__(self, atoms: Sequence[int], sides: Float[np.ndarray, "3"], slope: Slope) -> None:
@@ -75,6 +66,7 @@ class Along(Force):
         self._slope = slope
 
     def act(self, x: Any, image: Any, f: Any, step: int) -> None:
+        """Add to `f` what acts at positions `x` in periodic images `image`, all in LAMMPS's own memory."""
         i, j = self._atoms
         a, b = x[i], x[j]
         dx, dy, dz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
@@ -96,7 +88,7 @@ class Along(Force):
         fb[2] -= pull * dz
 
 
-class Gradient(Force):
+class Gradient:
     """The restraint on any CV, of the atoms as LAMMPS has them at the moment.
 
     Raises:
@@ -111,6 +103,7 @@ class Gradient(Force):
             cv.value_and_gradient(Frame(machine.positions, machine.box))
 
     def act(self, x: Any, image: Any, f: Any, step: int) -> None:
+        """Add to `f` what acts at positions `x` in periodic images `image`, all in LAMMPS's own memory."""
         positions = self._machine.unfolded(self._vectors_at(x), _array(self._numbers, image.contents))
         value, gradient = self._cv.value_and_gradient(Frame(positions, self._machine.box))
         self._track.values[step] = value
@@ -142,7 +135,7 @@ class Pull:
         self._restraint = [_restraint(cv, track, machine) for cv, track in zip(cvs, self.tracks, strict=True)]
         self._images = machine.image_address
         self._bytes = machine.atoms * 3 * ctypes.sizeof(ctypes.c_double)
-        self._forces: list[Force] = []
+        self._forces: list[Along | Gradient] = []
         self.begin(np.zeros((0, len(self.tracks))), np.zeros(len(self.tracks)))
 
     def begin(self, centres: Float[np.ndarray, "centres cvs"], kappa: Float[np.ndarray, " cvs"]) -> None:
@@ -169,7 +162,7 @@ class Pull:
 _IMAGES = ctypes.POINTER(ctypes.c_int32)
 
 
-def _restraint(cv: CollectiveVariable, track: Track, machine: Machine) -> Force:
+def _restraint(cv: CollectiveVariable, track: Track, machine: Machine) -> Along | Gradient:
     """A distance has a way of its own, ten times as fast."""
     if isinstance(cv, Distance):
         return Along(cv.indices, machine.sides, track.slope)
