@@ -2,13 +2,13 @@
 
 z = (estimate - exact) / standard error, of the chains' ΔF, of BAR's, of every bin of F(z) as it is shown, and of the
 acceptance between states, whose exact value is taken to be that of all runs of a row together. F(z) is zero at its
-lowest bin, and the exact curve at its own lowest one, or ("same zero") at the same bin. Right error bars give a mean of
-0 and a standard deviation of 1. Exact answers are quadratures of the density along the CV.
+lowest bin, and the exact curve at its own lowest one. Right error bars give a mean of 0 and a standard deviation of 1.
+Exact answers are quadratures of the density along the CV.
 
-Each row is one run of the batch engine with a fixed proposal, whose walkers know nothing of each other: cut into groups
-of a few, they are as many independent runs.
+The runs of a seed are one run of the batch engine with a fixed proposal, whose walkers know nothing of each other: cut
+into groups of a few, they are as many independent runs. How long the walkers adapt they decide together.
 
-    python benchmarks/error_bars.py [--runs 50] [--seed 1]
+    python benchmarks/error_bars.py [--runs 50] [--seeds 1 2]
 """
 
 import argparse
@@ -16,7 +16,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -141,45 +141,42 @@ def runs(known: Known, count: int, jumps: int, seed: int) -> Iterator[Record]:
         yield result.record._replace(header=header, turns=group.reshape(-1))
 
 
-def of_profile(known: Known, record: Record) -> tuple[Float[np.ndarray, "bins 2"], Float[np.ndarray, "bins 2"]]:
-    """Deviation and error of every bin but the lowest: both curves zero at their own lowest bins, and at the same bin.
+def of_profile(known: Known, record: Record) -> Float[np.ndarray, "bins 2"]:
+    """Deviation and error of every bin, both curves zero at their own lowest bins.
 
-    The second is what the error is of. They differ where the lowest bin of a run lies in another state than the exact
-    one.
+    A bin that is sure to be the lowest has no error, and counts only if it is not the exact curve's lowest one.
     """
     found = profile(record, "z", BINS)
     edges = [-np.inf, *found.axis.edges[1:-1], np.inf]
     exact = -np.log([known.population(low, high) for low, high in pairwise(edges)])
-    above, lowest = found.free_energy > 0, np.nanargmin(found.free_energy)
-    own, same = (
-        np.stack([found.free_energy - (exact - zero), found.stderr], axis=1)[above]
-        for zero in (exact.min(), exact[lowest])
-    )
-    return own, same
+    table = np.stack([found.free_energy - (exact - exact.min()), found.stderr], axis=1)
+    return table[np.isfinite(table[:, 0]) & table.any(axis=1)]
 
 
-def row(known: Known, count: int, jumps: int, seed: int) -> tuple[float, dict[str, Float[np.ndarray, "values 2"]]]:
+def row(
+    known: Known, count: int, jumps: int, seeds: list[int]
+) -> tuple[float, dict[str, Float[np.ndarray, "values 2"]]]:
     """Mode changes a run; deviations and errors of all runs, by estimator."""
     exact = known.differences()
     found: dict[str, list[tuple[float, float]]] = {"chain": [], "BAR": [], "acceptance": []}
-    own, same, changes = [], [], []
-    for record in runs(known, count, jumps, seed):
+    curves, changes = [], []
+    for record in chain.from_iterable(runs(known, count, jumps, seed) for seed in seeds):
         for both, truth in zip(compared(record), exact, strict=True):
             found["chain"].append((both.chain.value - truth, both.chain.stderr))
             found["BAR"].append((both.bar.value - truth, both.bar.stderr))
         rate = acceptance_between_states(record)
         found["acceptance"].append((rate.rate, rate.stderr))
-        for curves, curve in zip((own, same), of_profile(known, record), strict=True):
-            curves.append(curve)
+        curves.append(of_profile(known, record))
         changes.append(count_modes(record).mode_changes)
     tables = {name: np.array(values) for name, values in found.items()}
     tables["acceptance"][:, 0] -= tables["acceptance"][:, 0].mean()
-    return float(np.mean(changes)), tables | {"F(z)": np.concatenate(own), "F(z), same zero": np.concatenate(same)}
+    return float(np.mean(changes)), tables | {"F(z)": np.concatenate(curves)}
 
 
 def figures(table: Float[np.ndarray, "values 2"], count: int) -> str:
     """Mean z with its error, standard deviation, largest, median error, and how many errors are not determined."""
-    z = table[:, 0] / table[:, 1]
+    with np.errstate(divide="ignore"):
+        z = table[:, 0] / table[:, 1]
     known = z[np.isfinite(z)]
     error = known.std() / count**0.5
     numbers = f"{known.mean():+.2f} ± {error:.2f} | {known.std():.2f} | {abs(known).max():.1f}"
@@ -189,18 +186,19 @@ def figures(table: Float[np.ndarray, "values 2"], count: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     arguments = parser.parse_args()
     print(
         "| system | mode changes | estimator | mean z | standard deviation | largest | median error | not determined |"
     )
     print("|---|---|---|---|---|---|---|---|")
+    together = arguments.runs * len(arguments.seeds)
     for name, make in SYSTEMS.items():
         known = make()
         for jumps in known.jumps:
-            changes, tables = row(known, arguments.runs, jumps, arguments.seed)
+            changes, tables = row(known, arguments.runs, jumps, arguments.seeds)
             for estimator, table in tables.items():
-                print(f"| {name} | {changes:.0f} | {estimator} | {figures(table, arguments.runs)} |", flush=True)
+                print(f"| {name} | {changes:.0f} | {estimator} | {figures(table, together)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,14 @@ PerState = Float[np.ndarray, " states"]
 Free = Float[np.ndarray, " free"]
 """Free energies of the known states but the first."""
 
+_ANY_CHANCE = 1 / 12
+"""Variance of a chance that may be anything between zero and one.
+
+The variance of sums of chances is that of the chances seen. Where they are few, the largest ones may not be among them,
+and sums that are too small have errors that are too small. One more proposal of unknown chance is the least that may
+have been missed; after many crossings it does not matter.
+"""
+
 
 class Ratios(NamedTuple):
     """Free energies of the states from the first [kT]; NaN for those that no paths connect to it both ways.
@@ -33,13 +41,14 @@ class Ratios(NamedTuple):
     Attributes:
         free_energy: F(state) - F(first).
         influence: what each turn adds to it, over the number of turns, to first order.
-        mass_variance: of the free energies, by the noise of the states' masses under the flow.
+        unseen_variance: of the free energies, by what the turns do not show: the noise of the states' masses under the
+            flow, and one more proposal in each direction.
         effective_paths: Kish's number of equal chances that those between each pair are worth, row into column.
     """
 
     free_energy: PerState
     influence: Float[np.ndarray, "states walkers turns"]
-    mass_variance: PerState
+    unseen_variance: PerState
     effective_paths: Pairs
 
     def effective(self, state: int) -> float:
@@ -73,8 +82,11 @@ def acceptance_ratios(made: Proposals, masses: StateMasses) -> Ratios:
         offset = np.where(crossed + crossed.T > 0, log_exposure - log_exposure.T, 0.0)
         effective = np.where(flows.squares > 0, flows.crossed**2 / flows.squares, 0.0)
     free_energy = _most_likely(crossed, offset, known)
-    influence = _influence(made, flows.proposed, crossed, free_energy[:, None] - free_energy + offset, known)
+    odds = free_energy[:, None] - free_energy + offset
+    response, of_chance = _response(crossed, odds, known), _of_chance(crossed, odds)
+    influence = _influence(made, flows.proposed, _weights(crossed, odds), response, of_chance)
     noise = np.where(np.arange(len(known)) > 0, masses.log_variance + masses.log_variance[0], 0.0)
+    noise += _ANY_CHANCE * (((response[:, :, None] - response[:, None, :]) * of_chance) ** 2).sum(axis=(1, 2))
     return Ratios(np.where(known, free_energy, np.nan), influence, noise, effective)
 
 
@@ -129,16 +141,24 @@ def _laplacian(weights: Pairs) -> Pairs:
     return np.diag(weights.sum(axis=1)) - weights
 
 
+def _response(crossed: Pairs, odds: Pairs, known: Bool[np.ndarray, " states"]) -> Pairs:
+    """Of each free energy to the slope of the likelihood at each other: the inverse curvature."""
+    free = np.flatnonzero(known)[1:]
+    response = np.zeros(crossed.shape)
+    response[np.ix_(free, free)] = np.linalg.inv(_laplacian(_weights(crossed, odds))[np.ix_(free, free)])
+    return response
+
+
+def _of_chance(crossed: Pairs, odds: Pairs) -> Pairs:
+    """How the slope between two states goes with each chance."""
+    return np.where(crossed + crossed.T > 0, expit(-odds), 0.0)
+
+
 def _influence(
-    made: Proposals, proposed: Pairs, crossed: Pairs, odds: Pairs, known: Bool[np.ndarray, " states"]
+    made: Proposals, proposed: Pairs, weights: Pairs, response: Pairs, of_chance: Pairs
 ) -> Float[np.ndarray, "states walkers turns"]:
-    """Of each turn on each free energy: the inverse curvature times the turn's part of the slope, over all turns."""
-    states, free = len(known), np.flatnonzero(known)[1:]
-    weights, inside = _weights(crossed, odds), crossed + crossed.T > 0
-    response = np.zeros((states, states))
-    response[np.ix_(free, free)] = np.linalg.inv(_laplacian(weights)[np.ix_(free, free)])
-    of_chance = np.where(inside, expit(-odds), 0.0)
-    of_count = np.divide(weights, proposed, out=np.zeros_like(weights), where=inside)
+    """Of each turn on each free energy: the response times the turn's part of the slope, over all turns."""
+    of_count = np.divide(weights, proposed, out=np.zeros_like(weights), where=weights > 0)
     counted = (made.start >= 0) & (made.aim >= 0)
     part = np.where(counted, of_chance[made.start, made.aim] * made.chance - of_count[made.start, made.aim], 0.0)
     return np.stack([part.size * part * (row[made.start] - row[made.aim]) for row in response])

@@ -45,7 +45,7 @@ def compared(record: Record) -> list[Compared]:
 
 def _compared(record: Record, chain: Difference, ratios: Ratios, index: int, window: int) -> Compared:
     value, influence = float(ratios.free_energy[index]), ratios.influence[index]
-    noise = float(ratios.mass_variance[index])
+    noise = float(ratios.unseen_variance[index])
     known = bool(np.isfinite(value))
     bar = Difference(
         chain.start,
@@ -67,5 +67,5 @@ def _compared(record: Record, chain: Difference, ratios: Ratios, index: int, win
 
 
 def _error(influence: Float[np.ndarray, "walkers turns"], window: int, noise: float) -> float:
-    """Of the turns, and of the states' masses under the flow, which know nothing of each other."""
+    """Of the turns, and of what they do not show, which knows nothing of them."""
     return float(np.hypot(standard_error(influence, window), np.sqrt(noise)))

@@ -1,10 +1,13 @@
 """Free energies of the cells of a grid, with errors of the curve or the surface as it is shown."""
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from cvflow.estimate.correlation import standard_error
 from cvflow.estimate.modes import joined, last_states
+from cvflow.estimate.zero import zero_of
 from cvflow.store import Record
 
 _STRETCHES = 256
@@ -12,29 +15,47 @@ _STRETCHES = 256
 
 Cells = Int[np.ndarray, "walkers draws"]
 PerCell = Float[np.ndarray, " cells"]
+Stretches = Float[np.ndarray, "walkers stretches"]
 
 
 def from_cells(record: Record, cells: Cells, count: int) -> tuple[PerCell, PerCell]:
     """F = -ln p [kT] of each of `count` cells, zero at the lowest, and its error; NaN where no sample fell.
 
-    The error is that of the difference between a cell and the lowest one, in which what both share cancels. It is NaN
-    between cells that different chains know, with no way seen between them in both directions.
+    The error is NaN, too, between cells that different chains know, with no way seen between them in both directions.
     """
     probability = np.bincount(cells.ravel(), minlength=count) / cells.size
     with np.errstate(divide="ignore"):
         free_energy = np.where(probability > 0, -np.log(probability), np.nan)
+    free_energy -= np.nanmin(free_energy)
+    apart = _apart(record, cells, int(np.nanargmin(free_energy)), count)
+
+    def influence(cell: int) -> Stretches:
+        return _shares(cells, cell) / probability[cell]
+
+    return free_energy, band(np.where(apart, np.nan, free_energy), influence)
+
+
+def band(free_energy: PerCell, influence: Callable[[int], Stretches]) -> PerCell:
+    """Errors of a curve as it is shown, against one that is zero at its own lowest cell, which may be another one.
+
+    What cells share cancels. The lowest cell has no error where it is sure to be the lowest.
+
+    Args:
+        free_energy: zero at its lowest cell [kT]; NaN where nothing is known.
+        influence: what each stretch of each chain adds to ln p of a cell.
+    """
+    zero = zero_of(free_energy, influence)
+    reference = sum(zero.chance[cell] * influence(int(cell)) for cell in np.flatnonzero(zero.chance))
+    stderr = np.full(len(free_energy), np.nan)
+    for cell in np.flatnonzero(np.isfinite(free_energy)):
+        stderr[cell] = np.hypot(standard_error(influence(int(cell)) - reference), zero.spread)
     lowest = int(np.nanargmin(free_energy))
-    apart = _apart(record, cells, lowest, count)
-    stderr = np.full(count, np.nan)
-    reference = _shares(cells, lowest) / probability[lowest]
-    for cell in np.flatnonzero((probability > 0) & ~apart):
-        stderr[cell] = standard_error(_shares(cells, int(cell)) / probability[cell] - reference)
-    if np.isfinite(stderr).any():
+    if zero.chance[lowest] == 1 and np.isfinite(stderr).any():
         stderr[lowest] = 0.0
-    return free_energy - free_energy[lowest], stderr
+    return stderr
 
 
-def _shares(cells: Cells, cell: int) -> Float[np.ndarray, "walkers stretches"]:
+def _shares(cells: Cells, cell: int) -> Stretches:
     """Part of each stretch of each chain in a cell; what is left over at the end of a chain counts for no error."""
     walkers, draws = cells.shape
     length = -(-draws // _STRETCHES)

@@ -27,7 +27,8 @@ class Difference(NamedTuple):
 class Profile(NamedTuple):
     """F along one CV [kT], zero at its minimum; NaN where no sample fell.
 
-    The error is that of the curve as it stands: of F less that at the minimum, where it is zero. NaN where too few
+    The error is that of the curve as it is shown, against one that is zero at its own minimum, which may be another
+    one: where two wells are as deep within their errors, the minimum has an error as well. NaN where too few
     independent visits tell it, and where no chain has come and gone between there and the minimum.
     """
 

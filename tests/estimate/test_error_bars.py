@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from cvflow.estimate import draws
+from cvflow.estimate import acceptance_ratio, draws
 from cvflow.estimate.acceptance import acceptance_between_states
 from cvflow.estimate.comparison import compared
 from cvflow.estimate.correlation import standard_error
@@ -68,6 +68,16 @@ def test_bars_error_is_not_that_of_single_turns(long_runs):
     assert np.median(errors[1] / errors[0]) == pytest.approx(1, abs=0.1)
 
 
+def test_bars_error_knows_of_chances_that_were_not_seen(monkeypatch):
+    """Three crossings a run, chances of all sizes: the runs that miss the large ones must not be the sure ones."""
+    runs = LONG.runs(150, walkers=8, turns=20, seed=12)
+    exact = LONG.difference(1)
+    assert right(spread([compared(run)[0].bar[2:4] for run in runs], exact))
+    monkeypatch.setattr(acceptance_ratio, "_ANY_CHANCE", 0.0)
+    z = spread([compared(run)[0].bar[2:4] for run in runs], exact)
+    assert z.std() > 1.3, "the mutant: as if all there is had been seen"
+
+
 def test_the_error_of_their_difference_knows_that_they_share_a_run(long_comparisons):
     assert right(spread([found.apart[2:4] for found in long_comparisons], 0.0))
     combined = [np.hypot(found.chain.stderr, found.bar.stderr) for found in long_comparisons]
@@ -82,12 +92,12 @@ def test_the_acceptances_error_is_right(long_runs):
 
 
 def profile_z(model, run, error=lambda found: found.stderr):
-    """Of every bin of the curve as it is shown, against the exact one, zero at its own minimum."""
+    """Of every bin that has an error: of the curve as it is shown, against the exact one, zero at its own minimum."""
     found = profile(run, "z", 16)
     edges = found.axis.edges.copy()
     edges[[0, -1]] = -np.inf, np.inf
     exact = -np.log([model.population(low, high) for low, high in pairwise(edges)])
-    above = (found.free_energy > 0) & np.isfinite(found.stderr)
+    above = found.stderr > 0  # none where it is not known, zero where nothing else can be the lowest
     return (found.free_energy - (exact - exact.min()))[above] / error(found)[above]
 
 
