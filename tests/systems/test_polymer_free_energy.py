@@ -36,6 +36,7 @@ def test_the_polymer_s_free_energy(options, stderr, umbrella, tmp_path):
         assert abs(apart) < 3 * np.hypot(estimate["stderr_kT"], umbrella.stderr)
     assert chain["stderr_kT"] <= stderr
     assert abs(chain["value_kT"] - bar["value_kT"]) < 3 * np.hypot(chain["stderr_kT"], bar["stderr_kT"])
-    assert summary["jumps"]["between_states"]["acceptance"] >= 0.25
-    assert summary["steps_per_mode_change"] <= 4000
+    acceptance = summary["jumps"]["between_states"]["acceptance"]
+    assert acceptance >= 0.12, "paths are as short as makes mode changes cheap, not as accepts most"
+    assert summary["steps_per_mode_change"] <= 2000
     assert summary["exact"]["value"]
