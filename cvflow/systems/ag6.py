@@ -77,7 +77,5 @@ class Ag6(AseReference):
         return (anisotropy("a", range(6)),)
 
     def start(self, state: str, rng: np.random.Generator) -> Frame:
-        shapes = {"octahedron": _octahedron, "capped": _capped}
-        if state not in shapes:
-            raise ValueError(f"ag6 has no state {state!r}, only {', '.join(shapes)}")
-        return Frame(shapes[state](), None)
+        self.check_state(state)
+        return Frame({"octahedron": _octahedron, "capped": _capped}[state](), None)

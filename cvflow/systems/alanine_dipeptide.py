@@ -71,8 +71,7 @@ class _AlanineDipeptide(MolecularReference, ABC):
         return {"C7eq": "phi <= 0 or phi >= 2.1", "C7ax": "0 < phi < 2.1"}
 
     def start(self, state: str, rng: np.random.Generator) -> Frame:
-        if state not in self.homes:
-            raise ValueError(f"{self.name} has no state {state!r}, only {', '.join(self.homes)}")
+        self.check_state(state)
         return Frame(alanine_dipeptide_positions(*self.homes[state]), None)
 
 

@@ -36,6 +36,15 @@ class ReferenceSystem(ABC):
     def states(self) -> dict[str, str]:
         """Named states as expressions of the CV; free energies are differences from the first."""
 
+    def check_state(self, state: str) -> None:
+        """Whether a state is one of the system's.
+
+        Raises:
+            ValueError: it is not.
+        """
+        if state not in self.states:
+            raise ValueError(f"{self.name} has no state {state!r}, only {', '.join(self.states)}")
+
 
 class AtomsReference(ReferenceSystem):
     """A built-in system of atoms, one walker an engine."""

@@ -3,7 +3,7 @@
 Source: Schönle, Carbone, Gabrié, Lelièvre, Stoltz, arXiv:2512.16812; Lelièvre, Rousset, Stoltz, Math. Comp. 2012.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from cvflow.engines.batch.kernels.solver import QuadraticDistance
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
+from cvflow.systems.parameters import check_positive
 
 Particles = Float[Tensor, "chains n 2"]
 Each = Float[Tensor, " chains"]
@@ -50,9 +51,7 @@ class Dimer(BatchReference):
     def __post_init__(self) -> None:
         if self.n_particles < 2:
             raise ValueError(f"the dimer needs n_particles >= 2, got {self.n_particles}")
-        for item in fields(self):
-            if not 0 < getattr(self, item.name) < np.inf:
-                raise ValueError(f"dimer parameter {item.name} must be positive, got {getattr(self, item.name)}")
+        check_positive(self.name, **asdict(self))
         if not self.r0 + 2 * self.w < self.box / 2:
             raise ValueError(
                 f"the stretched dimer, {self.r0 + 2 * self.w:.3f} long, does not fit into half the box: raise box"
@@ -148,10 +147,9 @@ class Dimer(BatchReference):
         Raises:
             ValueError: the state is unknown, or there is no room for the solvent.
         """
-        lengths = {"compact": self.r0, "stretched": self.r0 + 2 * self.w}
-        if state not in lengths:
-            raise ValueError(f"the dimer has no state {state!r}, only {', '.join(lengths)}")
-        return np.array([self._start(lengths[state], rng) for _ in range(count)]).reshape(count, self.n_particles, 2)
+        self.check_state(state)
+        length = {"compact": self.r0, "stretched": self.r0 + 2 * self.w}[state]
+        return np.array([self._start(length, rng) for _ in range(count)]).reshape(count, self.n_particles, 2)
 
     def _start(self, length: float, rng: np.random.Generator) -> Float[np.ndarray, "n 2"]:
         angle = rng.uniform(0, 2 * np.pi)

@@ -1,7 +1,7 @@
 """A mixture of two Gaussians in many dimensions: the target of samplers that use no CV."""
 
 from dataclasses import dataclass
-from math import isfinite, log, sqrt
+from math import log, sqrt
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from cvflow.cv.batch import Linear
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
+from cvflow.systems.parameters import check_positive, check_weight
 
 FIRST_WIDTHS, SECOND_WIDTHS = (0.5, 2.0), (1.5, 0.75)
 """Standard deviations of the two components along the first and the last coordinate, even steps between."""
@@ -42,12 +43,8 @@ class GaussianMixtureTarget(BatchReference):
     def __post_init__(self) -> None:
         if self.dim < 1:
             raise ValueError(f"gaussian_mixture needs dim >= 1, got {self.dim}")
-        if not (self.separation > 0 and isfinite(self.separation)):
-            raise ValueError(f"gaussian_mixture needs a positive separation, got {self.separation}")
-        if not 0 < self.weight < 1:
-            raise ValueError(f"gaussian_mixture needs 0 < weight < 1, got {self.weight}")
-        if not (self.kT > 0 and isfinite(self.kT)):
-            raise ValueError(f"gaussian_mixture needs a positive kT, got {self.kT}")
+        check_positive(self.name, separation=self.separation, kT=self.kT)
+        check_weight(self.name, weight=self.weight)
 
     @property
     def states(self) -> dict[str, str]:
@@ -82,10 +79,8 @@ class GaussianMixtureTarget(BatchReference):
 
     def _starts(self, state: str, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count dim"]:
         """Close to the mean: a tenth of the component's standard deviations, and never across s = 0."""
-        components = {"first": (-1.0, FIRST_WIDTHS), "second": (1.0, SECOND_WIDTHS)}
-        if state not in components:
-            raise ValueError(f"gaussian_mixture has no state {state!r}, only {', '.join(components)}")
-        sign, widths = components[state]
+        self.check_state(state)
+        sign, widths = {"first": (-1.0, FIRST_WIDTHS), "second": (1.0, SECOND_WIDTHS)}[state]
         x = sign * self._offset + 0.1 * np.linspace(*widths, self.dim) * rng.normal(size=(count, self.dim))
         s = x.sum(axis=1) / sqrt(self.dim)
         # Mirrored in the plane s = 0 where the two means are so close that the draw crossed it.

@@ -16,6 +16,7 @@ from cvflow.cv.batch import Linear
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
+from cvflow.systems.parameters import check_positive
 
 Field = Float[Tensor, "chains n"]
 
@@ -47,9 +48,7 @@ class Phi4(BatchReference):
     def __post_init__(self) -> None:
         if self.n < 2:
             raise ValueError(f"phi4 needs n >= 2, got {self.n}")
-        for parameter in ("a", "beta"):
-            if not 0 < getattr(self, parameter) < np.inf:
-                raise ValueError(f"phi4 needs a positive {parameter}, got {getattr(self, parameter)}")
+        check_positive(self.name, a=self.a, beta=self.beta)
         if not isfinite(self.h):
             raise ValueError(f"phi4 needs a finite h, got {self.h}")
 
@@ -81,9 +80,7 @@ class Phi4(BatchReference):
 
     def _starts(self, state: str, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count n"]:
         """A kink's profile at each wall, each site scaled at random by up to a tenth."""
-        signs = {"negative": -1.0, "positive": 1.0}
-        if state not in signs:
-            raise ValueError(f"phi4 has no state {state!r}, only {', '.join(signs)}")
+        self.check_state(state)
         site, width = np.arange(1, self.n + 1), sqrt(2) * self.a * self.n
         profile = np.tanh(site / width) * np.tanh((self.n + 1 - site) / width)
-        return signs[state] * profile * rng.uniform(0.9, 1.1, (count, self.n))
+        return {"negative": -1.0, "positive": 1.0}[state] * profile * rng.uniform(0.9, 1.1, (count, self.n))

@@ -3,7 +3,7 @@
 Source: Tamagnone, Laio, Gabrié, JCTC 2024 (arXiv:2406.01524); parameters of the reference implementation.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import pairwise, product
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from cvflow.core.frames import Frame, Positions
 from cvflow.cv import CollectiveVariable, Distance, distance
 from cvflow.engines.lammps import LammpsModel, LongBond
 from cvflow.systems.base import MolecularReference
+from cvflow.systems.parameters import check_positive
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,7 @@ class Polymer(MolecularReference):
             raise ValueError(
                 f"the polymer needs n_beads >= 5 and n_solvent >= 1, got {self.n_beads} and {self.n_solvent}"
             )
-        for item in fields(self):
-            if not 0 < getattr(self, item.name) < np.inf:
-                raise ValueError(f"polymer parameter {item.name} must be positive, got {getattr(self, item.name)}")
+        check_positive(self.name, **asdict(self))
         if not self.bond_13_r0 < 2 * self.bond_12_r0:
             raise ValueError("polymer parameter bond_13_r0 must be below twice bond_12_r0")
         if self.box_side < 2 * self.cutoff:
@@ -179,11 +178,9 @@ class Polymer(MolecularReference):
         Raises:
             ValueError: the state is unknown, or the density leaves no room for the solvent.
         """
+        self.check_state(state)
         well = np.sqrt(2.0) * self.end_to_end_alpha
-        targets = {"compact": self.end_to_end_d0 - well, "extended": self.end_to_end_d0 + well}
-        if state not in targets:
-            raise ValueError(f"the polymer has no state {state!r}, only {', '.join(targets)}")
-        beads = self._helix(targets[state])
+        beads = self._helix({"compact": self.end_to_end_d0 - well, "extended": self.end_to_end_d0 + well}[state])
         side = self.box_side
         return Frame(np.vstack([beads, self._solvent_sites(beads, rng)]), np.diag([side, side, side]))
 

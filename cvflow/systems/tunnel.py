@@ -4,7 +4,7 @@ Source: Schönle, Gabrié, Lelièvre, Stoltz, arXiv:2405.18160.
 """
 
 from dataclasses import dataclass
-from math import isfinite, log, pi
+from math import log, pi
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from cvflow.cv.batch import Coordinates
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
+from cvflow.systems.parameters import check_positive, check_weight
 
 Batch = Float[Tensor, "chains dof"]
 Column = Float[Tensor, "chains 1"]
@@ -45,12 +46,8 @@ class GaussianTunnel(BatchReference):
     def __post_init__(self) -> None:
         if self.dim_y < 1:
             raise ValueError(f"gaussian_tunnel needs dim_y >= 1, got {self.dim_y}")
-        if not (self.d > 0 and isfinite(self.d)):
-            raise ValueError(f"gaussian_tunnel needs a positive d, got {self.d}")
-        if not 0 < self.w1 < 1:
-            raise ValueError(f"gaussian_tunnel needs 0 < w1 < 1, got {self.w1}")
-        if not (self.kT > 0 and isfinite(self.kT)):
-            raise ValueError(f"gaussian_tunnel needs a positive kT, got {self.kT}")
+        check_positive(self.name, d=self.d, kT=self.kT)
+        check_weight(self.name, w1=self.w1)
 
     @property
     def states(self) -> dict[str, str]:
@@ -90,10 +87,8 @@ class GaussianTunnel(BatchReference):
 
     def _starts(self, state: str, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count dof"]:
         """Starts with z near the mode and y drawn at that z."""
-        modes = {"left": 0.0, "right": self.d}
-        if state not in modes:
-            raise ValueError(f"gaussian_tunnel has no state {state!r}, only {', '.join(modes)}")
-        z = modes[state] + min(1.0, self.d / 4) * rng.uniform(-1, 1, (count, 1))
+        self.check_state(state)
+        z = {"left": 0.0, "right": self.d}[state] + min(1.0, self.d / 4) * rng.uniform(-1, 1, (count, 1))
         y = self.d / 2 * np.cos(np.pi * z / self.d) + np.linspace(0.5, 5.0, self.dim_y) * rng.normal(
             size=(count, self.dim_y)
         )

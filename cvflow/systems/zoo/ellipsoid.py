@@ -13,7 +13,8 @@ from cvflow.cv.batch import FunctionCV
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
-from cvflow.systems.zoo.terms import check, check_state, spring, two_modes
+from cvflow.systems.parameters import check_positive, check_weight
+from cvflow.systems.zoo.terms import spring, two_modes
 
 Batch = Float[Tensor, "chains 3"]
 Each = Float[Tensor, " chains"]
@@ -47,7 +48,8 @@ class Ellipsoid(BatchReference):
     reference: ClassVar[str] = "free energy by quadrature"
 
     def __post_init__(self) -> None:
-        check(self.name, self.weight, self.kT)
+        check_weight(self.name, weight=self.weight)
+        check_positive(self.name, kT=self.kT)
 
     @property
     def states(self) -> dict[str, str]:
@@ -71,7 +73,7 @@ class Ellipsoid(BatchReference):
 
     def _starts(self, state: str, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count 3"]:
         """On the shell, near the pole that it prefers."""
-        check_state(self.name, state, self.states)
+        self.check_state(state)
         mode = list(self.states).index(state)
         n = (-1, 1)[mode] * np.array(POLE) + rng.normal(0, 0.3, (count, 3))
         n = n / np.linalg.norm(n, axis=1, keepdims=True)

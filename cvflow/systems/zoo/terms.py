@@ -1,6 +1,6 @@
 """Terms that the systems of the zoo share."""
 
-from math import isfinite, log
+from math import log
 
 import numpy as np
 import torch
@@ -13,24 +13,6 @@ Molecules = Float[Tensor, "chains atoms dimensions"]
 
 CENTRE_STIFFNESS = 1.0
 """Of the confinement of a molecule's centre of geometry, in kT per squared length."""
-
-
-def check(name: str, weight: float, kT: float) -> None:
-    """The parameters that all systems of the zoo have.
-
-    Raises:
-        ValueError: a parameter is out of range.
-    """
-    if not 0 < weight < 1:
-        raise ValueError(f"{name} needs 0 < weight < 1, got {weight}")
-    if not (kT > 0 and isfinite(kT)):
-        raise ValueError(f"{name} needs a positive kT, got {kT}")
-
-
-def check_state(name: str, state: str, states: dict[str, str]) -> None:
-    """Raises: ValueError: the system has no such state."""
-    if state not in states:
-        raise ValueError(f"{name} has no state {state!r}, only {', '.join(states)}")
 
 
 def two_modes(weight: float, first: Each, second: Each) -> Each:

@@ -16,7 +16,8 @@ from cvflow.cv.functions import torsion
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
-from cvflow.systems.zoo.terms import check, check_state, confinement, norm, spring, turned, two_modes
+from cvflow.systems.parameters import check_positive, check_weight
+from cvflow.systems.zoo.terms import confinement, norm, spring, turned, two_modes
 
 Atoms = Float[Tensor, "chains 4 3"]
 Vectors = Float[Tensor, "chains 3"]
@@ -56,7 +57,8 @@ class Torsion(BatchReference):
     masses: ClassVar[tuple[float, float, float, float]] = (1.0, 4.0, 12.0, 2.0)
 
     def __post_init__(self) -> None:
-        check(self.name, self.weight, self.kT)
+        check_weight(self.name, weight=self.weight)
+        check_positive(self.name, kT=self.kT)
 
     @property
     def states(self) -> dict[str, str]:
@@ -88,7 +90,7 @@ class Torsion(BatchReference):
 
     def _starts(self, state: str, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count 4 3"]:
         """Within 0.4 of the mode, for trans on both sides of ±π; each molecule turned at random."""
-        check_state(self.name, state, self.states)
+        self.check_state(state)
         phi = MODES[list(self.states).index(state)] + rng.uniform(-0.4, 0.4, count)
         first_angle, third_bond = ANGLE + 0.15 * np.sin(phi), 1.1 + 0.1 * np.cos(phi - 0.7)
         zero, sine, cosine = np.zeros(count), np.sin(ANGLE), np.cos(ANGLE)

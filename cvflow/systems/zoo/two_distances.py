@@ -13,7 +13,8 @@ from cvflow.cv.batch import FunctionCV
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
-from cvflow.systems.zoo.terms import check, check_state, confinement, norm, spring, turned, two_modes
+from cvflow.systems.parameters import check_positive, check_weight
+from cvflow.systems.zoo.terms import confinement, norm, spring, turned, two_modes
 
 Atoms = Float[Tensor, "chains 3 3"]
 Each = Float[Tensor, " chains"]
@@ -47,7 +48,8 @@ class TwoDistances(BatchReference):
     masses: ClassVar[tuple[float, float, float]] = (1.0, 4.0, 12.0)
 
     def __post_init__(self) -> None:
-        check(self.name, self.weight, self.kT)
+        check_weight(self.name, weight=self.weight)
+        check_positive(self.name, kT=self.kT)
 
     @property
     def states(self) -> dict[str, str]:
@@ -75,7 +77,7 @@ class TwoDistances(BatchReference):
 
     def _starts(self, state: str, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count 3 3"]:
         """At the mode, with an angle that the state prefers; each molecule turned at random."""
-        check_state(self.name, state, self.states)
+        self.check_state(state)
         mode = list(self.states).index(state)
         r12, r23 = np.array(MODES[mode])[:, None] + rng.uniform(-0.1, 0.1, (2, count))
         theta = (2.4, 0.8)[mode] + rng.uniform(-0.3, 0.3, count)
