@@ -28,7 +28,11 @@ def production(record: Record) -> np.ndarray:
 
 
 def cv_chains(record: Record) -> Float[np.ndarray, "walkers draws cvs"]:
-    """CV values along each chain in production, two a turn: after the jump and after the local move."""
+    """CV values along each chain in production, two a turn: after the jump and after the local move; in CV units.
+
+    Raises:
+        ValueError: a walker has no production turn yet.
+    """
     turns = production(record)
     pairs = np.stack([turns["cv_kept"], turns["cv"]], axis=2)
     return pairs.reshape(len(turns), -1, pairs.shape[-1])

@@ -51,5 +51,11 @@ def _state_masses(
 
 @lru_cache(maxsize=1)
 def flow_points(flow: bytes, seed: int, batch: int = 0) -> Float[np.ndarray, "draws cvs"]:
-    """Draws from a stored flow: costly in many dimensions, and wanted for each figure."""
+    """`FLOW_DRAWS` draws from a stored flow, in CV units: costly in many dimensions, and wanted for each figure.
+
+    Args:
+        flow: as the store holds it.
+        seed: of the run.
+        batch: each gives other draws.
+    """
     return from_bytes(flow).draw(FLOW_DRAWS, np.random.default_rng([seed, batch] if batch else seed))

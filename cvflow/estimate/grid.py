@@ -27,7 +27,7 @@ class Axis(NamedTuple):
 
     @property
     def centres(self) -> Float[np.ndarray, " bins"]:
-        """Middles of the bins."""
+        """Middles of the bins, in the CV's unit."""
         return 0.5 * (self.edges[1:] + self.edges[:-1])
 
     @property

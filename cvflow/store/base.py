@@ -214,7 +214,11 @@ class Store(ABC):
 
     @abstractmethod
     def record(self) -> Record:
-        """Read back what is committed."""
+        """Read back what is committed.
+
+        Raises:
+            ValueError: nothing is, or what is there is damaged.
+        """
 
 
 def sorted_turns(turns: np.ndarray) -> np.ndarray:

@@ -44,6 +44,7 @@ class ExternalSpec:
     time_limit: float = 600.0
 
     def build(self) -> "ExternalEngine":
+        """Build the engine."""
         return ExternalEngine(self)
 
 

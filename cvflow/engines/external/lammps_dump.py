@@ -35,7 +35,7 @@ class Snapshot(NamedTuple):
         return np.stack([self.columns[name] for name in names], axis=1)
 
     def positions(self) -> Float[np.ndarray, "_atoms 3"]:
-        """As they are, not folded into the box.
+        """As they are, not folded into the box; in the dump's unit of length.
 
         Raises:
             KeyError: there are neither xu yu zu nor x y z.

@@ -46,6 +46,7 @@ class WalkerGroup(ABC):
     """Law: a turn depends on the group's state, its number and what was learned, and on nothing else."""
 
     walkers: tuple[int, ...]
+    """Numbers of its walkers, counted from 0 over all groups."""
 
     @abstractmethod
     def take_turn(

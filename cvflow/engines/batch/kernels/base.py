@@ -58,8 +58,11 @@ class RelaxationKernel(ABC):
     """
 
     potential: Potential
+    """Energies in the unit of `kT`."""
     cv: BatchCV
+    """What is steered."""
     kT: float
+    """Thermal energy, in the potential's unit."""
     start_needs: Needs = Needs()
     relaxes: bool = True
     """Whether there is anything to do at the points between; if not, paths have a single step."""
