@@ -7,6 +7,7 @@ import tomli_w
 
 from cvflow.cli.commands import execute
 from cvflow.config.settings import ConfigError, load
+from cvflow.estimate.summary import summarise
 from cvflow.run import run_folder
 from cvflow.run.overwriting import check_free
 from cvflow.setup import from_config
@@ -96,7 +97,7 @@ def test_nor_the_config_itself(here, capsys):
 
 
 def test_a_folder_with_files_of_other_names_is_free(here, capsys, monkeypatch):
-    monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: {})
+    monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
     before = content(here)
     setup = from_config(load(here / "config.toml"), here)
     run_folder.begin(setup, here, lambda progress: None, 1)
@@ -121,7 +122,7 @@ def test_what_a_run_left_before_its_first_commit_is(here, monkeypatch):
         with pytest.raises(ZeroDivisionError):
             run_folder.begin(setup, here / "out", lambda progress: None, 1)
     assert set(content(here / "out")) == {"config.resolved.toml", "system.xml", "run.log"}
-    monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: {})
+    monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
     run_folder.begin(setup, here / "out", lambda progress: None, 1)
     assert "run.h5" in content(here / "out")
 

@@ -14,6 +14,7 @@ import torch
 from cvflow import __version__
 from cvflow.cli.commands import execute
 from cvflow.config.settings import ConfigError, load, parse
+from cvflow.estimate.summary import summarise
 from cvflow.run import run_folder
 from cvflow.run.folder_lock import FolderTakenError, LockLostError
 from cvflow.run.same_run import begun_config, checked_config, checked_versions, edited
@@ -52,7 +53,7 @@ MOLECULE = {
 def shorten(patch):
     """No report, and a short equilibration."""
     patch.setattr("cvflow.sampler.walkers.batch.PILOT_MOVES", 4)
-    patch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: {})
+    patch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import pytest
 
 from cvflow.cli.commands import execute
 from cvflow.config.settings import ConfigError, load
+from cvflow.estimate.summary import summarise
 from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.run import run_folder
@@ -33,7 +34,7 @@ def small(monkeypatch):
     monkeypatch.setattr("cvflow.run.scan._AXES", SMALL)
     monkeypatch.setattr("cvflow.sampler.walkers.batch.PILOT_MOVES", 4)
     monkeypatch.setattr("cvflow.setup.setup.FitSettings", partial(FitSettings, epochs=4))
-    monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: {})
+    monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +221,7 @@ def beside(tmp_path_factory):
     written(folder)
     (folder / "empty").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cvflow.run.run_folder.write_report", lambda record, out: {})
+        patch.setattr("cvflow.run.run_folder.write_report", lambda record, out: summarise(record))
         path = {"kernel": "langevin", "steps": 4, "timestep": 0.3}
         proposal = {"means": [[0.0], [4.0]], "sigmas": [[1.0], [1.0]], "weights": [0.5, 0.5]}
         cvflow.sample(

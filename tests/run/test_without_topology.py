@@ -10,6 +10,7 @@ import pytest
 from openmm import app
 
 import cvflow
+from cvflow.estimate.summary import summarise
 from cvflow.run import run_folder
 from cvflow.store import read_record
 
@@ -32,7 +33,7 @@ def begun(tmp_path_factory):
     out = tmp_path_factory.mktemp("names") / "out"
     left, right = (np.array([[0.0, 0, 0], [x, 0, 0], [x, 0.15, 0]]) for x in (0.13, 0.17))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: {})
+        patch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
         cvflow.sample(
             molecule(["C1000", "C1001", "C1001"]), [cvflow.cv.distance("r", 0, 1)],
             {"left": "r < 0.15", "right": "r >= 0.15"}, {"left": left, "right": right}, out=out, walkers=2,
@@ -55,7 +56,7 @@ def test_a_run_goes_on_without_its_topology(begun, tmp_path, monkeypatch, what):
     out = Path(shutil.copytree(begun, tmp_path / "out"))
     before = (out / "topology.pdb").read_text()
     LOST[what](out / "topology.pdb")
-    monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: {})
+    monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
     run_folder.resume(out, 4, lambda progress: None, 1)
     assert len(read_record(out / "run.h5").turns) == 2 * 4
     (out / "topology.pdb").write_text(before)
