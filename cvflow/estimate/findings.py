@@ -6,7 +6,7 @@ All of it reads the summary (`cvflow.estimate.schema`), whose numbers are None w
 import math
 from typing import NamedTuple
 
-from cvflow.estimate.schema import Estimated, Summary, number
+from cvflow.estimate.schema import FreeEnergyDifference, Summary, number
 from cvflow.estimate.unsettled import unsettled
 
 R_HAT_LIMIT = 1.05
@@ -202,5 +202,5 @@ def _disagreement(comparison: Comparison) -> list[str]:
     return texts
 
 
-def _estimate(difference: Estimated) -> Estimate:
+def _estimate(difference: FreeEnergyDifference) -> Estimate:
     return Estimate(number(difference.value_kT), number(difference.stderr_kT))

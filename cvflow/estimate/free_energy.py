@@ -24,7 +24,7 @@ class Difference(NamedTuple):
     reason: str = ""
 
 
-class Profile(NamedTuple):
+class FreeEnergyProfile(NamedTuple):
     """F along one CV [kT], zero at its minimum; NaN where no sample fell.
 
     The error is that of the curve as it is shown, against one that is zero at its own minimum, which may be another
@@ -74,7 +74,7 @@ def chain_differences(record: Record) -> list[Difference]:
     return [chain_difference(record, 0, index) for index in range(1, len(record.header.states))]
 
 
-def profile(record: Record, cv: str, bins: int) -> Profile:
+def profile(record: Record, cv: str, bins: int) -> FreeEnergyProfile:
     """F(ξ) = -ln p(ξ) along one CV, with the standard error of each bin.
 
     Raises:
@@ -82,7 +82,7 @@ def profile(record: Record, cv: str, bins: int) -> Profile:
     """
     bins_of = axis(record, cv, bins)
     cells = bins_of.bin_of(cv_chains(record)[:, :, record.header.cvs.index(cv)])
-    return Profile(bins_of, *from_cells(record, cells, bins))
+    return FreeEnergyProfile(bins_of, *from_cells(record, cells, bins))
 
 
 def _inside(record: Record, *of: int) -> list[Float[np.ndarray, "walkers turns"]]:

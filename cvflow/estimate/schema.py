@@ -96,7 +96,7 @@ class Steps(Part):
     """Their sum."""
 
 
-class Estimated(Part):
+class FreeEnergyDifference(Part):
     """A free-energy difference F(to) - F(from)."""
 
     start: str = Field(validation_alias=AliasChoices("from", "start"), serialization_alias="from")
@@ -113,11 +113,11 @@ class Estimated(Part):
     """Why it is not determined, in words; null where it is."""
 
 
-class ByChain(Estimated):
+class ByChain(FreeEnergyDifference):
     """From averages over the chains."""
 
 
-class ByBar(Estimated):
+class ByBar(FreeEnergyDifference):
     """From the works of all paths between the states, by Bennett's acceptance ratio."""
 
     effective_paths: float
@@ -180,7 +180,7 @@ class EffectiveSamples(Part):
     """For its 5 % and 95 % quantiles; null where chains are too short, or none of them moves."""
 
 
-class Flow(Part):
+class FlowSummary(Part):
     """The last version of the flow, from which production draws."""
 
     version: int
@@ -197,7 +197,7 @@ class Flow(Part):
     """How many independent ones they are worth; null where it was not trained."""
 
 
-class Wall(Part):
+class WallTimes(Part):
     """Wall times [s] of the whole run, resumptions included."""
 
     total: float
@@ -267,9 +267,9 @@ class Summary(Part):
     """Effective sample sizes of each CV."""
     rhat: dict[str, RHat]
     """Rank-normalised split R-hat of each CV, or "Infinity" where chains are stuck apart; null if it cannot be had."""
-    flow: Flow
+    flow: FlowSummary
     """The flow that production draws from."""
-    wall_s: Wall
+    wall_s: WallTimes
     """Wall times."""
     path_steps_per_s: Number
     """Path steps a second of all workers together; null where no path was run."""

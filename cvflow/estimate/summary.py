@@ -13,7 +13,7 @@ from cvflow.estimate.equilibration import adaptation, populations
 from cvflow.estimate.findings import cautions
 from cvflow.estimate.free_energy import Difference
 from cvflow.estimate.modes import count_modes
-from cvflow.estimate.schema import ByBar, ByChain, Exact, Flow, Jumps, Steps, Summary, Wall
+from cvflow.estimate.schema import ByBar, ByChain, Exact, FlowSummary, Jumps, Steps, Summary, WallTimes
 from cvflow.store import Record
 
 
@@ -105,9 +105,9 @@ def _estimated(difference: Difference) -> dict[str, object]:
     }
 
 
-def _flow(record: Record) -> Flow:
+def _flow(record: Record) -> FlowSummary:
     last = record.flows[-1]
-    return Flow(
+    return FlowSummary(
         version=last.version,
         trainings=sum(flow.epochs > 0 for flow in record.flows),
         holdout_nll=last.holdout_nll,
@@ -117,9 +117,9 @@ def _flow(record: Record) -> Flow:
     )
 
 
-def _wall(record: Record) -> Wall:
+def _wall(record: Record) -> WallTimes:
     workers = record.header.workers
-    return Wall(
+    return WallTimes(
         total=record.commit.wall_seconds,
         path=float(record.turns["path_seconds"].sum()) / workers,
         local=float(record.turns["local_seconds"].sum()) / workers,

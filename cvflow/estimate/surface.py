@@ -11,8 +11,8 @@ from cvflow.estimate.grid import Axis, axis
 from cvflow.store import Record
 
 
-class Surface(NamedTuple):
-    """F along two CVs [kT], zero at its minimum; NaN where no sample fell. Errors as those of a `Profile`."""
+class FreeEnergySurface(NamedTuple):
+    """F along two CVs [kT], zero at its minimum; NaN where no sample fell. Errors as those of a `FreeEnergyProfile`."""
 
     first: Axis
     second: Axis
@@ -20,7 +20,7 @@ class Surface(NamedTuple):
     stderr: Float[np.ndarray, "first second"]
 
 
-def surface(record: Record, cvs: tuple[str, str], bins: int) -> Surface:
+def surface(record: Record, cvs: tuple[str, str], bins: int) -> FreeEnergySurface:
     """F(z1, z2) = -ln p from production, with the standard error of each cell.
 
     Raises:
@@ -33,4 +33,4 @@ def surface(record: Record, cvs: tuple[str, str], bins: int) -> Surface:
     columns = [record.header.cvs.index(cv) for cv in cvs]
     cells = first.bin_of(chains[:, :, columns[0]]) * bins + second.bin_of(chains[:, :, columns[1]])
     free_energy, stderr = (of.reshape(bins, bins) for of in from_cells(record, cells, bins * bins))
-    return Surface(first, second, free_energy, stderr)
+    return FreeEnergySurface(first, second, free_energy, stderr)

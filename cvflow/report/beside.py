@@ -13,7 +13,7 @@ from rich.text import Text
 from cvflow.estimate.findings import Comparison, Estimate, apart, comparisons
 from cvflow.estimate.schema import Summary, number
 from cvflow.estimate.summary import summarise
-from cvflow.report.tables import acceptance_rate
+from cvflow.report.tables import Rows, acceptance_rate
 from cvflow.store import Header, Record
 
 KERNELS = {
@@ -31,9 +31,6 @@ NOTE = (
     "All figures are those of production. The error of the steps per mode change is that of a count, one over the root "
     "of the mode changes. Local steps come on top: as many as said after each jump."
 )
-
-Lines = list[tuple[str, ...]]
-"""A name and one cell a run."""
 
 
 class Shown(NamedTuple):
@@ -76,7 +73,7 @@ def names(runs: Sequence[Shown]) -> list[str]:
     return short if len(set(short)) == len(short) else [str(run.folder) for run in runs]
 
 
-def lines(runs: Sequence[Shown]) -> Lines:
+def lines(runs: Sequence[Shown]) -> Rows:
     """Every quantity that is compared, with a cell for each run; the first run is the one the others stand beside."""
     first = names(runs)[0]
     table = [
@@ -158,7 +155,7 @@ def _price(summary: Summary) -> str:
     return f"{price:,.0f} ± {price / math.sqrt(summary.mode_changes):,.0f}"
 
 
-def _estimates(pair: str, estimator: str, found: Sequence[Estimate], first: str) -> Lines:
+def _estimates(pair: str, estimator: str, found: Sequence[Estimate], first: str) -> Rows:
     """A ΔF of all runs, and how far each is from that of the first."""
     distances = [apart(found[0], estimate) for estimate in found[1:]]
     words = (f"{distance:.1f} combined errors" if math.isfinite(distance) else "–" for distance in distances)

@@ -13,11 +13,8 @@ from cvflow.core.frames import Outcome
 from cvflow.estimate.findings import Estimate, comparisons, discovery
 from cvflow.estimate.schema import Summary
 from cvflow.report.beside import NOTE, Shown, lines, names
-from cvflow.report.tables import duration, summary_rows
+from cvflow.report.tables import Rows, duration, summary_rows
 from cvflow.store import Record
-
-Rows = list[tuple[str, ...]]
-"""Of a table, without its head."""
 
 
 class Illustration(NamedTuple):

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from cvflow.core.frames import Outcome
-from cvflow.estimate.free_energy import Profile
+from cvflow.estimate.free_energy import FreeEnergyProfile
 from cvflow.estimate.grid import Axis, cv_period
-from cvflow.estimate.surface import Surface
+from cvflow.estimate.surface import FreeEnergySurface
 from cvflow.store import Header, Record
 
 Columns = Mapping[str, np.ndarray]
@@ -57,7 +57,7 @@ def jumps_text(record: Record) -> str:
     return plumed_text(columns, constants)
 
 
-def fes_text(profile: Profile, kT: float) -> str:
+def fes_text(profile: FreeEnergyProfile, kT: float) -> str:
     """F along one CV on a grid like that of `plumed sum_hills`, in kT and (with kT in kJ/mol) in kJ/mol.
 
     As in PLUMED's grids, nbins counts the points; min and max are the first and the last point of a CV on a line, and
@@ -67,7 +67,7 @@ def fes_text(profile: Profile, kT: float) -> str:
     return plumed_text(columns, _grid(profile.axis) | _ENERGY_UNITS)
 
 
-def surface_text(surface: Surface, kT: float) -> str:
+def surface_text(surface: FreeEnergySurface, kT: float) -> str:
     """F along two CVs, as `fes_text`; the first CV runs fastest, and a blank line follows each of its rows."""
     first, second = np.meshgrid(surface.first.centres, surface.second.centres)
     columns = {

@@ -13,15 +13,15 @@ from rich.text import Text
 from cvflow.estimate.cost import Cost
 from cvflow.host.atomic import write_whole
 from cvflow.report.figures.drawing import png
-from cvflow.report.figures.scan import Series, scan_figure
+from cvflow.report.figures.scan import Varied, scan_figure
 
 Value = float | str | Sequence[float]
 """Of one setting: a number, a word, or one number for each CV."""
 
-Setting = Mapping[str, Value]
+PathSettings = Mapping[str, Value]
 """All that a scan varies, by the names of `[path]`."""
 
-Row = tuple[str, Setting, Cost]
+Row = tuple[str, PathSettings, Cost]
 """Which of the settings was varied, all of them, and what they cost."""
 
 _LABELS = {
@@ -34,7 +34,7 @@ _LABELS = {
 }
 
 
-def scan_table(rows: Sequence[Row], best: Setting, again: Cost, local_steps: int) -> Table:
+def scan_table(rows: Sequence[Row], best: PathSettings, again: Cost, local_steps: int) -> Table:
     """Every setting with its cost, a section each for what was varied; the best is bold, and measured again below."""
     title = (
         f"Acceptance between states, mode changes, and path steps per mode change; "
@@ -56,7 +56,7 @@ def scan_table(rows: Sequence[Row], best: Setting, again: Cost, local_steps: int
 
 
 def write_scan(
-    folder: Path, rows: Sequence[Row], best: Setting, again: Cost, local_steps: int, title: str
+    folder: Path, rows: Sequence[Row], best: PathSettings, again: Cost, local_steps: int, title: str
 ) -> None:
     """Write `scan.png` and `scan.json`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def write_scan(
     write_whole(folder / "scan.json", json.dumps(found, indent=2, allow_nan=False) + "\n")
 
 
-def _series(rows: Sequence[Row], best: Setting) -> list[Series]:
+def _series(rows: Sequence[Row], best: PathSettings) -> list[Varied]:
     """One series a setting that was varied, by rising value."""
     series = []
     for axis, group in groupby(rows, key=lambda row: row[0]):
@@ -79,7 +79,7 @@ def _series(rows: Sequence[Row], best: Setting) -> list[Series]:
         if not isinstance(along[0][1][key], str):
             along.sort(key=lambda row: _value(row[1][key]))
         chosen = next((i for i, row in enumerate(along) if row[1] == best), None)
-        series.append(Series(label, [_value(row[1][key]) for row in along], [row[2] for row in along], chosen))
+        series.append(Varied(label, [_value(row[1][key]) for row in along], [row[2] for row in along], chosen))
     return series
 
 

@@ -10,7 +10,8 @@ from cvflow.estimate.schema import JumpCounts, Summary, number
 from cvflow.estimate.unsettled import relaxing
 from cvflow.store import Header
 
-Rows = list[tuple[str, str]]
+Rows = list[tuple[str, ...]]
+"""Of a table: the cells of each row, of which the first says what it is about."""
 
 
 def final_table(summary: Summary, header: Header) -> Table:
@@ -68,7 +69,7 @@ def acceptance_rate(counts: JumpCounts) -> str:
 
 def _free_energies(summary: Summary) -> Rows:
     kT = summary.kT
-    rows = []
+    rows: Rows = []
     for found in comparisons(summary):
         for name, estimate in (("chain", found.chain), ("BAR", found.bar)):
             molecular = summary.engine != "batch"  # a model's energies are in whatever unit its potential has
@@ -99,12 +100,12 @@ def _settling(summary: Summary) -> Rows:
     made, found = summary.adaptation, summary.populations
     longer = f", {made.asked:,} asked for" if made.made > made.asked else ""
     verdict = {None: "", True: "; populations had settled", False: "; populations had NOT settled"}[made.passed]
-    rows = [("adaptation", f"{made.made:,} jumps a walker{longer}{verdict}")]
+    rows: Rows = [("adaptation", f"{made.made:,} jumps a walker{longer}{verdict}")]
     return rows if found.passed is None else [*rows, ("populations of the states", relaxing(found))]
 
 
 def _convergence(summary: Summary) -> Rows:
-    rows = []
+    rows: Rows = []
     for cv, value in summary.rhat.items():
         size = summary.ess[cv]
         rows.append((f"R-hat of {cv}", _text(value, ".3f")))

@@ -10,7 +10,7 @@ from matplotlib.container import ErrorbarContainer
 from rich.console import Console
 
 from cvflow.estimate.cost import Cost
-from cvflow.report.figures.scan import Series, scan_figure
+from cvflow.report.figures.scan import Varied, scan_figure
 from cvflow.report.scan import scan_table, write_scan
 from tests.report.figures.reading import all_words
 
@@ -156,6 +156,6 @@ def test_a_scan_in_which_nothing_ever_changed_is_drawn(tmp_path, monkeypatch):
 
 
 def test_one_series_alone():
-    figure = scan_figure([Series("path steps", [5.0, 50.0], [some(10), some(20)], 1)], "alone")
+    figure = scan_figure([Varied("path steps", [5.0, 50.0], [some(10), some(20)], 1)], "alone")
     assert figure.axes[0].get_xscale() == "log"
     assert [axes.get_xlabel() for axes in figure.axes] == ["", "path steps"]

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from cvflow.estimate.draws import flow_points
 from cvflow.estimate.findings import Comparison, comparisons
-from cvflow.estimate.free_energy import Profile, profile
+from cvflow.estimate.free_energy import FreeEnergyProfile, profile
 from cvflow.estimate.grid import Axis
 from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
@@ -70,7 +70,7 @@ def flow_profile(record: Record, axis: Axis) -> Float[np.ndarray, " bins"]:
     return -np.log(np.where(counts > 0, counts, np.nan))
 
 
-def _draw_profile(axes: Axes, estimated: Profile) -> None:
+def _draw_profile(axes: Axes, estimated: FreeEnergyProfile) -> None:
     """Dots as well as a line, bars as well as a band: a bin between two empty ones shows in neither line nor band."""
     x, F, error = estimated.centres, estimated.free_energy, estimated.stderr
     known = np.isfinite(error).any()
@@ -83,7 +83,7 @@ def _draw_profile(axes: Axes, estimated: Profile) -> None:
         axes.errorbar(x[alone], F[alone], error[alone], fmt="none", ecolor=BLUE, alpha=0.4, linewidth=3, zorder=2)
 
 
-def _draw_flow(axes: Axes, record: Record, estimated: Profile) -> None:
+def _draw_flow(axes: Axes, record: Record, estimated: FreeEnergyProfile) -> None:
     header = record.header
     column = header.cvs.index(estimated.cv)
     finer = _finer(estimated.axis) if len(header.cvs) == 1 else estimated.axis
@@ -111,7 +111,7 @@ def _finer(axis: Axis) -> Axis:
     return axis._replace(edges=np.linspace(low - half, high + half, 401))
 
 
-def _frame(axes: Axes, record: Record, estimated: Profile) -> None:
+def _frame(axes: Axes, record: Record, estimated: FreeEnergyProfile) -> None:
     """Limits, labels and states; the upper tenth is left for the states' names."""
     error = np.nan_to_num(estimated.stderr)
     bottom = min(0.0, float(np.nanmin(estimated.free_energy - error)))

@@ -12,7 +12,7 @@ from cvflow.estimate.cost import Cost
 from cvflow.report.figures.drawing import BLUE, GREY, VERMILION, in_our_style
 
 
-class Series(NamedTuple):
+class Varied(NamedTuple):
     """Costs along one axis: the values that were tried, numbers or names; `best` is the chosen one's place, if here."""
 
     label: str
@@ -22,7 +22,7 @@ class Series(NamedTuple):
 
 
 @in_our_style()
-def scan_figure(series: Sequence[Series], title: str) -> Figure:
+def scan_figure(series: Sequence[Varied], title: str) -> Figure:
     """One column a setting: steps per mode change above, acceptance between the states below, with standard errors."""
     figure = Figure(figsize=(2.6 * max(2, len(series)), 5.4), layout="constrained")
     upper, lower = figure.subplots(2, len(series), squeeze=False, sharex="col", sharey="row")
@@ -40,7 +40,7 @@ def _points(
     axes.errorbar(x, y, errors, fmt="o", color=BLUE, capsize=3, markersize=5)
 
 
-def _draw(cost_axes: Axes, acceptance_axes: Axes, found: Series) -> None:
+def _draw(cost_axes: Axes, acceptance_axes: Axes, found: Varied) -> None:
     names = isinstance(found.values[0], str)
     x = np.arange(len(found.values), dtype=float) if names else np.array(found.values, dtype=float)
     cost = np.array([point.steps_per_mode_change for point in found.costs])

@@ -9,7 +9,7 @@ from matplotlib.patheffects import withStroke
 
 from cvflow.core.states import States
 from cvflow.estimate.grid import Axis
-from cvflow.estimate.surface import Surface, surface
+from cvflow.estimate.surface import FreeEnergySurface, surface
 from cvflow.report.figures.drawing import GREY, cv_label, in_our_style, say
 from cvflow.store import Header, Record
 
@@ -42,7 +42,7 @@ def surface_figure(record: Record, first: str, second: str, bins: int = 60) -> F
     return figure
 
 
-def _draw(figure: Figure, axes: Axes, found: Surface, kT: float) -> None:
+def _draw(figure: Figure, axes: Axes, found: FreeEnergySurface, kT: float) -> None:
     """Filled steps, bin by bin, so that what was not visited stays white; lines at every other step."""
     x, y, F = _unrolled(found.first), _unrolled(found.second), _around(found)
     highest = float(np.nanmax(F))
@@ -61,12 +61,12 @@ def _unrolled(axis: Axis) -> np.ndarray:
     return np.append(axis.centres, axis.centres[0] + axis.period) if axis.periodic else axis.centres
 
 
-def _around(found: Surface) -> np.ndarray:
+def _around(found: FreeEnergySurface) -> np.ndarray:
     """F on the unrolled centres."""
     return np.pad(found.free_energy, ((0, int(found.first.periodic)), (0, int(found.second.periodic))), mode="wrap")
 
 
-def _draw_states(axes: Axes, found: Surface, header: Header) -> None:
+def _draw_states(axes: Axes, found: FreeEnergySurface, header: Header) -> None:
     """Borders between the states, as far as these two CVs define them, and each one's name at its lowest F."""
     cvs = [found.first.cv, found.second.cv]
     try:
@@ -93,7 +93,7 @@ def _ends(axis: Axis) -> tuple[float, float]:
     return float(axis.edges[0]), float(axis.edges[-1])
 
 
-def _label(axes: Axes, found: Surface, header: Header) -> None:
+def _label(axes: Axes, found: FreeEnergySurface, header: Header) -> None:
     axes.set_xlim(*_ends(found.first))
     axes.set_ylim(*_ends(found.second))
     axes.set_xlabel(cv_label(header, found.first.cv))
