@@ -21,8 +21,8 @@ import openmm
 from cvflow.core.frames import Frame, Steering
 from cvflow.engines.base import Engine
 from cvflow.engines.lammps import LammpsModel, LammpsSpec
-from cvflow.engines.lammps.instance import Machine
-from cvflow.engines.lammps.pull import Pull
+from cvflow.engines.lammps.external_force import ExternalForce
+from cvflow.engines.lammps.instance import LammpsInstance
 from cvflow.engines.openmm import OpenMMSpec
 from cvflow.sampler.jump import JumpState
 from cvflow.sampler.local import UnadjustedLangevin
@@ -41,14 +41,14 @@ def path(engine: Engine, frame: Frame, steps: int) -> Callable[[], object]:
 
 def plain(model: LammpsModel, frame: Frame, steps: int, kT: float) -> Callable[[], object]:
     """As many thermostatted steps, one long run going on."""
-    machine = Machine(model, TIMESTEP)
-    machine.order(f"fix heat all langevin {kT} {kT} 1.0 1234")
+    instance = LammpsInstance(model, TIMESTEP)
+    instance.order(f"fix heat all langevin {kT} {kT} 1.0 1234")
     if model.long_bonds:
-        machine.pulled_by(Pull((), model.long_bonds, machine))
+        instance.set_external(ExternalForce((), model.long_bonds, instance))
     else:
-        machine.order("unfix cvflow_pull")
-    machine.set_up(frame, np.sqrt(kT) * np.random.default_rng(2).standard_normal(frame.positions.shape))
-    return lambda: machine.run(steps)
+        instance.order("unfix cvflow_pull")
+    instance.set_up(frame, np.sqrt(kT) * np.random.default_rng(2).standard_normal(frame.positions.shape))
+    return lambda: instance.run(steps)
 
 
 def seconds(run: Callable[[], object]) -> tuple[float, ...]:

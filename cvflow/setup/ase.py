@@ -17,7 +17,7 @@ from cvflow.core.schedule import BY_NAME
 from cvflow.core.units import thermal_energy
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.ase import AseSpec
-from cvflow.engines.ase.surface import frame_of, made
+from cvflow.engines.ase.potential import frame_of, made
 from cvflow.host.faults import USERS_FAULTS, said
 from cvflow.host.functions import NamedFunction, load_function
 from cvflow.setup.cvs import cvs_from

@@ -66,9 +66,9 @@ def test_a_path_is_given_up_where_openmm_gives_it_up():
 def test_energies_are_in_our_units():
     made = Ag6().atoms()
     engine = AseSpec(Ag6().atoms, Ag6().cvs(), 2.5, 0.01).build()
-    here = engine._surface.frame()
+    here = engine._potential.frame()
     assert engine.potential_energy(here) == pytest.approx(made.get_potential_energy() / (kJ / mol), rel=1e-7)
-    forces = engine._surface.evaluate(here).forces
+    forces = engine._potential.evaluate(here).forces
     np.testing.assert_allclose(forces, made.get_forces() / (kJ / mol / nm), rtol=1e-7, atol=1e-9)
 
 
@@ -82,7 +82,7 @@ def test_forces_are_minus_the_gradient(cv):
     x = Ag6().start("capped", np.random.default_rng(0)).positions + 0.01 * np.random.default_rng(1).normal(size=(6, 3))
 
     def at(x):
-        return restrained(engine._surface, engine._cvs, Frame(x, None), course, order.start)
+        return restrained(engine._potential, engine._cvs, Frame(x, None), course, order.start)
 
     here, slopes, step = at(x), np.zeros_like(x), 1e-6
     for place in np.ndindex(x.shape):

@@ -74,9 +74,9 @@ def test_the_restraint_is_a_spring_on_the_cv(cv):
     engine, place, step = spec(cvs=(cv,)).build(), triangle.frame(), 1e-6
     order = Steering(np.array([2.2]), np.array([2.2]), np.array([17.0]), 1)
     free = engine.forces(place)
-    engine._pull.begin(np.array([[2.2]]), order.kappa)
-    engine._machine.set_up(place, np.zeros((3, 3)))
-    pulled = engine._machine.forces - free
+    engine._external.begin(np.array([[2.2]]), order.kappa)
+    engine._instance.set_up(place, np.zeros((3, 3)))
+    pulled = engine._instance.forces - free
     for atom in range(3):
         shift = np.zeros((3, 3))
         shift[atom, 1] = step
@@ -257,9 +257,9 @@ def test_a_cv_on_a_circle_is_pulled_the_short_way():
     engine = spec(cvs=(Turning(),)).build()
     place = Frame(np.array([[1.0, 1, 1], [1, 1, 3.99], [1, 1, 2.5]]), None)  # r = 2.99, on the circle 0.99
     free = engine.forces(place)
-    engine._pull.begin(np.array([[-0.99]]), np.array([10.0]))
-    engine._machine.set_up(place, np.zeros((3, 3)))
-    assert (engine._machine.forces - free)[1, 2] == pytest.approx(10.0 * 0.02)
+    engine._external.begin(np.array([[-0.99]]), np.array([10.0]))
+    engine._instance.set_up(place, np.zeros((3, 3)))
+    assert (engine._instance.forces - free)[1, 2] == pytest.approx(10.0 * 0.02)
 
 
 def test_the_script_is_one_to_read():

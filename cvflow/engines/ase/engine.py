@@ -9,8 +9,8 @@ import numpy as np
 from cvflow.core.frames import Exactness, Frame, Positions
 from cvflow.core.schedule import Linear, Schedule
 from cvflow.cv import CollectiveVariable
-from cvflow.engines.ase.motion import SurfaceMotion
-from cvflow.engines.ase.surface import Surface
+from cvflow.engines.ase.motion import AseMotion
+from cvflow.engines.ase.potential import AsePotential
 from cvflow.engines.motion import BlownUpError, Course
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 
@@ -46,12 +46,12 @@ class AseEngine(VerletEngine):
 
     def __init__(self, spec: AseSpec) -> None:
         super().__init__(spec)
-        self._surface = Surface(spec.source)
-        self._masses = self._surface.masses
+        self._potential = AsePotential(spec.source)
+        self._masses = self._potential.masses
         self._speeds = np.sqrt(spec.kT / self._masses)
-        self._cvs = spec.cvs_among(self._surface.particles)
+        self._cvs = spec.cvs_among(self._potential.particles)
         for cv in self._cvs:
-            cv.value_and_gradient(self._surface.frame())
+            cv.value_and_gradient(self._potential.frame())
 
     @property
     def exactness(self) -> Exactness:
@@ -60,16 +60,16 @@ class AseEngine(VerletEngine):
 
     def potential_energy(self, frame: Frame) -> float:
         """NaN where the calculator fails."""
-        self._surface.begin()
+        self._potential.begin()
         try:
-            return self._surface.evaluate(frame).energy
+            return self._potential.evaluate(frame).energy
         except BlownUpError:
             return float("nan")
 
     def relaxed(self, frame: Frame) -> Frame:
-        self._surface.begin()
-        return self._surface.relaxed(frame)
+        self._potential.begin()
+        return self._potential.relaxed(frame)
 
-    def _begin(self, frame: Frame, velocities: Positions, course: Course) -> SurfaceMotion:
-        self._surface.begin()
-        return SurfaceMotion(self._surface, self._cvs, frame, velocities, course, self._spec.timestep)
+    def _begin(self, frame: Frame, velocities: Positions, course: Course) -> AseMotion:
+        self._potential.begin()
+        return AseMotion(self._potential, self._cvs, frame, velocities, course, self._spec.timestep)

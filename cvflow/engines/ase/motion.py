@@ -1,4 +1,4 @@
-"""A path under way on a calculator's surface: the Verlet steps themselves."""
+"""A path under way on a calculator's potential: the Verlet steps themselves."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from cvflow.core.frames import Frame, Point, Positions
 from cvflow.core.periodic import wrapped
 from cvflow.cv import CollectiveVariable
-from cvflow.engines.ase.surface import Surface
+from cvflow.engines.ase.potential import AsePotential
 from cvflow.engines.motion import Course, End, Instant, Motion
 
 
@@ -21,12 +21,12 @@ class Here(NamedTuple):
     apart: Point
 
 
-class SurfaceMotion(Motion):
+class AseMotion(Motion):
     """Half a kick, drifts, switches and kicks, half a kick back: velocities are synchronous between two advances."""
 
     def __init__(
         self,
-        surface: Surface,
+        potential: AsePotential,
         cvs: Sequence[CollectiveVariable],
         frame: Frame,
         velocities: Positions,
@@ -36,21 +36,21 @@ class SurfaceMotion(Motion):
         """Begin.
 
         Args:
-            surface: which has forgotten other paths.
+            potential: which has forgotten other paths.
             cvs: that the restraint pulls on.
             frame: where the path begins.
             velocities: synchronous with it [nm/ps].
             course: of the restraint.
             timestep: ps.
         """
-        self._surface, self._cvs, self._course = surface, cvs, course
-        self._dt, self._half = timestep, 0.5 * timestep / surface.masses
+        self._potential, self._cvs, self._course = potential, cvs, course
+        self._dt, self._half = timestep, 0.5 * timestep / potential.masses
         steps = course.steering.steps
         self._fractions = course.schedule.fraction(np.arange(steps + 1) / steps)
         # λ moves half of its step before the drift and half after it, for the account of the protocol work.
         self._strides = np.gradient(np.concatenate([[0.0], self._fractions, [1.0]]))[1:-1]
         self._frame, self._velocities, self._done = frame, velocities, 0
-        self._here = restrained(surface, cvs, frame, course, course.steering.start)
+        self._here = restrained(potential, cvs, frame, course, course.steering.start)
         self._protocol_work = self._pull * -self._strides[0]
         self.energy_before = self._here.potential + self._here.restraint
 
@@ -60,7 +60,7 @@ class SurfaceMotion(Motion):
             self._done += 1
             self._frame = self._frame._replace(positions=self._frame.positions + self._dt * velocities)
             centre = self._course.steering.start + self._fractions[self._done] * self._course.way
-            self._here = restrained(self._surface, self._cvs, self._frame, self._course, centre)
+            self._here = restrained(self._potential, self._cvs, self._frame, self._course, centre)
             velocities = velocities + 2 * half * self._here.forces
             self._protocol_work -= self._pull * self._strides[self._done]
         self._velocities = velocities - half * self._here.forces
@@ -86,15 +86,15 @@ class SurfaceMotion(Motion):
 
 
 def restrained(
-    surface: Surface, cvs: Sequence[CollectiveVariable], frame: Frame, course: Course, centre: Point
+    potential: AsePotential, cvs: Sequence[CollectiveVariable], frame: Frame, course: Course, centre: Point
 ) -> Here:
-    """The surface at a configuration, with the restraint there.
+    """The potential at a configuration, with the restraint there.
 
     Raises:
         BlownUpError: it has no energy there.
     """
     kappa = course.steering.kappa
-    energy, forces = surface.evaluate(frame)
+    energy, forces = potential.evaluate(frame)
     apart = np.zeros(len(cvs))
     if not kappa.any():
         return Here(energy, 0.0, forces, apart)

@@ -10,7 +10,7 @@ from cvflow.cv.batch import BatchCV
 from cvflow.engines.batch.kernels.solver import ConstraintSolver, Newton
 from cvflow.engines.batch.potential import Potential
 
-Starts = Callable[[str, int, np.random.Generator], Float[np.ndarray, " count *shape"]]
+DrawStarts = Callable[[str, int, np.random.Generator], Float[np.ndarray, " count *shape"]]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TorchSystem:
     potential: Potential
     cv: BatchCV
     states: Mapping[str, str]
-    starts: Starts
+    starts: DrawStarts
     kT: float = 1.0
     masses: float | tuple[float, ...] = 1.0
     solver: ConstraintSolver = field(default_factory=Newton)

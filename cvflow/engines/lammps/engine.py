@@ -8,10 +8,10 @@ from jaxtyping import Float
 from cvflow.core.frames import Exactness, Frame, Point, Positions
 from cvflow.core.schedule import Linear, Schedule
 from cvflow.cv import CollectiveVariable
-from cvflow.engines.lammps.instance import Machine
+from cvflow.engines.lammps.external_force import ExternalForce
+from cvflow.engines.lammps.instance import LammpsInstance
 from cvflow.engines.lammps.model import LammpsModel
 from cvflow.engines.lammps.motion import LammpsMotion
-from cvflow.engines.lammps.pull import Pull
 from cvflow.engines.motion import BlownUpError, Course
 from cvflow.engines.verlet import VerletEngine, VerletSpec, check_atom
 
@@ -49,33 +49,33 @@ class LammpsEngine(VerletEngine):
     def __init__(self, spec: LammpsSpec) -> None:
         super().__init__(spec)
         self._start()
-        self._masses = self._machine.masses
+        self._masses = self._instance.masses
         self._speeds = np.sqrt(spec.kT / self._masses)
 
     def _start(self) -> None:
         """Start LAMMPS, at the beginning and after it has crashed."""
         spec = self._spec
-        self._machine = Machine(spec.model, spec.timestep)
-        check_atom("a bond", spec.model.highest_atom, self._machine.atoms)
-        self._cvs = spec.cvs_among(self._machine.particles)
-        self._pull = Pull(self._cvs, spec.model.long_bonds, self._machine)
-        self._machine.pulled_by(self._pull)
+        self._instance = LammpsInstance(spec.model, spec.timestep)
+        check_atom("a bond", spec.model.highest_atom, self._instance.atoms)
+        self._cvs = spec.cvs_among(self._instance.particles)
+        self._external = ExternalForce(self._cvs, spec.model.long_bonds, self._instance)
+        self._instance.set_external(self._external)
 
     @property
     def exactness(self) -> Exactness:
         return Exactness(True, "one-jump stationarity test passed in LAMMPS")
 
     def cv_values(self, frame: Frame) -> Point:
-        return super().cv_values(frame._replace(box=self._machine.box))
+        return super().cv_values(frame._replace(box=self._instance.box))
 
     def potential_energy(self, frame: Frame) -> float:
         self._set_up_free(frame)
-        return self._machine.potential_energy + self._pull.bond_energy(frame)
+        return self._instance.potential_energy + self._external.bond_energy(frame)
 
     def forces(self, frame: Frame) -> Positions:
         """Forces without the restraint [kJ/mol/nm]."""
         self._set_up_free(frame)
-        return self._machine.forces
+        return self._instance.forces
 
     def relaxed(self, frame: Frame) -> Frame:
         """Downhill in energy by LAMMPS's FIRE, which needs forces only.
@@ -85,16 +85,16 @@ class LammpsEngine(VerletEngine):
         """
         self._set_up_free(frame)
         try:
-            self._machine.minimise()
+            self._instance.minimise()
         except BlownUpError as error:
             raise ArithmeticError(f"the start falls apart when it is minimised: {error}") from error
-        return frame._replace(positions=self._machine.positions)
+        return frame._replace(positions=self._instance.positions)
 
     def _begin(self, frame: Frame, velocities: Positions, course: Course) -> LammpsMotion:
         start, _, kappa, steps = course.steering
         centres = course.schedule.centres(start, start + course.way, steps)
         self._set_up(frame, velocities, centres if kappa.any() else centres[:0], kappa)
-        return LammpsMotion(self._machine, self._pull, frame, course, self.cv_values)
+        return LammpsMotion(self._instance, self._external, frame, course, self.cv_values)
 
     def _set_up_free(self, frame: Frame) -> None:
         """Take a configuration, at rest and without the restraint."""
@@ -104,8 +104,8 @@ class LammpsEngine(VerletEngine):
     def _set_up(
         self, frame: Frame, velocities: Positions, centres: Float[np.ndarray, "centres cvs"], kappa: Point
     ) -> None:
-        """Take a configuration, in a machine that has not crashed."""
-        if self._machine.crashed:
+        """Take a configuration, in a LAMMPS that has not crashed."""
+        if self._instance.crashed:
             self._start()
-        self._pull.begin(centres, kappa)
-        self._machine.set_up(frame, velocities)
+        self._external.begin(centres, kappa)
+        self._instance.set_up(frame, velocities)

@@ -20,13 +20,13 @@ IMAGE_PERIOD = 1 << IMAGE_BITS
 _SHIFTS = np.array([0, IMAGE_BITS, 2 * IMAGE_BITS])
 
 
-class Machine:
+class LammpsInstance:
     """Velocity Verlet of the model's atoms.
 
     The order of the atoms never changes, no thermostat or barostat acts, and the box is periodic and fixed.
 
     Attributes:
-        crashed: LAMMPS has stopped in the middle of a run; this machine is closed, and of no use any more.
+        crashed: LAMMPS has stopped in the middle of a run; this one is closed, and of no use any more.
 
     Raises:
         ValueError: LAMMPS is missing or refuses a command, or the model is none that can be run here.
@@ -56,10 +56,10 @@ class Machine:
         ):
             self.order(command)
 
-    def pulled_by(self, pull: Callable[..., None]) -> None:
+    def set_external(self, act: Callable[..., None]) -> None:
         """Let a callback add to the forces: of caller, step, number of atoms, identifiers, positions and forces."""
-        self._pull = self._lammps.FIX_EXTERNAL_CALLBACK_FUNC(pull)  # LAMMPS itself does not keep it alive
-        self._lammps.lib.lammps_set_fix_external_callback(self._lammps.lmp, b"cvflow_pull", self._pull, None)
+        self._external = self._lammps.FIX_EXTERNAL_CALLBACK_FUNC(act)  # LAMMPS itself does not keep it alive
+        self._lammps.lib.lammps_set_fix_external_callback(self._lammps.lmp, b"cvflow_pull", self._external, None)
 
     def set_up(self, frame: Frame, velocities: Positions) -> None:
         """Take a configuration, build the neighbour list from it and compute its forces.
@@ -81,7 +81,7 @@ class Machine:
         """Go on from where the atoms are.
 
         Raises:
-            BlownUpError: LAMMPS cannot: atoms are lost, or not numbers any more; the machine has crashed.
+            BlownUpError: LAMMPS cannot: atoms are lost, or not numbers any more; the instance has crashed.
         """
         self._run(f"run {steps} pre no post no")
 
@@ -89,7 +89,7 @@ class Machine:
         """Go downhill in energy, by FIRE.
 
         Raises:
-            BlownUpError: LAMMPS cannot: atoms are lost, or not numbers any more; the machine has crashed.
+            BlownUpError: LAMMPS cannot: atoms are lost, or not numbers any more; the instance has crashed.
         """
         self._lammps.command("min_style fire")
         self._run("minimize 0 10 2000 4000")
@@ -127,12 +127,12 @@ class Machine:
 
     @property
     def forces(self) -> Positions:
-        """Of LAMMPS and of what pulls [kJ/mol/nm]."""
+        """Of LAMMPS and of the callback [kJ/mol/nm]."""
         return self._array("f").copy()
 
     @property
     def potential_energy(self) -> float:
-        """Of LAMMPS's own styles, without what pulls [kJ/mol]; right after `set_up` and `run`."""
+        """Of LAMMPS's own styles, without the callback's [kJ/mol]; right after `set_up` and `run`."""
         return float(self._lammps.get_thermo("pe"))
 
     @property

@@ -6,8 +6,8 @@ import numpy as np
 
 from cvflow.core.frames import Frame, Point, Positions
 from cvflow.core.periodic import wrapped
-from cvflow.engines.lammps.instance import Machine
-from cvflow.engines.lammps.pull import Pull
+from cvflow.engines.lammps.external_force import ExternalForce
+from cvflow.engines.lammps.instance import LammpsInstance
 from cvflow.engines.motion import Course, End, Instant, Motion
 
 
@@ -15,54 +15,59 @@ class LammpsMotion(Motion):
     """LAMMPS's own Verlet steps, with the restraint in its callback; velocities are synchronous between two runs."""
 
     def __init__(
-        self, machine: Machine, pull: Pull, like: Frame, course: Course, cv_values: Callable[[Frame], Point]
+        self,
+        instance: LammpsInstance,
+        external: ExternalForce,
+        like: Frame,
+        course: Course,
+        cv_values: Callable[[Frame], Point],
     ) -> None:
-        """Begin where the machine is.
+        """Begin where the instance is.
 
         Args:
-            machine: set up where the path begins.
-            pull: its callback.
+            instance: set up where the path begins.
+            external: its callback.
             like: the frame where the path begins.
             course: of the restraint.
             cv_values: of a frame.
         """
-        self._machine, self._pull, self._like = machine, pull, like
+        self._instance, self._external, self._like = instance, external, like
         self._course, self._cv_values = course, cv_values
         self._done = 0
         self.energy_before = self._potential_energy(like) + self._restraint(like)
 
     def advance(self, steps: int) -> None:
         """Raises what the callback could not."""
-        self._machine.run(steps)
+        self._instance.run(steps)
         self._done += steps
-        error, self._pull.error = self._pull.error, None
+        error, self._external.error = self._external.error, None
         if error:
             raise error
 
     def instant(self) -> Instant:
         frame = self._frame
-        return Instant(self._potential_energy(frame) + self._restraint(frame), self._machine.velocities)
+        return Instant(self._potential_energy(frame) + self._restraint(frame), self._instance.velocities)
 
     def refresh(self, change: Callable[[Positions], Positions]) -> tuple[Positions, Positions]:
-        before = self._machine.velocities
-        self._machine.velocities = after = change(before)
+        before = self._instance.velocities
+        self._instance.velocities = after = change(before)
         return before, after
 
     def end(self) -> End:
         frame = self._frame
         potential = self._potential_energy(frame)
-        tracks = zip(self._pull.tracks, self._course.periods, strict=True)
+        tracks = zip(self._external.tracks, self._course.periods, strict=True)
         protocol_work = sum(track.protocol_work(period) for track, period in tracks)
-        instant = Instant(potential + self._restraint(frame), self._machine.velocities)
+        instant = Instant(potential + self._restraint(frame), self._instance.velocities)
         return End(instant, frame, potential, protocol_work)
 
     @property
     def _frame(self) -> Frame:
-        return self._like._replace(positions=self._machine.positions)
+        return self._like._replace(positions=self._instance.positions)
 
     def _potential_energy(self, frame: Frame) -> float:
-        """Without the restraint [kJ/mol], where the machine is; `frame` are its positions."""
-        return self._machine.potential_energy + self._pull.bond_energy(frame)
+        """Without the restraint [kJ/mol], where the instance is; `frame` are its positions."""
+        return self._instance.potential_energy + self._external.bond_energy(frame)
 
     def _restraint(self, frame: Frame) -> float:
         """Energy of the restraint [kJ/mol], its centre where the path is."""

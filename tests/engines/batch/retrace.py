@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from cvflow.core.schedule import Schedule
-from cvflow.engines.batch.kernels.base import Ending, Noise, RelaxationKernel, mass_tensor, normals, uniforms
+from cvflow.engines.batch.kernels.base import Ending, Noise, RelaxationKernel, normals, uniforms
 from cvflow.engines.batch.kernels.constrained import ConstrainedLangevin
 from cvflow.engines.batch.kernels.identity import Identity
 from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
 from cvflow.engines.batch.kernels.mala import CoinMala, SymmetricMala
+from cvflow.engines.batch.kernels.momenta import mass_tensor
 from cvflow.engines.batch.kernels.overdamped import EulerMaruyama
 
 CERTAIN = 1.0

@@ -1,11 +1,10 @@
 """Wrong kernels for any differentiable CV, and wrong draws of the restraint's centre."""
 
-from math import exp
-
 import torch
 
-from cvflow.engines.batch.kernels.base import kinetic, mass_tensor, nothing, ornstein_uhlenbeck
+from cvflow.engines.batch.kernels.base import nothing
 from cvflow.engines.batch.kernels.constrained import ConstrainedLangevin
+from cvflow.engines.batch.kernels.momenta import kinetic, mass_tensor, maxwell
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 
 
@@ -44,18 +43,16 @@ class LooseMomentum(ConstrainedLangevin):
 
     def start(self, x, z, noise):
         state = super().start(x, z, noise)
-        p = (mass_tensor(self.masses, x) * self.kT).sqrt() * noise.normal[0]
-        energy = state.energy + self.kinetic(p, state.jacobian) - self.kinetic(state.p, state.jacobian)
+        p, masses = maxwell(self.masses, self.kT, noise.normal[0]), mass_tensor(self.masses, x)
+        energy = state.energy + kinetic(p, masses) - kinetic(state.p, masses)
         return state._replace(p=p, energy=energy)
 
 
 class LooseNoise(ConstrainedLangevin):
     """K4 whose O steps refresh all of the momentum, with the part along the CV."""
 
-    def _refresh(self, p, jacobian, noise, draw):
-        masses = mass_tensor(self.masses, p)
-        after = ornstein_uhlenbeck(p, noise.normal[draw], masses, self.kT, exp(-0.5 * self.friction * self.timestep))
-        return after, kinetic(after, masses) - kinetic(p, masses)
+    def project(self, p, state):
+        return p
 
 
 class SwitchFirst(SoftRestraint):

@@ -2,10 +2,10 @@
 
 import torch
 
-from cvflow.engines.batch.kernels.base import kinetic, mass_tensor
 from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
 from cvflow.engines.batch.kernels.local import GeneralisedHybrid
 from cvflow.engines.batch.kernels.mala import CoinMala
+from cvflow.engines.batch.kernels.momenta import kinetic, mass_tensor
 from cvflow.engines.batch.kernels.overdamped import EulerMaruyama, OverdampedState
 from tests.engines.batch.circles import Turn
 

@@ -5,8 +5,6 @@ its noise is an argument, so that a path can be run backwards with the noise tha
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from math import exp
 from typing import Any, NamedTuple
 
 import torch
@@ -92,49 +90,6 @@ class RelaxationKernel(ABC):
     @abstractmethod
     def finish(self, state: Any, z: Points) -> Ending:
         """End of the path, at the schedule's last point."""
-
-
-def kinetic(p: Batch, masses: Tensor) -> Each:
-    """½ pᵀM⁻¹p."""
-    return 0.5 * (p * p / masses).sum(dim=1)
-
-
-def ornstein_uhlenbeck(p: Batch, normal: Batch, masses: Tensor, kT: float, decay: float) -> Batch:
-    """Refresh momenta: p ← c p + (1 - c²)^(1/2) (M kT)^(1/2) η, in detailed balance with the Maxwell density."""
-    return decay * p + (1.0 - decay * decay) ** 0.5 * (masses * kT).sqrt() * normal
-
-
-def half_refreshed(
-    p: Batch,
-    noise: Noise,
-    draw: int,
-    masses: Tensor,
-    kT: float,
-    friction: float,
-    timestep: float,
-    keep: Callable[[Batch], Batch] = lambda p: p,
-) -> tuple[Batch, Each]:
-    """Half a time step of friction on the momenta, and its heat.
-
-    Args:
-        p: momenta.
-        noise: of the time step.
-        draw: which of its normal vectors to use.
-        masses: that broadcast over the momenta.
-        kT: thermal energy.
-        friction: rate of the refreshment; zero is the identity, and asks for no noise.
-        timestep: the whole step.
-        keep: projects onto the momenta that the kernel allows.
-    """
-    if not friction:
-        return p, nothing(p)
-    after = keep(ornstein_uhlenbeck(p, noise.normal[draw], masses, kT, exp(-0.5 * friction * timestep)))
-    return after, kinetic(after, masses) - kinetic(p, masses)
-
-
-def mass_tensor(masses: float | tuple[float, ...], like: Tensor) -> Tensor:
-    """Masses as a tensor that broadcasts over (chains, dof)."""
-    return torch.as_tensor(masses, dtype=like.dtype, device=like.device)
 
 
 def sound(like: Tensor) -> Bool[Tensor, " chains"]:

@@ -14,14 +14,12 @@ from cvflow.engines.batch.kernels.base import (
     Noise,
     RelaxationKernel,
     check_timestep,
-    half_refreshed,
-    kinetic,
-    mass_tensor,
     nothing,
     sound,
-    unknown,
 )
-from cvflow.engines.batch.kernels.solver import ConstraintSolver, Newton
+from cvflow.engines.batch.kernels.momenta import Masses, mass_tensor, maxwell
+from cvflow.engines.batch.kernels.obabo import ending, half_kicked, obabo, obabo_needs, total_energy
+from cvflow.engines.batch.kernels.solver import ConstraintSolver, Newton, Projection
 from cvflow.engines.batch.potential import Each, Potential
 
 Gram = Float[Tensor, "chains cvs cvs"]
@@ -67,7 +65,7 @@ class ConstrainedLangevin(RelaxationKernel):
     kT: float
     timestep: float
     friction: float = 0.0
-    masses: float | tuple[float, ...] = 1.0
+    masses: Masses = 1.0
     solver: ConstraintSolver = field(default_factory=Newton)
     tolerance: float | None = None
 
@@ -78,40 +76,50 @@ class ConstrainedLangevin(RelaxationKernel):
 
     @property
     def step_needs(self) -> Needs:
-        return Needs(normals=2 if self.friction else 0)
+        return obabo_needs(self.friction)
 
     def start(self, x: Batch, z: Points, noise: Noise) -> ConstrainedState:
-        masses = mass_tensor(self.masses, x)
         jacobian = self.cv.jacobian(x)
-        p = self.tangential((masses * self.kT).sqrt() * noise.normal[0], jacobian)
+        p = self.tangential(maxwell(self.masses, self.kT, noise.normal[0]), jacobian)
         energy, gradient = self.potential.energy_and_gradient(x)
-        total = energy + self.fixman(jacobian) + self.kinetic(p, jacobian)
+        total = total_energy(self, energy + self.fixman(jacobian), p)
         return ConstrainedState(x, p, gradient, jacobian, total, nothing(x), sound(x))
 
     def step(self, state: ConstrainedState, z_old: Points, z_new: Points, noise: Noise) -> ConstrainedState:
-        p, warmed = self._refresh(state.p, state.jacobian, noise, 0)
-        x, reached = self.drift(state.x, p, state.gradient, state.jacobian, z_new)
-        masses, half = mass_tensor(self.masses, x), 0.5 * self.timestep
-        gradient, jacobian = self.potential.gradient(x), self.cv.jacobian(x)
-        p = self.tangential(masses * (x - state.x) / self.timestep - half * gradient, jacobian)
-        returns = self.returns(x, p, gradient, jacobian, z_old, state.x)
-        p, warmed_again = self._refresh(p, jacobian, noise, 1)
-        heat = state.heat + warmed + warmed_again
-        return ConstrainedState(x, p, gradient, jacobian, state.energy, heat, state.converged & reached & returns)
+        return obabo(self, state, z_old, z_new, noise)
 
-    def drift(self, x: Batch, p: Batch, gradient: Batch, jacobian: Jacobians, z: Points) -> tuple[Batch, Tensor]:
-        """Half a kick and a drift, projected onto ξ = z along M⁻¹∇ξ at x; the second value says where it got there."""
-        masses = mass_tensor(self.masses, x)
-        free = x + self.timestep * (p - 0.5 * self.timestep * gradient) / masses
-        return self.solver.project(self.cv, free, jacobian / masses, z)
+    def drift(self, state: ConstrainedState, p: Batch, z_new: Points) -> ConstrainedState:
+        """Projected onto ξ = z_new along M⁻¹∇ξ at x; the momenta are those that lead there."""
+        x, reached = self._projected(state.x, p, state.jacobian, z_new)
+        led_there = mass_tensor(self.masses, x) * (x - state.x) / self.timestep
+        return state._replace(x=x, p=led_there, converged=state.converged & reached)
+
+    def kick(
+        self, start: ConstrainedState, drifted: ConstrainedState, z_old: Points, z_new: Points
+    ) -> ConstrainedState:
+        """Made tangential at x; whether the step back returns is known with it."""
+        x = drifted.x
+        gradient, jacobian = self.potential.gradient(x), self.cv.jacobian(x)
+        p = self.tangential(half_kicked(self, drifted.p, gradient), jacobian)
+        returns = self.returns(x, p, gradient, jacobian, z_old, start.x)
+        return drifted._replace(p=p, gradient=gradient, jacobian=jacobian, converged=drifted.converged & returns)
+
+    def project(self, p: Batch, state: ConstrainedState) -> Batch:
+        """Tangential to the metric of M⁻¹, as the noise has to be: projecting (M kT)^(1/2) η does that."""
+        return self.tangential(p, state.jacobian)
 
     def returns(
         self, x: Batch, p: Batch, gradient: Batch, jacobian: Jacobians, z: Points, start: Batch
     ) -> Bool[Tensor, " chains"]:
         """Whether the same step from x with momentum -p, to the CV value z, ends at the start."""
-        back, reached = self.drift(x, -p, gradient, jacobian, z)
+        back, reached = self._projected(x, half_kicked(self, -p, gradient), jacobian, z)
         tolerance = self.tolerance or (1e-6 if x.dtype == torch.float64 else 1e-3)
         return reached & ((back - start).abs().amax(dim=1) < tolerance)
+
+    def _projected(self, x: Batch, p: Batch, jacobian: Jacobians, z: Points) -> Projection:
+        """Where a drift with these momenta leads, projected onto ξ = z along M⁻¹∇ξ at x, and for which chains."""
+        masses = mass_tensor(self.masses, x)
+        return self.solver.project(self.cv, x + self.timestep * p / masses, jacobian / masses, z)
 
     def tangential(self, p: Batch, jacobian: Jacobians) -> Batch:
         """The part of a momentum that does not move the CV: p - ∇ξ G⁻¹ ∇ξᵀM⁻¹p."""
@@ -134,19 +142,6 @@ class ConstrainedLangevin(RelaxationKernel):
         log_det = gram[:, 0, 0].log() if gram.shape[1] == 1 else torch.linalg.slogdet(gram).logabsdet
         return 0.5 * self.kT * log_det
 
-    def kinetic(self, p: Batch, jacobian: Jacobians) -> Each:
-        """½ pᵀM⁻¹p of the tangential momentum."""
-        return kinetic(p, mass_tensor(self.masses, p))
-
-    def _refresh(self, p: Batch, jacobian: Jacobians, noise: Noise, draw: int) -> tuple[Batch, Each]:
-        """Half a step of friction on the tangential momentum, and its heat."""
-        # The noise is tangential to the metric of M⁻¹: projecting (M kT)^(1/2) η does that.
-        return half_refreshed(
-            p, noise, draw, mass_tensor(self.masses, p), self.kT, self.friction, self.timestep,
-            lambda momentum: self.tangential(momentum, jacobian),
-        )  # fmt: skip
-
     def finish(self, state: ConstrainedState, z: Points) -> Ending:
-        energy = self.potential.energy(state.x) + self.fixman(state.jacobian) + self.kinetic(state.p, state.jacobian)
-        work = (energy - state.energy - state.heat) / self.kT
-        return Ending(state.x, work, unknown(work), state.heat / self.kT, state.converged)
+        potential = self.potential.energy(state.x) + self.fixman(state.jacobian)
+        return ending(self, state, potential)._replace(converged=state.converged)

@@ -12,13 +12,10 @@ from cvflow.engines.batch.kernels.base import (
     Noise,
     RelaxationKernel,
     check_timestep,
-    half_refreshed,
-    kinetic,
-    mass_tensor,
     nothing,
-    sound,
-    unknown,
 )
+from cvflow.engines.batch.kernels.momenta import Masses, mass_tensor, maxwell
+from cvflow.engines.batch.kernels.obabo import ending, half_kicked, obabo, obabo_needs, total_energy
 from cvflow.engines.batch.potential import Each, Potential
 
 
@@ -57,7 +54,7 @@ class UnderdampedLangevin(RelaxationKernel):
     kT: float
     timestep: float
     friction: float = 0.0
-    masses: float | tuple[float, ...] = 1.0
+    masses: Masses = 1.0
 
     start_needs = Needs(normals=1)
 
@@ -72,30 +69,26 @@ class UnderdampedLangevin(RelaxationKernel):
 
     @property
     def step_needs(self) -> Needs:
-        return Needs(normals=2 if self.friction else 0)
+        return obabo_needs(self.friction)
 
     def start(self, x: Batch, z: Points, noise: Noise) -> LangevinState:
-        masses = mass_tensor(self.masses, x)
-        p = self.cv.project((masses * self.kT).sqrt() * noise.normal[0])
+        p = self.cv.project(maxwell(self.masses, self.kT, noise.normal[0]))
         energy, gradient = self.potential.energy_and_gradient(x)
-        return LangevinState(x, p, self.cv.project(gradient), energy + kinetic(p, masses), nothing(x))
+        return LangevinState(x, p, self.cv.project(gradient), total_energy(self, energy, p), nothing(x))
 
     def step(self, state: LangevinState, z_old: Points, z_new: Points, noise: Noise) -> LangevinState:
-        masses = mass_tensor(self.masses, state.x)
-        p, warmed = self._refresh(state.p, noise, 0)
-        p = p - 0.5 * self.timestep * state.gradient
-        x = self.cv.place(state.x + self.timestep * p / masses, z_new)
-        gradient = self.cv.project(self.potential.gradient(x))
-        p = p - 0.5 * self.timestep * gradient
-        p, warmed_again = self._refresh(p, noise, 1)
-        return LangevinState(x, p, gradient, state.energy, state.heat + warmed + warmed_again)
+        return obabo(self, state, z_old, z_new, noise)
 
-    def _refresh(self, p: Batch, noise: Noise, draw: int) -> tuple[Batch, Each]:
-        """Half a step of friction, and its heat."""
-        masses = mass_tensor(self.masses, p)
-        return half_refreshed(p, noise, draw, masses, self.kT, self.friction, self.timestep, self.cv.project)
+    def drift(self, state: LangevinState, p: Batch, z_new: Points) -> LangevinState:
+        free = state.x + self.timestep * p / mass_tensor(self.masses, p)
+        return state._replace(x=self.cv.place(free, z_new), p=p)
+
+    def kick(self, start: LangevinState, drifted: LangevinState, z_old: Points, z_new: Points) -> LangevinState:
+        gradient = self.cv.project(self.potential.gradient(drifted.x))
+        return drifted._replace(p=half_kicked(self, drifted.p, gradient), gradient=gradient)
+
+    def project(self, p: Batch, state: LangevinState) -> Batch:
+        return self.cv.project(p)
 
     def finish(self, state: LangevinState, z: Points) -> Ending:
-        energy = self.potential.energy(state.x) + kinetic(state.p, mass_tensor(self.masses, state.x))
-        work = (energy - state.energy - state.heat) / self.kT
-        return Ending(state.x, work, unknown(work), state.heat / self.kT, sound(work))
+        return ending(self, state, self.potential.energy(state.x))

@@ -15,13 +15,11 @@ from cvflow.engines.batch.kernels.base import (
     Noise,
     RelaxationKernel,
     check_timestep,
-    kinetic,
-    mass_tensor,
     nothing,
-    ornstein_uhlenbeck,
     sound,
 )
 from cvflow.engines.batch.kernels.mala import MalaState, mala_step
+from cvflow.engines.batch.kernels.momenta import Masses, kinetic, mass_tensor, maxwell, ornstein_uhlenbeck
 from cvflow.engines.batch.potential import Each, Potential
 
 
@@ -89,7 +87,7 @@ class GeneralisedHybrid(RelaxationKernel):
     kT: float
     timestep: float
     friction: float
-    masses: float | tuple[float, ...] = 1.0
+    masses: Masses = 1.0
 
     start_needs = Needs(normals=1)
 
@@ -105,7 +103,7 @@ class GeneralisedHybrid(RelaxationKernel):
         return Needs(normals=1, uniforms=1)
 
     def start(self, x: Batch, z: Points, noise: Noise) -> HybridState:
-        p = (mass_tensor(self.masses, x) * self.kT).sqrt() * noise.normal[0]
+        p = maxwell(self.masses, self.kT, noise.normal[0])
         energy, gradient = self.potential.energy_and_gradient(x)
         return HybridState(x, p, energy, gradient)
 

@@ -14,12 +14,10 @@ from cvflow.engines.batch.kernels.base import (
     Noise,
     RelaxationKernel,
     check_timestep,
-    half_refreshed,
-    kinetic,
-    mass_tensor,
     nothing,
-    sound,
 )
+from cvflow.engines.batch.kernels.momenta import Masses, mass_tensor, maxwell
+from cvflow.engines.batch.kernels.obabo import ending, half_kicked, obabo, obabo_needs, total_energy
 from cvflow.engines.batch.potential import Each, Potential
 
 
@@ -60,7 +58,7 @@ class SoftRestraint(RelaxationKernel):
     timestep: float
     kappa: tuple[float, ...]
     friction: float = 0.0
-    masses: float | tuple[float, ...] = 1.0
+    masses: Masses = 1.0
 
     start_needs = Needs(normals=1)
 
@@ -71,7 +69,7 @@ class SoftRestraint(RelaxationKernel):
 
     @property
     def step_needs(self) -> Needs:
-        return Needs(normals=2 if self.friction else 0)
+        return obabo_needs(self.friction)
 
     @property
     def holds_cv(self) -> bool:
@@ -88,27 +86,30 @@ class SoftRestraint(RelaxationKernel):
         return self.cv.wrapped(value + torch.stack(offsets, dim=1).to(value))
 
     def start(self, x: Batch, z: Points, noise: Noise) -> RestraintState:
-        masses = mass_tensor(self.masses, x)
-        p = (masses * self.kT).sqrt() * noise.normal[0]
+        p = maxwell(self.masses, self.kT, noise.normal[0])
         energy, gradient = self.potential.energy_and_gradient(x)
         value = self.cv.value(x)
-        total = energy + self._stretch(value, z) + kinetic(p, masses)
+        total = total_energy(self, energy + self._stretch(value, z), p)
         return RestraintState(x, value, p, gradient + self._pull(x, value, z), total, nothing(x), nothing(x))
 
     def step(self, state: RestraintState, z_old: Points, z_new: Points, noise: Noise) -> RestraintState:
-        p, warmed = self._refresh(state.p, noise, 0)
-        p = p - 0.5 * self.timestep * state.gradient
-        x = state.x + self.timestep * p / mass_tensor(self.masses, p)
-        value = self.cv.value(x)
+        return obabo(self, state, z_old, z_new, noise)
+
+    def drift(self, state: RestraintState, p: Batch, z_new: Points) -> RestraintState:
+        return state._replace(x=state.x + self.timestep * p / mass_tensor(self.masses, p), p=p)
+
+    def kick(self, start: RestraintState, drifted: RestraintState, z_old: Points, z_new: Points) -> RestraintState:
+        x, value = drifted.x, self.cv.value(drifted.x)
         gradient = self.potential.gradient(x) + self._pull(x, value, z_new)
-        p = p - 0.5 * self.timestep * gradient
-        p, warmed_again = self._refresh(p, noise, 1)
         # λ goes half of its way before the drift and half after it, at fixed configuration each time.
-        switch = [self._stretch(cv, z_new) - self._stretch(cv, z_old) for cv in (state.cv, value)]
-        return RestraintState(
-            x, value, p, gradient, state.energy, state.heat + warmed + warmed_again,
-            state.protocol_work + 0.5 * (switch[0] + switch[1]),
+        switch = [self._stretch(cv, z_new) - self._stretch(cv, z_old) for cv in (start.cv, value)]
+        return drifted._replace(
+            cv=value, p=half_kicked(self, drifted.p, gradient), gradient=gradient,
+            protocol_work=start.protocol_work + 0.5 * (switch[0] + switch[1]),
         )  # fmt: skip
+
+    def project(self, p: Batch, state: RestraintState) -> Batch:
+        return p
 
     def _kappa(self, like: Tensor) -> Tensor:
         return torch.tensor(self.kappa, dtype=like.dtype, device=like.device)
@@ -123,13 +124,6 @@ class SoftRestraint(RelaxationKernel):
         force = self._kappa(value) * self.cv.wrapped(value - centre)
         return (self.cv.jacobian(x) * force[:, :, None]).sum(dim=1)
 
-    def _refresh(self, p: Batch, noise: Noise, draw: int) -> tuple[Batch, Each]:
-        """Half a step of friction, and its heat."""
-        masses = mass_tensor(self.masses, p)
-        return half_refreshed(p, noise, draw, masses, self.kT, self.friction, self.timestep)
-
     def finish(self, state: RestraintState, z: Points) -> Ending:
         potential = self.potential.energy(state.x) + self._stretch(state.cv, z)
-        energy = potential + kinetic(state.p, mass_tensor(self.masses, state.x))
-        work = (energy - state.energy - state.heat) / self.kT
-        return Ending(state.x, work, state.protocol_work / self.kT, state.heat / self.kT, sound(work))
+        return ending(self, state, potential)._replace(protocol_work=state.protocol_work / self.kT)

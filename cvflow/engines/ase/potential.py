@@ -29,8 +29,8 @@ class Evaluation(NamedTuple):
     forces: Positions
 
 
-class Surface:
-    """The potential-energy surface of an ase.Atoms.
+class AsePotential:
+    """The potential of an ase.Atoms, which its calculator computes.
 
     Raises:
         ValueError: ASE is missing, what `source` makes is no Atoms with a calculator, or it has constraints or atoms

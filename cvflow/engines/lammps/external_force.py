@@ -1,7 +1,8 @@
 """What acts on the atoms beside LAMMPS's own styles: the moving restraint, and bonds of the model.
 
-LAMMPS calls `Pull` in every evaluation of the forces (`fix external`). Numbers are read and written one by one where
-LAMMPS has them: for a distance that is a few µs, where numpy's arrays would take as long as LAMMPS's own step.
+LAMMPS calls `ExternalForce` in every evaluation of the forces (`fix external`). Numbers are read and written one by
+one where LAMMPS has them: for a distance that is a few µs, where numpy's arrays would take as long as LAMMPS's own
+step.
 """
 
 import ctypes
@@ -15,13 +16,16 @@ from jaxtyping import Float, Int
 from cvflow.core.frames import Frame, Positions
 from cvflow.core.periodic import wrapped
 from cvflow.cv import CollectiveVariable, Distance
-from cvflow.engines.lammps.instance import IMAGE_BITS, IMAGE_PERIOD, Machine
+from cvflow.engines.lammps.instance import IMAGE_BITS, IMAGE_PERIOD, LammpsInstance
 from cvflow.engines.lammps.model import LongBond
 
 _LAST, _HALF = IMAGE_PERIOD - 1, IMAGE_PERIOD // 2
 
 Slope = Callable[[float, int], float]
 """Derivative of an energy [kJ/mol] with respect to a distance [nm], at a step of the path."""
+
+Force = Callable[[Any, Any, Any, int], None]
+"""Adds to forces, the third, what acts at positions x in periodic images, all in LAMMPS's own memory, at a step."""
 
 
 class Track:
@@ -57,7 +61,7 @@ class Track:
         return float(-0.5 * self.kappa * np.sum(apart * (padded[2:] - padded[:-2])))
 
 
-class Along:
+class PairForce:
     """A force along the distance of two atoms, as their coordinates are."""
 
     def __init__(self, atoms: Sequence[int], sides: Float[np.ndarray, "3"], slope: Slope) -> None:
@@ -65,8 +69,7 @@ class Along:
         self._sides = tuple(float(side) for side in sides)
         self._slope = slope
 
-    def act(self, x: Any, image: Any, f: Any, step: int) -> None:
-        """Add to `f` what acts at positions `x` in periodic images `image`, all in LAMMPS's own memory."""
+    def __call__(self, x: Any, image: Any, f: Any, step: int) -> None:
         i, j = self._atoms
         a, b = x[i], x[j]
         dx, dy, dz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
@@ -88,24 +91,23 @@ class Along:
         fb[2] -= pull * dz
 
 
-class Gradient:
+class GradientForce:
     """The restraint on any CV, of the atoms as LAMMPS has them at the moment.
 
     Raises:
         ValueError: the CV is none of these atoms.
     """
 
-    def __init__(self, cv: CollectiveVariable, track: Track, machine: Machine) -> None:
-        self._cv, self._track, self._machine = cv, track, machine
+    def __init__(self, cv: CollectiveVariable, track: Track, instance: LammpsInstance) -> None:
+        self._cv, self._track, self._instance = cv, track, instance
         self._period = np.array([cv.period])
-        self._vectors, self._numbers = ctypes.c_double * (3 * machine.atoms), ctypes.c_int32 * machine.atoms
+        self._vectors, self._numbers = ctypes.c_double * (3 * instance.atoms), ctypes.c_int32 * instance.atoms
         with np.errstate(all="ignore"):  # wherever the atoms are to begin with
-            cv.value_and_gradient(Frame(machine.positions, machine.box))
+            cv.value_and_gradient(Frame(instance.positions, instance.box))
 
-    def act(self, x: Any, image: Any, f: Any, step: int) -> None:
-        """Add to `f` what acts at positions `x` in periodic images `image`, all in LAMMPS's own memory."""
-        positions = self._machine.unfolded(self._vectors_at(x), _array(self._numbers, image.contents))
-        value, gradient = self._cv.value_and_gradient(Frame(positions, self._machine.box))
+    def __call__(self, x: Any, image: Any, f: Any, step: int) -> None:
+        positions = self._instance.unfolded(self._vectors_at(x), _array(self._numbers, image.contents))
+        value, gradient = self._cv.value_and_gradient(Frame(positions, self._instance.box))
         self._track.values[step] = value
         apart = wrapped(np.array([value - self._track.centres[step]]), self._period)[0]
         forces = self._vectors_at(f)
@@ -116,7 +118,7 @@ class Gradient:
         return _array(self._vectors, rows[0].contents).reshape(-1, 3)
 
 
-class Pull:
+class ExternalForce:
     """LAMMPS's callback: all that acts beside its own styles.
 
     Attributes:
@@ -127,15 +129,15 @@ class Pull:
         ValueError: a CV is none of these atoms.
     """
 
-    def __init__(self, cvs: Sequence[CollectiveVariable], bonds: Sequence[LongBond], machine: Machine) -> None:
+    def __init__(self, cvs: Sequence[CollectiveVariable], bonds: Sequence[LongBond], instance: LammpsInstance) -> None:
         self.tracks = [Track() for _ in cvs]
         self.error: Exception | None = None
         self._long_bonds = tuple(bonds)
-        self._bonds = [Along(bond.atoms, machine.sides, _slope(bond)) for bond in bonds]
-        self._restraint = [_restraint(cv, track, machine) for cv, track in zip(cvs, self.tracks, strict=True)]
-        self._images = machine.image_address
-        self._bytes = machine.atoms * 3 * ctypes.sizeof(ctypes.c_double)
-        self._forces: list[Along | Gradient] = []
+        self._bonds = [PairForce(bond.atoms, instance.sides, _slope(bond)) for bond in bonds]
+        self._restraint = [_restraint(cv, track, instance) for cv, track in zip(cvs, self.tracks, strict=True)]
+        self._images = instance.image_address
+        self._bytes = instance.atoms * 3 * ctypes.sizeof(ctypes.c_double)
+        self._forces: list[Force] = []
         self.begin(np.zeros((0, len(self.tracks))), np.zeros(len(self.tracks)))
 
     def begin(self, centres: Float[np.ndarray, "centres cvs"], kappa: Float[np.ndarray, " cvs"]) -> None:
@@ -154,7 +156,7 @@ class Pull:
             ctypes.memset(f[0], 0, self._bytes)
             image = ctypes.cast(self._images(), _IMAGES)
             for force in self._forces:
-                force.act(x, image, f, step)
+                force(x, image, f, step)
         except Exception as error:  # ctypes prints what a callback raises, and goes on
             self.error = error
 
@@ -162,11 +164,11 @@ class Pull:
 _IMAGES = ctypes.POINTER(ctypes.c_int32)
 
 
-def _restraint(cv: CollectiveVariable, track: Track, machine: Machine) -> Along | Gradient:
+def _restraint(cv: CollectiveVariable, track: Track, instance: LammpsInstance) -> Force:
     """A distance has a way of its own, ten times as fast."""
     if isinstance(cv, Distance):
-        return Along(cv.indices, machine.sides, track.slope)
-    return Gradient(cv, track, machine)
+        return PairForce(cv.indices, instance.sides, track.slope)
+    return GradientForce(cv, track, instance)
 
 
 def _slope(bond: LongBond) -> Slope:
