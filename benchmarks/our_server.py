@@ -14,10 +14,11 @@ from json_lines import serve
 from cvflow.core.frames import Outcome
 from cvflow.core.schedule import Linear
 from cvflow.cv.batch import SplitCV
+from cvflow.engines.batch.compilation import compile_or_not
 from cvflow.engines.batch.kernels.base import RelaxationKernel
 from cvflow.engines.batch.kernels.constrained import ConstrainedLangevin
 from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
-from cvflow.engines.batch.paths import Paths, compile_or_not
+from cvflow.engines.batch.paths import Paths
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.proposals.base import Proposal
 from cvflow.proposals.mixture import GaussianMixture

@@ -24,8 +24,9 @@ from matplotlib.figure import Figure
 
 from cvflow.core.schedule import Linear
 from cvflow.cv.batch import SplitCV
+from cvflow.engines.batch.compilation import compile_or_not
 from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
-from cvflow.engines.batch.paths import Paths, compile_or_not
+from cvflow.engines.batch.paths import Paths
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.sampler.ensemble import EnsembleJump, EnsembleState

@@ -19,6 +19,7 @@ from cvflow.core.frames import Exactness, Frame, Point
 from cvflow.core.schedule import BY_NAME, Linear
 from cvflow.core.streams import Purpose, stream
 from cvflow.cv.batch import BatchCV, Coordinates, FunctionCV, SplitCV, everything_free
+from cvflow.engines.batch.compilation import compile_or_not, compiler_available
 from cvflow.engines.batch.kernels.base import RelaxationKernel
 from cvflow.engines.batch.kernels.constrained import ConstrainedLangevin
 from cvflow.engines.batch.kernels.identity import Identity
@@ -28,7 +29,7 @@ from cvflow.engines.batch.kernels.mala import CoinMala, SymmetricMala
 from cvflow.engines.batch.kernels.overdamped import EulerMaruyama
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.kernels.solver import Newton
-from cvflow.engines.batch.paths import Paths, compile_or_not, compiler_available
+from cvflow.engines.batch.paths import Paths
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.host.faults import USERS_FAULTS, said
 from cvflow.host.functions import load_function

@@ -25,7 +25,8 @@ from cvflow.engines.external import (
     Program,
     ProgramFailedError,
 )
-from cvflow.engines.external.gromacs import overridden, prepared
+from cvflow.engines.external.gromacs import prepared
+from cvflow.engines.external.gromacs_mdp import overridden
 from cvflow.engines.external.lammps import prepared as prepared_lammps
 from cvflow.host.atomic import copy_whole, write_whole
 from cvflow.sampler.local import FreshVelocities, LocalMove

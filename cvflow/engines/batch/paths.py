@@ -1,6 +1,5 @@
 """Paths of many chains at once: the schedule, each chain's own length, and the steps in blocks."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from cvflow.core.early_rejection import EarlyRejection, PathMonitor
 from cvflow.core.frames import Outcome
 from cvflow.core.schedule import Schedule
 from cvflow.cv.batch import Batch, Points
+from cvflow.engines.batch.compilation import compiled
 from cvflow.engines.batch.kernels.base import Ending, Needs, Noise, RelaxationKernel, normals, uniforms
 from cvflow.engines.batch.potential import Each
 
@@ -229,36 +229,3 @@ def _judged(ending: Ending, begun: Batch, kernel: RelaxationKernel, monitor: Pat
     seen = monitor.log_survival, monitor.interim(work.cpu().double().numpy())
     log_survival, interim = (torch.as_tensor(column).to(begun) for column in seen)
     return BatchPath(x, kernel.cv.value(x), work, protocol_work, heat, steps, outcome, log_survival, interim)
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function through torch.compile, for any number of chains.
-
-    torch counts recompilations by code object, so each function gets one of its own: or a process with several systems
-    would soon run uncompiled.
-    """
-    function.__code__ = function.__code__.replace()
-    return torch.compile(function, dynamic=True)
-
-
-def compiler_available() -> bool:
-    """Whether torch.compile finds the C++ compiler that it needs on a CPU."""
-    from torch._inductor.cpp_builder import get_cpp_compiler
-    from torch._inductor.exc import InvalidCxxCompiler
-
-    try:
-        get_cpp_compiler()
-    except InvalidCxxCompiler:
-        return False
-    return True
-
-
-def compile_or_not(wanted: bool) -> bool:
-    """Whether to compile; where no compiler is found, say so and go on without."""
-    if wanted and not compiler_available():
-        warnings.warn(
-            "no C++ compiler found (g++ or clang++, or CXX): paths run without torch.compile, several times slower",
-            stacklevel=2,
-        )
-        return False
-    return wanted

@@ -44,7 +44,7 @@ class ExternalSpec:
     time_limit: float = 600.0
 
     def build(self) -> "ExternalEngine":
-        """Build the engine."""
+        """Build the engine; the program is not run yet."""
         return ExternalEngine(self)
 
 

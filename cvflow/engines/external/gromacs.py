@@ -12,6 +12,7 @@ from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 from openmm import app
 
 from cvflow.core.frames import Exactness, Frame, Outcome
+from cvflow.engines.external.gromacs_mdp import LAW, settings_of, with_settings
 from cvflow.engines.external.gromacs_rigid import Pairs, began_as_given, kept_lengths, rigid_pairs
 from cvflow.engines.external.process import OUTPUT, PathFailedError, ProgramFailedError, run
 from cvflow.engines.external.program import INPUT, Ends, Order, Program
@@ -19,29 +20,6 @@ from cvflow.engines.external.program import INPUT, Ends, Order, Program
 START, NAME = "start.trr", "path"
 """The state a path begins from, and what GROMACS calls its files."""
 
-_RARELY = "1000000000"
-
-_LAW = {
-    "integrator": "md-vv",
-    "gen-vel": "no",
-    # With `yes`, md-vv takes the velocities that it is given for those of half a step before: no path reads backwards.
-    "continuation": "no",
-    "tcoupl": "no",
-    "pcoupl": "no",
-    "comm-mode": "none",
-    # GROMACS makes the velocities tangential by a series; with its default of 4 terms they are off in the third digit.
-    "constraint-algorithm": "lincs",
-    "lincs-order": "50",
-    "lincs-iter": "8",
-    "nstcalcenergy": _RARELY,
-    "nstenergy": _RARELY,
-    "nstlog": "0",
-    "nstfout": "0",
-    "nstxout-compressed": "0",
-}
-"""What a path needs, whatever the user's .mdp says."""
-
-_SETTING = re.compile(r"^\s*([\w-]+)\s*=\s*([^;]*?)\s*(?:;.*)?$")
 _COMPLAINT = re.compile(r"^(?:WARNING|ERROR) \d.*?(?=\n\s*\n)|(?<=Fatal error:\n).*?(?=\n\s*\n)", re.M | re.S)
 
 
@@ -161,7 +139,7 @@ class Gromacs(Program):
         shutil.copy(self.top, folder)
         lengths = {key: str(order.steps) for key in ("nsteps", "nstxout", "nstvout")}
         (folder / f"{NAME}.mdp").write_text(
-            with_settings(self.mdp, _LAW | lengths | {"dt": f"{order.timestep:.12g}"}), encoding="utf-8"
+            with_settings(self.mdp, LAW | lengths | {"dt": f"{order.timestep:.12g}"}), encoding="utf-8"
         )
         x, box = order.frame.positions, order.frame.box
         with TRRFile(str(folder / START), "w") as states:
@@ -211,7 +189,7 @@ def prepared(program: Gromacs) -> Gromacs:
         ProgramFailedError: grompp does not take the files.
         ValueError: the topology has virtual sites, or the .mdp freezes atoms.
     """
-    if any(key == "freezegrps" and value for key, value in _given(program.mdp)):
+    if any(key == "freezegrps" and value for key, value in settings_of(program.mdp)):
         raise ValueError("freezegrps in the .mdp is refused: every atom of a path moves; restrain positions instead")
     with tempfile.TemporaryDirectory(prefix="cvflow-gromacs-") as folder:
         universe = program._universe(Path(folder))
@@ -220,34 +198,3 @@ def prepared(program: Gromacs) -> Gromacs:
         except ValueError as error:
             raise ValueError(f"{program.top}: {error}") from error
     return replace(program, masses=tuple(float(mass) for mass in universe.atoms.masses), rigid=rigid)
-
-
-def with_settings(mdp: str, settings: dict[str, str]) -> str:
-    """An .mdp with these settings in the place of its own, whichever way those are spelled."""
-    kept = [line for line in mdp.splitlines() if _key(line) not in settings]
-    return "\n".join([*kept, *(f"{key} = {value}" for key, value in settings.items()), ""])
-
-
-def overridden(mdp: str) -> tuple[str, ...]:
-    """Settings of an .mdp that say otherwise than a path needs, as `key = value`."""
-    return tuple(
-        f"{key} = {value}"
-        for key, value in _given(mdp)
-        if key in _LAW and not key.startswith("nst") and value.lower() != _LAW[key]
-    )
-
-
-def _given(mdp: str) -> list[tuple[str, str]]:
-    """Settings as keys, spelled in one way, and values."""
-    found = filter(None, map(_SETTING.match, mdp.splitlines()))
-    return [(_normal(match[1]), match[2]) for match in found]
-
-
-def _key(line: str) -> str | None:
-    match = _SETTING.match(line)
-    return _normal(match[1]) if match else None
-
-
-def _normal(key: str) -> str:
-    """GROMACS takes - and _ for the same, and knows no capitals."""
-    return key.replace("_", "-").lower()

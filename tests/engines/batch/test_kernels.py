@@ -11,6 +11,7 @@ import torch
 
 from cvflow.core.schedule import Cosine, Linear
 from cvflow.cv.batch import everything_free
+from cvflow.engines.batch.compilation import compiler_available
 from cvflow.engines.batch.kernels.base import RelaxationKernel
 from cvflow.engines.batch.kernels.constrained import ConstrainedLangevin
 from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
@@ -18,7 +19,7 @@ from cvflow.engines.batch.kernels.local import GeneralisedHybrid, MalaWalk
 from cvflow.engines.batch.kernels.mala import CoinMala, SymmetricMala
 from cvflow.engines.batch.kernels.overdamped import EulerMaruyama
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
-from cvflow.engines.batch.paths import BatchPath, Paths, compiler_available
+from cvflow.engines.batch.paths import BatchPath, Paths
 from cvflow.sampler.ensemble import EnsembleJump
 from tests.engines.batch import systems
 from tests.engines.batch.cases import CURVED, ON_MINI, Steps, curved_kernels, kernels

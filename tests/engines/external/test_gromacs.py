@@ -9,7 +9,8 @@ import pytest
 
 from cvflow.cli.commands import execute
 from cvflow.core.frames import Frame, Outcome, Steering
-from cvflow.engines.external.gromacs import Gromacs, overridden, with_settings
+from cvflow.engines.external.gromacs import Gromacs
+from cvflow.engines.external.gromacs_mdp import overridden, with_settings
 from tests.engines.external import butane
 from tests.engines.external.one_jump import MUTANTS, Case, passes, shows
 

@@ -9,7 +9,8 @@ from MDAnalysis.lib.formats.libmdaxdr import TRRFile, TRRFrame
 
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.engines.external import Gromacs
-from cvflow.engines.external.gromacs import _LAW, NAME, prepared
+from cvflow.engines.external.gromacs import NAME, prepared
+from cvflow.engines.external.gromacs_mdp import LAW
 from cvflow.engines.external.gromacs_rigid import kept_lengths, rigid_pairs
 from cvflow.engines.external.rigid import tangential
 from cvflow.host.cores import available_cores
@@ -208,7 +209,7 @@ def test_other_velocities_than_the_given_are_noticed(gromacs, library, files, mo
     x = SOFT.exact_draws(1, np.random.default_rng(6))[0]
     assert engine.free_path(Frame(x, butane.box()), 2, 0.0, np.random.default_rng(1)).outcome is Outcome.COMPLETED
     for key, value in mistake.items():
-        monkeypatch.setitem(_LAW, key, value)
+        monkeypatch.setitem(LAW, key, value)
     path = engine.free_path(Frame(x, butane.box()), 2, 0.0, np.random.default_rng(1))
     assert path.outcome is Outcome.PROGRAM_FAILED
 

@@ -62,13 +62,11 @@ class RelaxationKernel(ABC):
     kT: float
     """Thermal energy, in the potential's unit."""
     start_needs: Needs = Needs()
+    """Random numbers of a path's start."""
+    step_needs: Needs = Needs()
+    """Random numbers of one step."""
     relaxes: bool = True
     """Whether there is anything to do at the points between; if not, paths have a single step."""
-
-    @property
-    def step_needs(self) -> Needs:
-        """Random numbers of one step."""
-        return Needs()
 
     def origin(self, x: Batch, uniform: Points) -> Points:
         """z_0 of a path that starts at x: the CV itself, unless the kernel has a centre of its own."""

@@ -75,7 +75,7 @@ class ConstrainedLangevin(RelaxationKernel):
         check_timestep(self.timestep, self.friction)
 
     @property
-    def step_needs(self) -> Needs:
+    def step_needs(self) -> Needs:  # type: ignore[override]
         return obabo_needs(self.friction)
 
     def start(self, x: Batch, z: Points, noise: Noise) -> ConstrainedState:

@@ -68,7 +68,7 @@ class UnderdampedLangevin(RelaxationKernel):
             )
 
     @property
-    def step_needs(self) -> Needs:
+    def step_needs(self) -> Needs:  # type: ignore[override]
         return obabo_needs(self.friction)
 
     def start(self, x: Batch, z: Points, noise: Noise) -> LangevinState:
@@ -80,14 +80,17 @@ class UnderdampedLangevin(RelaxationKernel):
         return obabo(self, state, z_old, z_new, noise)
 
     def drift(self, state: LangevinState, p: Batch, z_new: Points) -> LangevinState:
+        """With the CV set to z_new inside."""
         free = state.x + self.timestep * p / mass_tensor(self.masses, p)
         return state._replace(x=self.cv.place(free, z_new), p=p)
 
     def kick(self, start: LangevinState, drifted: LangevinState, z_old: Points, z_new: Points) -> LangevinState:
+        """By the part of the force that moves the rest alone."""
         gradient = self.cv.project(self.potential.gradient(drifted.x))
         return drifted._replace(p=half_kicked(self, drifted.p, gradient), gradient=gradient)
 
     def project(self, p: Batch, state: LangevinState) -> Batch:
+        """The CV has no momentum."""
         return self.cv.project(p)
 
     def finish(self, state: LangevinState, z: Points) -> Ending:

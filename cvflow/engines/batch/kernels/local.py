@@ -39,16 +39,14 @@ class MalaWalk(RelaxationKernel):
     kT: float
     timestep: float
 
+    step_needs = Needs(normals=1, uniforms=1)
+
     def __post_init__(self) -> None:
         check_timestep(self.timestep)
 
     @property
     def cv(self) -> SplitCV:  # type: ignore[override]
         return everything_free(self.potential.dof)
-
-    @property
-    def step_needs(self) -> Needs:
-        return Needs(normals=1, uniforms=1)
 
     def start(self, x: Batch, z: Points, noise: Noise) -> MalaState:
         return MalaState(x, *self.potential.energy_and_gradient(x), nothing(x))
@@ -90,6 +88,7 @@ class GeneralisedHybrid(RelaxationKernel):
     masses: Masses = 1.0
 
     start_needs = Needs(normals=1)
+    step_needs = Needs(normals=1, uniforms=1)
 
     def __post_init__(self) -> None:
         check_timestep(self.timestep, self.friction)
@@ -97,10 +96,6 @@ class GeneralisedHybrid(RelaxationKernel):
     @property
     def cv(self) -> SplitCV:  # type: ignore[override]
         return everything_free(self.potential.dof)
-
-    @property
-    def step_needs(self) -> Needs:
-        return Needs(normals=1, uniforms=1)
 
     def start(self, x: Batch, z: Points, noise: Noise) -> HybridState:
         p = maxwell(self.masses, self.kT, noise.normal[0])

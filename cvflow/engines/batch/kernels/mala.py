@@ -73,13 +73,10 @@ class SymmetricMala(RelaxationKernel):
     timestep: float
 
     start_needs = Needs(normals=1, uniforms=1)
+    step_needs = Needs(normals=1, uniforms=1)
 
     def __post_init__(self) -> None:
         check_timestep(self.timestep)
-
-    @property
-    def step_needs(self) -> Needs:
-        return Needs(normals=1, uniforms=1)
 
     def start(self, x: Batch, z: Points, noise: Noise) -> MalaState:
         state = _at(self.potential, self.cv, x, nothing(x))
@@ -116,13 +113,10 @@ class CoinMala(RelaxationKernel):
     timestep: float
 
     start_needs = Needs(uniforms=1)
+    step_needs = Needs(normals=1, uniforms=1)
 
     def __post_init__(self) -> None:
         check_timestep(self.timestep)
-
-    @property
-    def step_needs(self) -> Needs:
-        return Needs(normals=1, uniforms=1)
 
     def start(self, x: Batch, z: Points, noise: Noise) -> CoinState:
         early = (noise.uniform[0] < 0.5).to(x.dtype)

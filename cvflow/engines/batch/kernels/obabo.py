@@ -44,7 +44,14 @@ State = TypeVar("State", bound=Phase)
 
 @runtime_checkable
 class Inertial(Protocol[State]):
-    """A kernel with momenta: its settings, and the three hooks."""
+    """A kernel with momenta: its settings, and the three hooks.
+
+    Attributes:
+        kT: thermal energy.
+        timestep: dt.
+        friction: rate at which momenta are refreshed; zero is without O, and asks for no noise.
+        masses: one, or one a coordinate.
+    """
 
     @property
     def kT(self) -> float: ...  # noqa: N802

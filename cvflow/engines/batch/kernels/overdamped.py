@@ -43,12 +43,10 @@ class EulerMaruyama(RelaxationKernel):
     kT: float
     timestep: float
 
+    step_needs = Needs(normals=1)
+
     def __post_init__(self) -> None:
         check_timestep(self.timestep)
-
-    @property
-    def step_needs(self) -> Needs:
-        return Needs(normals=1)
 
     def start(self, x: Batch, z: Points, noise: Noise) -> OverdampedState:
         return OverdampedState(x, self.potential.energy(x), nothing(x))

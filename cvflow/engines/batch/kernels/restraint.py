@@ -68,7 +68,7 @@ class SoftRestraint(RelaxationKernel):
             raise ValueError(f"kappa must be positive, one for each of the {len(self.cv.names)} CVs, got {self.kappa}")
 
     @property
-    def step_needs(self) -> Needs:
+    def step_needs(self) -> Needs:  # type: ignore[override]
         return obabo_needs(self.friction)
 
     @property
@@ -96,9 +96,11 @@ class SoftRestraint(RelaxationKernel):
         return obabo(self, state, z_old, z_new, noise)
 
     def drift(self, state: RestraintState, p: Batch, z_new: Points) -> RestraintState:
+        """Free: nothing is held."""
         return state._replace(x=state.x + self.timestep * p / mass_tensor(self.masses, p), p=p)
 
     def kick(self, start: RestraintState, drifted: RestraintState, z_old: Points, z_new: Points) -> RestraintState:
+        """By the potential and the restraint at z_new; the protocol work of the step is known with it."""
         x, value = drifted.x, self.cv.value(drifted.x)
         gradient = self.potential.gradient(x) + self._pull(x, value, z_new)
         # λ goes half of its way before the drift and half after it, at fixed configuration each time.
@@ -109,6 +111,7 @@ class SoftRestraint(RelaxationKernel):
         )  # fmt: skip
 
     def project(self, p: Batch, state: RestraintState) -> Batch:
+        """All of it: every momentum is allowed."""
         return p
 
     def _kappa(self, like: Tensor) -> Tensor:

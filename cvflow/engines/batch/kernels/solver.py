@@ -1,8 +1,7 @@
 """Solvers of the position constraint: find μ with ξ(x + D μ) = z, D = M⁻¹ ∇ξ at the step's start."""
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,10 +17,13 @@ class Projection(NamedTuple):
     converged: Bool[Tensor, " chains"]
 
 
-class ConstraintSolver(ABC):
-    """Law: a pure function of its arguments, so that the reverse step can be solved as it would be."""
+@runtime_checkable
+class ConstraintSolver(Protocol):
+    """What solves the constraint.
 
-    @abstractmethod
+    Law: a pure function of its arguments, so that the reverse step can be solved as it would be.
+    """
+
     def project(self, cv: BatchCV, x: Batch, directions: Jacobians, target: Points) -> Projection:
         """Move x along the directions until the CV has the target value.
 
@@ -30,6 +32,9 @@ class ConstraintSolver(ABC):
             x: configurations after the unconstrained drift.
             directions: M⁻¹ ∇ξ at the start of the step.
             target: the CV's value to reach.
+
+        Returns:
+            The configurations, and which of them meet the target; one that does not is a failed path.
         """
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cvflow.config.settings import load
-from cvflow.engines.batch import paths
+from cvflow.engines.batch import compilation
 from cvflow.setup import from_config
 from tests.run.test_batch_run import written
 
@@ -16,26 +16,26 @@ LONG = {"walkers": 2, "adapt_jumps": 0, "jumps": 20_000, "local_steps": 5}
 @pytest.fixture
 def bare(monkeypatch):
     """A machine without a compiler."""
-    monkeypatch.setattr("cvflow.engines.batch.paths.compiler_available", lambda: False)
+    monkeypatch.setattr("cvflow.engines.batch.compilation.compiler_available", lambda: False)
 
 
 @pytest.mark.usefixtures("bare")
 def test_without_a_compiler_it_warns_and_does_not():
     with pytest.warns(UserWarning, match=r"no C\+\+ compiler found .* several times slower"):
-        assert paths.compile_or_not(True) is False
+        assert compilation.compile_or_not(True) is False
 
 
 @pytest.mark.parametrize("found", [True, False])
 def test_where_it_is_not_wanted_nothing_is_said(found, monkeypatch):
-    monkeypatch.setattr("cvflow.engines.batch.paths.compiler_available", lambda: found)
+    monkeypatch.setattr("cvflow.engines.batch.compilation.compiler_available", lambda: found)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert paths.compile_or_not(False) is False
+        assert compilation.compile_or_not(False) is False
 
 
 def test_with_a_compiler_it_does(monkeypatch):
-    monkeypatch.setattr("cvflow.engines.batch.paths.compiler_available", lambda: True)
-    assert paths.compile_or_not(True) is True
+    monkeypatch.setattr("cvflow.engines.batch.compilation.compiler_available", lambda: True)
+    assert compilation.compile_or_not(True) is True
 
 
 def test_the_compiler_is_looked_for(monkeypatch):
@@ -45,9 +45,9 @@ def test_the_compiler_is_looked_for(monkeypatch):
         raise exc.InvalidCxxCompiler
 
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", lambda: "g++")
-    assert paths.compiler_available()
+    assert compilation.compiler_available()
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
-    assert not paths.compiler_available()
+    assert not compilation.compiler_available()
 
 
 def setup(folder, **sections):
@@ -65,7 +65,7 @@ def test_long_runs_ask_for_it_and_short_ones_do_not(tmp_path):
 
 
 def test_where_there_is_one_long_runs_are_compiled(tmp_path, monkeypatch):
-    monkeypatch.setattr("cvflow.engines.batch.paths.compiler_available", lambda: True)
+    monkeypatch.setattr("cvflow.engines.batch.compilation.compiler_available", lambda: True)
     monkeypatch.setattr("cvflow.setup.batch.compiler_available", lambda: True)
     assert setup(tmp_path, run=LONG).compiled
     assert setup(tmp_path, run=LONG, engine={"compile": "auto"}).compiled
@@ -75,7 +75,7 @@ def test_where_there_is_one_long_runs_are_compiled(tmp_path, monkeypatch):
 
 
 def test_steps_that_unroll_newtons_method_are_not_compiled_unasked(tmp_path, monkeypatch):
-    monkeypatch.setattr("cvflow.engines.batch.paths.compiler_available", lambda: True)
+    monkeypatch.setattr("cvflow.engines.batch.compilation.compiler_available", lambda: True)
     monkeypatch.setattr("cvflow.setup.batch.compiler_available", lambda: True)
     constrained = {"kernel": "constrained", "steps": 10, "timestep": 0.1}
     assert not setup(tmp_path, run=LONG | {"jumps": 100_000}, path=constrained).compiled
