@@ -15,26 +15,27 @@ from cvflow.engines.batch.potential import Each
 
 @runtime_checkable
 class Phase(Protocol):
-    """What the states of these kernels have in common, one row a chain.
-
-    Attributes:
-        x: configurations.
-        p: momenta, synchronous with them.
-        gradient: of the energy that kicks.
-        energy: total energy at the path's start.
-        heat: taken up so far.
-    """
+    """What the states of these kernels have in common, one row a chain."""
 
     @property
-    def x(self) -> Batch: ...
+    def x(self) -> Batch:
+        """Configurations."""
+
     @property
-    def p(self) -> Batch: ...
+    def p(self) -> Batch:
+        """Momenta, synchronous with them."""
+
     @property
-    def gradient(self) -> Batch: ...
+    def gradient(self) -> Batch:
+        """Of the energy that kicks."""
+
     @property
-    def energy(self) -> Each: ...
+    def energy(self) -> Each:
+        """Total energy at the path's start."""
+
     @property
-    def heat(self) -> Each: ...
+    def heat(self) -> Each:
+        """Energy that the refreshments have brought so far."""
 
     def _replace(self, *, p: Any = ..., heat: Any = ...) -> Any: ...
 
@@ -44,23 +45,23 @@ State = TypeVar("State", bound=Phase)
 
 @runtime_checkable
 class Inertial(Protocol[State]):
-    """A kernel with momenta: its settings, and the three hooks.
-
-    Attributes:
-        kT: thermal energy.
-        timestep: dt.
-        friction: rate at which momenta are refreshed; zero is without O, and asks for no noise.
-        masses: one, or one a coordinate.
-    """
+    """A kernel with momenta: its settings, and the three hooks."""
 
     @property
-    def kT(self) -> float: ...  # noqa: N802
+    def kT(self) -> float:  # noqa: N802
+        """Thermal energy, in the potential's unit."""
+
     @property
-    def timestep(self) -> float: ...
+    def timestep(self) -> float:
+        """dt."""
+
     @property
-    def friction(self) -> float: ...
+    def friction(self) -> float:
+        """Rate at which momenta are refreshed; zero is without O, and asks for no noise."""
+
     @property
-    def masses(self) -> Masses: ...
+    def masses(self) -> Masses:
+        """One, or one a coordinate."""
 
     def drift(self, state: State, p: Batch, z_new: Points) -> State:
         """X and p after a whole time step from x with these momenta; the rest of the state as it was."""
