@@ -76,8 +76,10 @@ def _why(left: Arrays | FailedError) -> str:
 
 
 def _record(checkout: Path, names: list[str], path: Path) -> int:
-    runs = dict(_finished(made(checkout, names)))
-    write(path, runs)
+    runs: dict[str, Arrays] = {}
+    for name, left in _finished(made(checkout, names)):
+        runs[name] = left
+        write(path, runs)
     print(f"{len(runs)} of {len(names)} runs are in {path}")
     return 0 if len(runs) == len(names) else 1
 

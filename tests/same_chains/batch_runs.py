@@ -11,16 +11,16 @@ def _batch(
     system: str | dict[str, Any], path: dict[str, Any], run: dict[str, Any] | None = None, quick: bool = True,
     **rest: Any,
 ) -> ShortRun:  # fmt: skip
-    """Six chains on the batch engine; a learned flow unless there is a proposal."""
+    """Four chains on the batch engine; a learned flow unless there is a proposal."""
     jumps, files = rest.pop("jumps", None), rest.pop("files", None)
     learned = {} if "proposal" in rest else {"flow": FLOW}
     sections = {
         "run": {
             "seed": 7,
-            "walkers": 6,
+            "walkers": 4,
             "adapt_jumps": 4,
             "adapt_limit": 1,
-            "jumps": 6,
+            "jumps": 4,
             "local_steps": 5,
             **(run or {}),
         },
@@ -50,7 +50,7 @@ BATCH: dict[str, ShortRun] = {
     ),
     "tunnel, langevin with friction, cosine, resumed": _batch(
         "gaussian_tunnel", {"kernel": "langevin", "timestep": 0.4, "friction": 0.5, "schedule": "cosine"},
-        {"local_timestep": 0.2, "jumps": 3}, proposal=_TUNNEL, jumps=8,
+        {"local_timestep": 0.2, "jumps": 2}, proposal=_TUNNEL, jumps=4,
     ),
     "tunnel, euler, cosine, local mala": _batch(
         "gaussian_tunnel", {"kernel": "euler", "timestep": 0.1, "schedule": "cosine"},
@@ -60,6 +60,10 @@ BATCH: dict[str, ShortRun] = {
         "gaussian_tunnel",
         {"kernel": "langevin", "timestep": 0.4, **dict.fromkeys(("steps", "friction", "schedule"), "auto")},
         {"local_timestep": 0.2, "adapt_jumps": 0, "jumps": 2}, proposal=_TUNNEL, quick=False,
+    ),
+    "tunnel, early rejection from adaptation's works": _batch(
+        "gaussian_tunnel", {"kernel": "langevin", "timestep": 0.4, "steps": 40},
+        {"local_timestep": 0.2, "adapt_jumps": 12}, proposal=_TUNNEL,
     ),
     "tunnel, float32": _batch(
         "gaussian_tunnel", {"kernel": "langevin", "timestep": 0.4}, {"local_timestep": 0.2}, proposal=_TUNNEL,

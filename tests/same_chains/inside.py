@@ -56,10 +56,10 @@ def _forked(cvflow, folder: Path, words: list[str], turns: int) -> int:
     while not ended and _stored(store) < turns:
         time.sleep(0.1)
         ended, status = os.waitpid(process, os.WNOHANG)
-    if not ended:  # What is left to do is the report.
+    while not ended:  # What is left to do is the report.
         os.kill(process, signal.SIGTERM)
-        os.waitpid(process, 0)
-        return 0
+        time.sleep(0.1)
+        ended, status = os.waitpid(process, os.WNOHANG)
     return 0 if _stored(store) == turns else os.waitstatus_to_exitcode(status) or 1
 
 

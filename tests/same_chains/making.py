@@ -49,7 +49,7 @@ def made(checkout: Path, names: Iterable[str]) -> Iterator[Made]:
             process.stdin.close()
             for name, folder in folders.items():
                 code, _, seconds = process.stdout.readline().partition(" ")
-                yield Made(name, _left(folder, code), float(seconds or "nan"))
+                yield Made(name, _left(name, folder, code), float(seconds or "nan"))
 
 
 def _entry(checkout: Path) -> str:
@@ -57,9 +57,9 @@ def _entry(checkout: Path) -> str:
     return tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["scripts"]["cvflow"]
 
 
-def _left(folder: Path, code: str) -> Arrays | FailedError:
+def _left(name: str, folder: Path, code: str) -> Arrays | FailedError:
     if code == "0":
-        return arrays(folder / OUT / "run.h5")
+        return {"what is run": RUNS[name].digest} | arrays(folder / OUT / "run.h5")
     said = folder / "said"
     last = said.read_text().strip().splitlines()[-12:] if said.exists() else []
     return FailedError("\n".join([f"exit code {code or 'none'}", *last]))

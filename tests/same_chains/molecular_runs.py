@@ -8,7 +8,7 @@ from typing import Any
 from tests.same_chains.short_run import FLOW, ShortRun, fixed, made_of
 
 _PROGRAM = Path(__file__).parents[1] / "engines" / "external" / "program.py"
-_SMALL = {"name": "polymer", "parameters": {"n_solvent": 70}}
+_SMALL = {"name": "polymer", "parameters": {"n_solvent": 8, "density": 0.05}}
 _ENDS = fixed([3.53], [5.65], sigmas=[0.3])
 
 
@@ -20,7 +20,7 @@ def _molecules(
 ) -> ShortRun:
     """Two walkers of molecules; a learned flow unless there is a proposal."""
     jumps, files, needs, quick = (rest.pop(word, plain) for word, plain in _PLAIN.items())
-    learned = {} if "proposal" in rest else {"flow": FLOW}
+    learned = {} if "proposal" in rest else {"flow": FLOW | {"retrain_every": 4}}
     sections = {
         "run": {
             "seed": 7,
@@ -66,14 +66,17 @@ _ANYWHERE = fixed(
 
 _OPENMM = {
     "polymer, openmm, flow, resumed": _molecules(
-        {"name": "polymer"}, {"timestep": 0.014, "steps": 60}, {"jumps": 4}, jumps=6, quick=False
+        {"name": "polymer"}, {"timestep": 0.014, "steps": 60}, {"jumps": 3}, jumps=5, quick=False
     ),
     "polymer, openmm, friction, cosine": _molecules(
         _SMALL, {"timestep": 0.01, "friction": 0.5, "schedule": "cosine", "steps": 40}, proposal=_ENDS
     ),
-    "polymer, openmm, path length auto, local langevin": _molecules(
-        _SMALL, {"timestep": 0.012, "steps": "auto", "kappa": 300.0, "within_states": False},
-        {"local": "langevin", "adapt_jumps": 0, "jumps": 2}, proposal=_ENDS, quick=False,
+    "polymer, openmm, early rejection from adaptation's works": _molecules(
+        _SMALL, {"timestep": 0.012, "steps": 60}, {"adapt_jumps": 30, "local_steps": 5}, proposal=_ENDS
+    ),
+    "polymer, openmm, local langevin, skips": _molecules(
+        _SMALL, {"timestep": 0.012, "kappa": 300.0, "within_states": False}, {"local": "langevin"}, proposal=_ENDS,
+        quick=False,
     ),
     "polymer, openmm, every kind of CV": _molecules(
         _SMALL, {"timestep": 0.005, "steps": 15, "early_rejection": False}, cv=_MANY, files={"cvs.py": _FAR},
@@ -123,7 +126,7 @@ cvflow.sample(
     {"near": "d < 0.3", "far": "d >= 0.3"},
     {"near": near.reshape(-1, 3), "far": far.reshape(-1, 3)},
     out="out", quiet=True, workers=1, seed=7, walkers=2, adapt_jumps=2, adapt_limit=1, jumps=6, local_steps=10,
-    path={"steps": 20, "timestep": 0.002}, engine={"platform": "Reference"},
+    path={"steps": STEPS, "timestep": 0.002}, engine={"platform": "Reference"},
     proposal={"means": [[0.21], [0.39]], "sigmas": [[0.03], [0.03]], "weights": [0.4, 0.6]},
 )
 """
@@ -133,9 +136,14 @@ def _script(text: str, **rest: Any) -> ShortRun:
     return ShortRun({"script.py": text}, ((("script.py",), 16),), **rest)
 
 
+def _gas(cv: str, steps: str, **rest: Any) -> ShortRun:
+    return _script(_GAS.replace("CV", cv).replace("STEPS", steps), **rest)
+
+
 _PYTHON = {
-    "gas at constant pressure, the Python API": _script(_GAS.replace("CV", 'distance("d", 0, 1)'), quick=True),
-    "gas at constant pressure, CV of a force": _script(_GAS.replace("CV", 'from_force("d", of_force)')),
+    "gas at constant pressure, the Python API": _gas('distance("d", 0, 1)', "20", quick=True),
+    "gas at constant pressure, CV of a force": _gas('from_force("d", of_force)', "20"),
+    "gas at constant pressure, path length auto": _gas('distance("d", 0, 1)', '"auto"'),
 }
 
 _DRIVEN = {
@@ -151,7 +159,7 @@ _DRIVEN = {
     },
     "cv": [{"name": "x", "plumed": "x: POSITION ATOM=1"}],
     "path": {"steps": 30, "timestep": 0.05, "kappa": 20.0},
-    "flow": FLOW,
+    "flow": FLOW | {"retrain_every": 4},
     "states": {"left": "x < 0", "right": "x >= 0"},
 }
 

@@ -6,10 +6,12 @@ made by versions whose insides have other names.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
 
 CONFIG, OUT = "run.toml", "out"
@@ -36,6 +38,11 @@ class ShortRun:
     def possible(self) -> bool:
         """Whether what it needs is installed."""
         return self.needs is None or find_spec(self.needs) is not None
+
+    @property
+    def digest(self) -> np.ndarray:
+        """Of what is written and run, but for what `prepare` adds: runs that differ in it are not to be compared."""
+        return np.frombuffer(sha256(repr((sorted(self.files.items()), self.commands)).encode()).digest(), np.uint8)
 
     def write(self, folder: Path) -> None:
         """Fill the folder."""
@@ -71,5 +78,5 @@ def fixed(*means: list[float], sigmas: list[float]) -> dict[str, Any]:
     return {"means": list(means), "sigmas": [sigmas] * len(means), "weights": weights}
 
 
-FLOW = {"retrain_every": 12, "transforms": 2, "hidden": [8], "bins": 4}
+FLOW = {"retrain_every": 8, "transforms": 2, "hidden": [8], "bins": 4}
 """A small one."""
