@@ -63,7 +63,7 @@ BATCH: dict[str, ShortRun] = {
     ),
     "tunnel, early rejection from adaptation's works": _batch(
         "gaussian_tunnel", {"kernel": "langevin", "timestep": 0.4, "steps": 40},
-        {"local_timestep": 0.2, "adapt_jumps": 12}, proposal=_TUNNEL,
+        {"local_timestep": 0.2, "adapt_jumps": 24}, proposal=_TUNNEL,
     ),
     "tunnel, float32": _batch(
         "gaussian_tunnel", {"kernel": "langevin", "timestep": 0.4}, {"local_timestep": 0.2}, proposal=_TUNNEL,

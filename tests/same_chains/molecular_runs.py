@@ -72,7 +72,8 @@ _OPENMM = {
         _SMALL, {"timestep": 0.01, "friction": 0.5, "schedule": "cosine", "steps": 40}, proposal=_ENDS
     ),
     "polymer, openmm, early rejection from adaptation's works": _molecules(
-        _SMALL, {"timestep": 0.012, "steps": 60}, {"adapt_jumps": 30, "local_steps": 5}, proposal=_ENDS
+        _SMALL, {"timestep": 0.012, "steps": 60}, {"adapt_jumps": 60, "jumps": 8, "local_steps": 5}, proposal=_ENDS,
+        quick=False,
     ),
     "polymer, openmm, local langevin, skips": _molecules(
         _SMALL, {"timestep": 0.012, "kappa": 300.0, "within_states": False}, {"local": "langevin"}, proposal=_ENDS,

@@ -20,12 +20,19 @@ def arrays(path: Path) -> Arrays:
         found = {name: data[...] for name, data in file.items() if name not in ("commits", "flow_bytes")}
         header, flows = json.loads(file.attrs["header"]), file["flow_bytes"][...].tobytes()
     found["turns"] = np.sort(found["turns"], order=["walker", "jump"])
-    found |= {f"header {name}": np.array(header[name]) for name in _FIXED if name in header}
+    if "lengths" in found:
+        found["positions"] = files_in(found["positions"], found["lengths"])
+    found["header"] = _record({name: np.array(header[name]) for name in _FIXED if name in header})
     end = 0
     for version, length in enumerate(found["flows"]["bytes"]):
         begin, end = end, end + int(length)
         found[f"flow {version}"] = _record(load(flows[begin:end]))
     return {name: _timeless(array) for name, array in found.items()}
+
+
+def files_in(rows: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Bytes of a program's files, a row a walker; what is behind a file's end is of longer ones that were there before."""
+    return np.where(np.arange(lengths.max()) < lengths[:, None], rows[:, : lengths.max()], 0)
 
 
 def _record(tensors: dict[str, np.ndarray]) -> np.ndarray:

@@ -1,4 +1,14 @@
-"""The comparison itself."""
+"""The quick runs against what they left behind when the reference was made, and the comparison itself.
+
+`reference.npz` is made anew, and right to be, where a change is meant to change chains: another use of the random
+streams, another algorithm, another meaning of what is stored. The commit that does so says why. Where names or places
+change and nothing else, it stays. It is made by
+
+    python -m tests.same_chains --quick --record tests/same_chains/reference.npz .
+
+On the machine and with the packages of the recording the same bits are asked for; elsewhere the same decisions and
+integers, and floats to a millionth, which short chains keep.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,12 +17,27 @@ import numpy as np
 import pytest
 
 from tests.same_chains.differences import differences
-from tests.same_chains.making import made
+from tests.same_chains.making import FailedError, made
 from tests.same_chains.recording import machine, read, write
 from tests.same_chains.runs import RUNS
 from tests.same_chains.short_run import CONFIG
+from tests.same_chains.stores import files_in
 
 ROOT = Path(__file__).parents[2]
+REFERENCE = Path(__file__).with_name("reference.npz")
+
+
+def test_the_quick_runs_are_as_they_were():
+    old, by = read(REFERENCE)
+    assert set(old) == {name for name, run in RUNS.items() if run.quick}, "make the reference anew: the runs are others"
+    possible = [name for name in old if RUNS[name].possible]
+    found = {name: _changed(old[name], left, by == machine()) for name, left, _ in made(ROOT, possible)}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+    assert len(found) == len(possible) > 15
+
+
+def _changed(old, left, exactly):
+    return [str(left)] if isinstance(left, FailedError) else differences(old, left, exactly)
 
 
 TABLE = np.array([(0, True, 1.5, [1.0, np.nan]), (1, False, -0.0, [2.0, 3.0])], "i4, ?, f8, (2,)f8")
@@ -67,3 +92,9 @@ def test_a_run_that_fails_leaves_its_last_words(monkeypatch):
     ((_, left, _),) = made(ROOT, ["refused"])
     assert "exit code 2" in str(left)
     assert "tunel" in str(left)
+
+
+def test_what_lies_behind_a_file_s_end_does_not_count():
+    """It is of longer files of earlier commits, and how many of those there were hangs on the clock."""
+    rows, lengths = np.array([[1, 2, 9, 9], [1, 9, 9, 8]], np.uint8), np.array([2, 1])
+    assert files_in(rows, lengths).tolist() == [[1, 2], [1, 0]]
