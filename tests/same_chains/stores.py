@@ -31,7 +31,7 @@ def arrays(path: Path) -> Arrays:
 
 
 def files_in(rows: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Bytes of a program's files, a row a walker; what is behind a file's end is of longer ones that were there before."""
+    """Bytes of a program's files, a row a walker; what is behind a file's end is of longer ones before it."""
     return np.where(np.arange(lengths.max()) < lengths[:, None], rows[:, : lengths.max()], 0)
 
 
