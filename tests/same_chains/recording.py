@@ -2,6 +2,7 @@
 
 import json
 import platform
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +26,8 @@ class Recording(NamedTuple):
 def machine() -> dict[str, str]:
     """What the last digits depend on: packages that compute, and the processor's kind."""
     return {
-        "processor": _processor(),
+        "processor": _of_processor("model name"),
+        "flags": sha256(_of_processor("flags").encode()).hexdigest()[:16],
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "python": platform.python_version(),
         **{name: _version(name) for name in _PACKAGES},
@@ -39,12 +41,13 @@ def _version(package: str) -> str:
         return "none"
 
 
-def _processor() -> str:
+def _of_processor(word: str) -> str:
+    """A line of /proc/cpuinfo, where there is one."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(word)), platform.machine())
 
 
 def write(path: Path, runs: dict[str, Arrays]) -> None:

@@ -26,6 +26,8 @@ class ShortRun:
         commands: words after `cvflow`, or a script's name, and the turns that are in the store of `out` afterwards.
         needs: a package that is no dependency.
         quick: whether the test makes it too, beside the script.
+        prepare: writes what is no text.
+        portable: whether another processor comes to the same numbers but for rounding; training blows rounding up.
     """
 
     files: Mapping[str, str]
@@ -33,6 +35,7 @@ class ShortRun:
     needs: str | None = None
     quick: bool = False
     prepare: Callable[[Path], None] = field(default=lambda folder: None)
+    portable: bool = True
 
     @property
     def possible(self) -> bool:
@@ -64,7 +67,8 @@ def made_of(
     if jumps is not None:
         words = ("resume", OUT, "--jumps", str(jumps), "--quiet", "--workers", "1")
         commands.append((words, _turns(run | {"jumps": jumps})))
-    return ShortRun({CONFIG: tomli_w.dumps(config), **(files or {})}, tuple(commands), **rest)
+    portable = "flow" not in config
+    return ShortRun({CONFIG: tomli_w.dumps(config), **(files or {})}, tuple(commands), portable=portable, **rest)
 
 
 def _turns(run: dict[str, Any]) -> int:

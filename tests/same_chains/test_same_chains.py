@@ -6,8 +6,8 @@ change and nothing else, it stays. It is made by
 
     python -m tests.same_chains --quick --record tests/same_chains/reference.npz .
 
-On the machine and with the packages of the recording the same bits are asked for; elsewhere the same decisions and
-integers, and floats to a millionth, which short chains keep.
+On the machine and with the packages of the recording the same bits are asked for. Elsewhere the same decisions and
+integers are, and floats to a millionth, which short chains keep; not of runs that train a flow, which do not.
 """
 
 from dataclasses import replace
@@ -30,10 +30,11 @@ REFERENCE = Path(__file__).with_name("reference.npz")
 def test_the_quick_runs_are_as_they_were():
     old, by = read(REFERENCE)
     assert set(old) == {name for name, run in RUNS.items() if run.quick}, "make the reference anew: the runs are others"
-    possible = [name for name in old if RUNS[name].possible]
-    found = {name: _changed(old[name], left, by == machine()) for name, left, _ in made(ROOT, possible)}
+    exactly = by == machine()
+    compared = [name for name in old if RUNS[name].possible and (exactly or RUNS[name].portable)]
+    found = {name: _changed(old[name], left, exactly) for name, left, _ in made(ROOT, compared)}
     assert {name: lines for name, lines in found.items() if lines} == {}
-    assert len(found) == len(possible) > 15
+    assert len(found) == len(compared) > 10
 
 
 def _changed(old, left, exactly):
