@@ -9,7 +9,7 @@ import numpy as np
 import openmm
 
 from cvflow.core.frames import Frame, Positions
-from cvflow.cv.names import checked_name as checked_name
+from cvflow.cv.names import checked_name
 from cvflow.cv.openmm_force import Energy, callback, callback_of_all
 from cvflow.cv.selection import AtomNames, Group, check_group, check_places, indices
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cvflow.core.fixed_tensor import FixedTensor
-from cvflow.cv.base import checked_name
+from cvflow.cv.names import checked_name
 
 Batch = Float[Tensor, "chains dof"]
 Points = Float[Tensor, "chains cvs"]

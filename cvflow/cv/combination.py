@@ -9,7 +9,8 @@ import openmm
 
 from cvflow.core.frames import Frame, Positions
 from cvflow.core.periodic import into_period
-from cvflow.cv.base import CollectiveVariable, Particles, checked_name, checked_unit
+from cvflow.cv.base import CollectiveVariable, Particles, checked_unit
+from cvflow.cv.names import checked_name
 from cvflow.cv.openmm_force import Energy, algebra
 from cvflow.cv.selection import AtomNames
 

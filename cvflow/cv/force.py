@@ -10,7 +10,8 @@ import openmm
 
 from cvflow.core.frames import Frame, Positions
 from cvflow.core.periodic import into_period
-from cvflow.cv.base import CollectiveVariable, Particles, checked_name
+from cvflow.cv.base import CollectiveVariable, Particles
+from cvflow.cv.names import checked_name
 from cvflow.cv.openmm_force import Energy, algebra
 from cvflow.host.openmm_xml import check_data_alone, deserialised
 

@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
 from cvflow.cv import formulas
-from cvflow.cv.base import checked_name
 from cvflow.cv.geometry import Distance, Torsion
+from cvflow.cv.names import checked_name
 
 Beads = Float[np.ndarray, "*batch beads 3"]
 Numbers = Float[np.ndarray, "*batch numbers"]

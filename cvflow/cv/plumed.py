@@ -15,7 +15,8 @@ import openmm
 
 from cvflow.core.frames import Box, Frame, Positions
 from cvflow.core.periodic import into_period
-from cvflow.cv.base import CollectiveVariable, Particles, checked_name
+from cvflow.cv.base import CollectiveVariable, Particles
+from cvflow.cv.names import checked_name
 from cvflow.cv.openmm_force import Energy, callback_of_all
 
 MEND = "conda install -c conda-forge plumed py-plumed"

@@ -10,7 +10,8 @@ import numpy as np
 
 from cvflow.core.frames import Positions
 from cvflow.core.periodic import into_period
-from cvflow.cv.base import AtomsCV, checked_name
+from cvflow.cv.base import AtomsCV
+from cvflow.cv.names import checked_name
 from cvflow.cv.selection import Atoms, check_group, group
 from cvflow.host.faults import USERS_FAULTS, UserFunctionError, brief, said
 

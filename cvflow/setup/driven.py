@@ -14,7 +14,7 @@ from cvflow.config.references import read_text
 from cvflow.config.settings import Config, ConfigError, parse
 from cvflow.core.frames import Frame, Point
 from cvflow.core.units import thermal_energy
-from cvflow.cv.base import checked_name
+from cvflow.cv.names import checked_name
 from cvflow.engines.external import (
     Custom,
     ExternalEngine,

@@ -7,8 +7,7 @@ import pytest
 
 import cvflow
 from cvflow.core.states import States
-from cvflow.cv.base import checked_name
-from cvflow.cv.names import LONGEST, RESERVED, check_together
+from cvflow.cv.names import LONGEST, RESERVED, check_together, checked_name
 from cvflow.estimate.free_energy import profile
 from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text
 from cvflow.setup.cvs import check_force_files
