@@ -330,12 +330,22 @@ def _one_source(given: Any) -> Any:
 
 
 AnyCvSection = Annotated[
-    DistanceSection | AngleSection | TorsionSection | AnisotropySection | GyrationSection | CoordinationSection
-    | CentreDistanceSection | CombinationSection | PositionsSection | ForceSection | CoordinateSection
-    | PythonSection | PlumedSection,
+    DistanceSection
+    | AngleSection
+    | TorsionSection
+    | AnisotropySection
+    | GyrationSection
+    | CoordinationSection
+    | CentreDistanceSection
+    | CombinationSection
+    | PositionsSection
+    | ForceSection
+    | CoordinateSection
+    | PythonSection
+    | PlumedSection,
     Field(discriminator="type"),
     BeforeValidator(_one_source),
-]  # fmt: skip
+]
 """The words of any CV, by their `type`."""
 
 CombinationSection.model_rebuild()
