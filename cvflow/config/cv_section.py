@@ -96,7 +96,7 @@ class CvSection(Section):
     def from_cv(cls, cv: Any) -> "CvSection":
         """The words for a CV of the class that they make."""
         fields = {word: getattr(cv, word) for word in cls.model_fields if word != "type"}
-        return cls.model_validate({word: _as_words(value) for word, value in fields.items()})
+        return cls.model_validate({"type": _kind(cls)} | {word: _as_words(value) for word, value in fields.items()})
 
     @property
     def terms(self) -> "list[CvSection]":
@@ -113,7 +113,7 @@ class DistanceSection(CvSection):
     """A distance of two atoms."""
 
     makes = Distance
-    type: Literal["distance"] = "distance"
+    type: Literal["distance"]
     atoms: AtomList = Field(description=f"[i, j], {PLACES}")
 
 
@@ -121,7 +121,7 @@ class AngleSection(CvSection):
     """An angle at the second of three atoms."""
 
     makes = Angle
-    type: Literal["angle"] = "angle"
+    type: Literal["angle"]
     atoms: AtomList = Field(description=f"[i, j, k], {PLACES}")
 
 
@@ -129,7 +129,7 @@ class TorsionSection(CvSection):
     """A torsion of four atoms."""
 
     makes = Torsion
-    type: Literal["torsion"] = "torsion"
+    type: Literal["torsion"]
     atoms: AtomList = Field(description=f"[i, j, k, l], {PLACES}")
 
 
@@ -137,7 +137,7 @@ class AnisotropySection(CvSection):
     """The relative shape anisotropy of a group."""
 
     makes = Anisotropy
-    type: Literal["anisotropy"] = "anisotropy"
+    type: Literal["anisotropy"]
     atoms: AtomList = Field(description=f"a group, {PLACES}")
 
 
@@ -145,7 +145,7 @@ class GyrationSection(CvSection):
     """The radius of gyration of a group."""
 
     makes = Gyration
-    type: Literal["gyration"] = "gyration"
+    type: Literal["gyration"]
     atoms: AtomList = Field(description=f"a group, {PLACES}")
     weights: WeightList = None
 
@@ -154,7 +154,7 @@ class CoordinationSection(CvSection):
     """The coordination number between two groups."""
 
     makes = Coordination
-    type: Literal["coordination"] = "coordination"
+    type: Literal["coordination"]
     atoms: AtomList = Field(description="a group")
     atoms2: AtomList = Field(description="another group")
     r0: Positive = Field(description="where a pair counts one half [nm]")
@@ -164,7 +164,7 @@ class CentreDistanceSection(CvSection):
     """The distance between the centres of two groups."""
 
     makes = CentreDistance
-    type: Literal["centre-distance"] = "centre-distance"
+    type: Literal["centre-distance"]
     atoms: AtomList = Field(description="a group")
     atoms2: AtomList = Field(description="another group")
     weights: WeightList = None
@@ -175,7 +175,7 @@ class CombinationSection(CvSection):
     """A linear combination of CVs."""
 
     makes = Combination
-    type: Literal["combination"] = "combination"
+    type: Literal["combination"]
     of: "list[AnyCvSection]" = Field(description="a list of CVs")
     coefficients: list[Finite] = Field(description="a number each")
     period: Positive | None = None
@@ -187,8 +187,10 @@ class CombinationSection(CvSection):
     @classmethod
     def from_cv(cls, cv: Combination) -> "CvSection":
         terms: list[Any] = [cv_section(term) for term in cv.terms]
-        period, coefficients = _finite(cv.period), list(cv.coefficients)
-        return cls(name=cv.name, of=terms, coefficients=coefficients, period=period, unit=cv.unit)
+        return cls(
+            name=cv.name, type="combination", of=terms, coefficients=list(cv.coefficients), period=_finite(cv.period),
+            unit=cv.unit,
+        )  # fmt: skip
 
     @property
     def terms(self) -> list[CvSection]:
@@ -198,7 +200,7 @@ class CombinationSection(CvSection):
 class PositionsSection(CvSection):
     """The positions of some atoms, all at once."""
 
-    type: Literal["positions"] = "positions"
+    type: Literal["positions"]
     atoms: AtomList = Field(description="at least four, in the order of the chain")
 
     def to_cv(self, folder: Path) -> CollectiveVariable:
@@ -209,7 +211,7 @@ class ForceSection(CvSection):
     """The energy of a serialised OpenMM force; a run keeps it in a file that is named after the CV."""
 
     makes = ForceCV
-    type: Literal["force"] = "force"
+    type: Literal["force"]
     xml: str = Field(description="a file with a serialised OpenMM Force")
     period: Positive | None = None
 
@@ -221,7 +223,8 @@ class ForceSection(CvSection):
 
     @classmethod
     def from_cv(cls, cv: ForceCV) -> "CvSection":
-        return cls(name=cv.name, xml=f"cv_{cv.name}.xml", period=_finite(cv.period), unit=cv.unit)
+        xml = f"cv_{cv.name}.xml"
+        return cls(name=cv.name, type="force", xml=xml, period=_finite(cv.period), unit=cv.unit)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -231,7 +234,7 @@ class ForceSection(CvSection):
 class CoordinateSection(CvSection):
     """A coordinate of the batch engine's configurations."""
 
-    type: Literal["coordinate"] = "coordinate"
+    type: Literal["coordinate"]
     index: Whole = Field(description="its place in the flattened configuration, counted from 0")
 
     def to_cv(self, folder: Path) -> CollectiveVariable:
@@ -378,7 +381,7 @@ def known_words(kind: str) -> list[str]:
 
 def _kind(section: type[CvSection]) -> str:
     """The type that the words are of."""
-    return str(section.model_fields["type"].default)
+    return str(get_args(section.model_fields["type"].annotation)[0])
 
 
 def _owners(word: str) -> list[str]:

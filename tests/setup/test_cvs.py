@@ -170,6 +170,7 @@ def test_the_config_s_words_give_the_same_cv_back(name, tmp_path):
     written = parse({"system": {"name": "polymer"}, "cv": [cv_section(cv).model_dump(exclude_none=True)]}, "test")
     (back,) = cvs_from(written.cv, tmp_path, app.Topology())
     assert (back.name, back.unit, back.period, back.range) == (cv.name, cv.unit, cv.period, cv.range)
+    assert parse(written.model_dump(exclude_defaults=True), "test") == written, "a type is no default"
     frame = Frame(draws(1)[0], None)
     assert back.evaluate(frame) == pytest.approx(cv.evaluate(frame), rel=1e-12)
 
