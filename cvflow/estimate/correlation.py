@@ -13,6 +13,10 @@ Series = Float[np.ndarray, "walkers draws"]
 _FEWEST = 8
 """Draws, of all walkers together, below which no error is stated."""
 
+_FEWEST_FREEDOM = 3.0
+"""Degrees of freedom below which no error is stated: a single event among any number of stretches has a bit over two,
+two events of one size have four."""
+
 
 def standard_error(series: Series, window: int | None = None) -> float:
     """Standard error of the mean of all draws of all walkers; NaN where too few independent events tell it.
@@ -46,7 +50,7 @@ def standard_error(series: Series, window: int | None = None) -> float:
         weights = 1.0 - np.arange(min(2 * window, len(covariance))) / (2 * window)
         variance = _variance_of_mean(covariance[: len(weights)], weights, series.shape)
     freedom = _degrees_of_freedom(series, lags)
-    if freedom <= 2 or variance <= 0:
+    if freedom < _FEWEST_FREEDOM or variance <= 0:
         return float("nan")
     return float(np.sqrt(variance * freedom / (freedom - 2)))
 

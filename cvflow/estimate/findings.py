@@ -23,7 +23,7 @@ MANY_FAILED = 0.05
 
 
 FEW_PATHS = 10
-"""Effective paths below which BAR rests on a few lucky ones, and its error is too small (docs/theory.md, section 5)."""
+"""Effective paths below which BAR rests on a few lucky ones, and its error is uncertain (docs/theory.md, section 5)."""
 
 NOT_DETERMINED = "not determined"
 
@@ -191,7 +191,7 @@ def _disagreement(comparison: Comparison) -> list[str]:
     elif comparison.effective_paths < FEW_PATHS:
         texts.append(
             f"ΔF {comparison.pair} by BAR rests on {comparison.effective_paths:.1f} effective paths (fewer than "
-            f"{FEW_PATHS}) in one of the directions: its error is itself uncertain, and likely too small."
+            f"{FEW_PATHS}) in one of the directions: its error is itself uncertain."
         )
     if comparison.distance > FAR_APART:
         texts.append(

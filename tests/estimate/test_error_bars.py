@@ -172,7 +172,10 @@ def test_chains_that_never_mix_count_as_one_draw_each():
 def test_one_event_is_not_known_to_itself():
     once = np.zeros((4, 200))
     once[2, 17] = 1.0
-    assert not standard_error(once, window=1) < 10 * once.mean()
+    assert np.isnan(standard_error(once))
+    assert np.isnan(standard_error(once, window=1))
+    once[1, 90] = 1.0
+    assert standard_error(once) == pytest.approx(once.mean(), rel=0.05), "1/√2 for two events, √2 for four degrees"
 
 
 def test_nothing_to_tell_an_error_from_is_said():

@@ -74,7 +74,10 @@ def _draw_profile(axes: Axes, estimated: FreeEnergyProfile) -> None:
     """Dots as well as a line, bars as well as a band: a bin between two empty ones shows in neither line nor band."""
     x, F, error = estimated.centres, estimated.free_energy, estimated.stderr
     known = np.isfinite(error).any()
-    label = f"F({estimated.cv}) of the chains" + (", ± one standard error" if known else " (too few turns for errors)")
+    where = " where visits are enough to tell it" if np.isnan(error[np.isfinite(F)]).any() else ""
+    label = f"F({estimated.cv}) of the chains" + (
+        f", ± one standard error{where}" if known else " (too few turns for errors)"
+    )
     axes.plot(x, F, "o-", color=BLUE, markersize=2.5, linewidth=1.6, label=label, zorder=3)
     if known:
         axes.fill_between(x, F - error, F + error, color=BLUE, alpha=0.25, linewidth=0, zorder=2)
