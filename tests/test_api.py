@@ -104,7 +104,7 @@ def test_a_start_is_an_atoms_a_file_or_an_array(silver, tmp_path):
     write(tmp_path / "a.extxyz", silver.capped())
     starts = [silver.capped(), tmp_path / "a.extxyz", str(tmp_path / "a.extxyz"), 0.1 * silver.CAPPED]
     for start in starts:
-        frames = setup(silver, {"octahedron": silver.cluster(), "capped": start}).start_frames
+        frames = setup(silver, {"octahedron": silver.cluster(), "capped": start}).walkers.starts
         np.testing.assert_allclose(frames[1].positions, 0.1 * silver.CAPPED, atol=1e-9)
         assert frames[1].box is None
 
@@ -113,12 +113,12 @@ def test_a_start_without_a_cell_is_in_the_system_s(silver):
     """Otherwise it would be in that of the path before."""
     starts = {"octahedron": silver.cluster(cell=30.0), "capped": silver.capped()}
     built = setup(silver, starts, cell=30.0)
-    assert [frame.box[0, 0] for frame in built.start_frames] == [3.0, 3.0]
+    assert [frame.box[0, 0] for frame in built.walkers.starts] == [3.0, 3.0]
     assert "capped; in the system's own box, 3 x 3 x 3 nm" in built.opening_words[1]
     with pytest.raises(ValueError, match="the starts have different boxes, octahedron of 2 x 2 x 2 nm"):
         setup(silver, starts | {"octahedron": silver.cluster(cell=20.0)}, cell=30.0)
     built = setup(silver, starts)
-    assert [frame.box for frame in built.start_frames] == [None, None]
+    assert [frame.box for frame in built.walkers.starts] == [None, None]
 
 
 def test_parameters_go_to_the_function_and_into_the_config(silver):

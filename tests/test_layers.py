@@ -169,7 +169,7 @@ def test_a_run_is_put_together_in_one_place():
     calls = {
         path.relative_to(PACKAGE).as_posix(): len(re.findall(r"(?<!\w)Run\(", path.read_text())) for path in MODULES
     }
-    assert {path: count for path, count in calls.items() if count} == {"setup/setup.py": 1}
+    assert {path: count for path, count in calls.items() if count} == {"setup/specification.py": 1}
 
 
 def test_no_file_of_a_run_is_written_in_place():

@@ -234,8 +234,8 @@ def scan(
     _check_writable(folder)
     setup, found = scan_run(what, jumps, watch) if what.is_dir() else scan_config(what, settings or [], jumps, watch)
     rows = [(each.axis, each.setting._asdict(), each.cost) for each in found.measured]
-    best, local_steps = found.best._asdict(), setup.config.run.local_steps
-    title = f"{setup.name}, kernel {setup.config.path.kernel}, {local_steps:,} local steps between two jumps"
+    best, local_steps = found.best._asdict(), setup.settings.run.local_steps
+    title = f"{setup.name}, kernel {setup.settings.path.kernel}, {local_steps:,} local steps between two jumps"
     Console().print(scan_table(rows, best, found.again, local_steps))
     write_scan(folder, rows, best, found.again, local_steps, title)
     typer.echo(f"the best setting:\n[path]\n{found.best.words()}")

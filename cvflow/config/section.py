@@ -1,6 +1,7 @@
 """What the sections of the config are made of."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.types import PositiveFloat
@@ -20,7 +21,30 @@ class ConfigError(ValueError):
     """Misuse, in one line: what, where, the mend."""
 
 
+SomeSection = TypeVar("SomeSection", bound="Section")
+
+
 class Section(BaseModel):
     """Frozen, of exact types, and refuses what it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    def changed(self: SomeSection, **values: Any) -> SomeSection:
+        """The same with other values, checked as if a file had given them.
+
+        Args:
+            **values: by key; a mapping in the place of a section changes those keys of it and leaves its others.
+
+        Raises:
+            pydantic.ValidationError: they are not possible.
+        """
+        given = self._given()
+        for key, value in values.items():
+            old = getattr(self, key)
+            both = isinstance(old, Section) and isinstance(value, Mapping)
+            given[key] = old._given() | dict(value) if both else value
+        return self.model_validate(given)
+
+    def _given(self) -> dict[str, Any]:
+        """What was given, and not left to defaults."""
+        return {key: getattr(self, key) for key in self.model_fields_set}

@@ -145,6 +145,20 @@ class Config(Section):
             raise ValueError(f"system: {ONE_SOURCE}")
         return self
 
+    def changed(self, **values: Any) -> "Config":
+        """The same with other values, checked as if a file had given them.
+
+        Args:
+            **values: by section; a mapping changes those keys of a section and leaves its others.
+
+        Raises:
+            ConfigError: they are not possible; the first fault, in one line.
+        """
+        try:
+            return super().changed(**values)
+        except ValidationError as error:
+            raise ConfigError(" ".join(_one_line(error).split())) from error
+
     def to_toml(self) -> str:
         """Write every setting that has a value, defaults included."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))

@@ -13,8 +13,9 @@ import numpy as np
 
 from cvflow import __version__
 from cvflow.config.settings import Config, ConfigError
+from cvflow.core.frames import Frame
 from cvflow.estimate.schema import Summary
-from cvflow.host.atomic import write_whole
+from cvflow.host.atomic import copy_whole, write_whole
 from cvflow.host.interrupt import terminable
 from cvflow.host.journal import LOG, journal
 from cvflow.host.stopping import Stopping, stopping
@@ -25,7 +26,9 @@ from cvflow.run.same_run import checked_config, checked_versions
 from cvflow.run.tuning import Trying, tuned
 from cvflow.sampler.loop import Progress, Run
 from cvflow.setup import Equilibrated, Setup, from_config, header
+from cvflow.setup.topology_file import has_names, topology_text
 from cvflow.store import HDF5Store, Record, previous, read_record
+from cvflow.store.trajectory import Trajectories
 
 Watch = Callable[[Progress | Trying | str], None]
 """What is told how far a run is, and what there is to say on the way."""
@@ -61,12 +64,12 @@ def begin(
         PausedError: the time was over, or a file EXIT asked it to stop.
     """
     begun = time.perf_counter()
-    workers = setup.workers(workers)
+    workers = setup.walkers.workers(setup, workers)
     with _held(folder) as lock:
         prepare_folder(setup, folder)
         for line in setup.opening_words:
             watch(line)
-        with _attended(folder, until) as stop, setup.executor(workers) as pool:
+        with _attended(folder, until) as stop, setup.walkers.executor(workers) as pool:
             group_states, samples = equilibrated = setup.equilibrate(pool)
             for walker, frame in enumerate(frame for group_state in group_states for frame in group_state.frames):
                 setup.check_frame(walker, frame)
@@ -79,8 +82,8 @@ def begin(
             write_config(folder, setup.config)
             made = header(setup, kappa, workers, folder)
             store = HDF5Store(folder / STORE, made, samples, group_states[0].frames[0])
-            setup.write_topology(group_states[0].frames[0], folder)
-            trajectories = setup.trajectories(folder, [0] * setup.config.run.walkers)
+            write_topology(setup, group_states[0].frames[0], folder)
+            trajectories = trajectories_of(setup, folder, [0] * setup.settings.run.walkers)
             run = setup.run(
                 equilibrated, kappa, store, trajectories=trajectories, watch=watch,
                 wall_before=time.perf_counter() - begun, check=setup.check_frame, still_ours=lock.check,
@@ -122,21 +125,21 @@ def resume(
         record = open_record(folder)
         made = checked_versions(record.header, folder, accept_versions, len(record.turns))
         setup = from_config(checked_config(made, folder / CONFIG), folder, with_starts=False)
-        setup = setup.with_jumps(checked_jumps(jumps, setup.config.run.jumps, record))
-        workers = setup.workers(workers)
+        setup = setup.changed(run={"jumps": checked_jumps(jumps, setup.settings.run.jumps, record)})
+        workers = setup.walkers.workers(setup, workers)
         with _attended(folder, until) as stop:
             write_config(folder, setup.config)
             store = HDF5Store.reopen(folder / STORE, replace(made, config=setup.config.to_toml()))
-            kappa, group_states = np.array(made.kappa), setup.group_states(record.commit.frames)
+            kappa, group_states = np.array(made.kappa), setup.walkers.standing(setup, record.commit.frames)
             if not (folder / TOPOLOGY).exists():
-                setup.write_topology(record.commit.frames[0], folder)
-            trajectories = setup.trajectories(folder, record.turns_done)
+                write_topology(setup, record.commit.frames[0], folder)
+            trajectories = trajectories_of(setup, folder, record.turns_done)
             run = setup.run(
                 Equilibrated(group_states, record.pilot), kappa, store, trajectories=trajectories, watch=watch,
                 check=setup.check_frame, still_ours=lock.check,
             )  # fmt: skip
             run.restore(record)
-            with setup.executor(workers) as pool:
+            with setup.walkers.executor(workers) as pool:
                 return _finish(run, pool, store, folder, stop)
 
 
@@ -241,12 +244,36 @@ def prepare_folder(setup: Setup, folder: Path) -> None:
         ConfigError: the folder already holds a run, or cannot be written; nothing is touched then.
     """
     check_unused(folder)
-    check_free(folder, setup.input_names, setup.reads)
+    check_free(folder, tuple(setup.files), setup.reads)
     try:
-        write_config(folder, setup.given)
-        setup.write_inputs(folder)
+        write_config(folder, setup.config)
+        for name, content in setup.files.items():
+            _write(folder / name, content)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+
+
+def _write(path: Path, content: str | Path) -> None:
+    """A file of the run's own: text, or a copy of one of the user's."""
+    path.parent.mkdir(exist_ok=True)
+    if isinstance(content, str):
+        write_whole(path, content)
+    else:
+        copy_whole(content, path)
+
+
+def write_topology(setup: Setup, frame: Frame, folder: Path) -> None:
+    """Write the names and bonds of the atoms, where anything is known of them, with a frame's positions."""
+    if setup.topology is not None and has_names(setup.topology):
+        write_whole(folder / TOPOLOGY, topology_text(setup.topology, frame))
+
+
+def trajectories_of(setup: Setup, folder: Path, frames: Sequence[int]) -> Trajectories | None:
+    """Files that take the walkers' frames, cut to the given numbers of them; none for models without atoms."""
+    if setup.topology is None:
+        return None
+    run, path = setup.settings.run, setup.settings.path
+    return Trajectories(folder, setup.topology, run.walkers, run.local_steps * path.timestep, frames)
 
 
 def write_config(folder: Path, config: Config) -> None:

@@ -49,7 +49,7 @@ def checked_config(header: Header, file: Path) -> Config:
             f"{file.parent}: {'; '.join(faults[:_SHOWN])}{more}: a run goes on as it was begun; take the change back, "
             "or begin another with `cvflow run`"
         )
-    return begun.model_copy(update={"run": begun.run.model_copy(update={"jumps": now.run.jumps})})
+    return begun.changed(run={"jumps": now.run.jumps})
 
 
 def differences(header: Header, file: Path) -> list[str]:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from cvflow.config.settings import Config, ConfigError, load
+from cvflow.config.resolved import Settings
+from cvflow.config.settings import ConfigError, load
 from cvflow.core.frames import Point
 from cvflow.core.streams import Purpose, seed_for
 from cvflow.estimate.cost import Cost, cost
@@ -92,8 +93,10 @@ class Bench:
 
     def measure(self, setting: Setting, number: int) -> Cost:
         """Run one setting; `number` says which random numbers."""
-        seed = seed_for(self.setup.config.run.seed, Purpose.SCAN, number)
-        setup = self.setup.with_config(_configured(self.setup.config, setting, seed, self.jumps))
+        seed = seed_for(self.setup.settings.run.seed, Purpose.SCAN, number)
+        run = {"seed": seed, "adapt_jumps": _adaptation(self.setup.settings), "adapt_limit": 1, "jumps": self.jumps}
+        path = setting._asdict() | {"kappa": list(setting.kappa) or "auto"}
+        setup = self.setup.changed(run=run, path=path)
         kappa = np.array(setting.kappa)
         return cost(run_in_memory(setup, self.executor, self.start, kappa, self.proposal))
 
@@ -106,8 +109,8 @@ def scan(bench: Bench, kappa: Point, watch: Callable[[Measured], None] = lambda 
         kappa: spring constants to vary around, empty for kernels without a restraint.
         watch: called after each measurement.
     """
-    path = bench.setup.config.path
-    best = Setting(bench.setup.steps, path.timestep, bench.setup.friction, path.schedule, tuple(kappa.tolist()))
+    path = bench.setup.settings.path
+    best = Setting(path.steps, path.timestep, path.friction, path.schedule, tuple(kappa.tolist()))
     known: dict[Setting, Cost] = {}
     measured = []
     for axis in _axes(path.kernel):
@@ -178,13 +181,13 @@ def scan_config(
     """
     setup = from_config(load(config, overrides), config.parent)
     _check(setup)
-    with setup.executor(setup.workers(None)) as executor:
+    with setup.walkers.executor(setup.walkers.workers(setup, None)) as executor:
         start = setup.equilibrate(executor)
         setup = tuned(setup, executor, start)
         kappa = setup.kappa(start.samples)
         proposal = setup.plan(kappa).fixed
         if proposal is None:
-            learned = run_in_memory(setup.with_jumps(1), executor, start, kappa)
+            learned = run_in_memory(setup.changed(run={"jumps": 1}), executor, start, kappa)
             proposal = from_bytes(learned.flows[-1].data)
         return setup, scan(Bench(setup, executor, start, proposal, jumps), kappa, watch)
 
@@ -198,30 +201,17 @@ def scan_run(folder: Path, jumps: int, watch: Callable[[Measured], None]) -> tup
     record = open_record(folder)
     setup = from_config(checked_config(record.header, folder / CONFIG), folder, with_starts=False)
     _check(setup)
-    with setup.executor(setup.workers(None)) as executor:
-        start = Equilibrated(setup.group_states(record.commit.frames), record.pilot)
+    with setup.walkers.executor(setup.walkers.workers(setup, None)) as executor:
+        start = Equilibrated(setup.walkers.standing(setup, record.commit.frames), record.pilot)
         bench = Bench(setup, executor, start, from_bytes(record.flows[-1].data), jumps)
         return setup, scan(bench, np.array(record.header.kappa), watch)
 
 
 def _check(setup: Setup) -> None:
-    if setup.config.path.kernel == "none":
+    if setup.settings.path.kernel == "none":
         raise ConfigError("path.kernel = 'none' has no path: there is nothing to scan")
 
 
-def _configured(config: Config, setting: Setting, seed: int, jumps: int) -> Config:
-    path: dict[str, Any] = setting._asdict()
-    path["kappa"] = list(setting.kappa) if setting.kappa else "auto"
-    return config.model_copy(
-        update={
-            "path": config.path.model_copy(update=path),
-            "run": config.run.model_copy(
-                update={"seed": seed, "adapt_jumps": _adaptation(config), "adapt_limit": 1, "jumps": jumps}
-            ),
-        }
-    )
-
-
-def _adaptation(config: Config) -> int:
+def _adaptation(settings: Settings) -> int:
     """Jumps per walker before those that count: interim free energies for early rejection come from them."""
-    return -(-PILOTS // config.run.walkers) if config.path.early_rejection else 0
+    return -(-PILOTS // settings.run.walkers) if settings.path.early_rejection else 0

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import nnls
 
+from cvflow.config.resolved import to_tune
 from cvflow.core.frames import Point
 from cvflow.core.streams import Purpose, seed_for, stream
 from cvflow.proposals.base import Proposal
@@ -63,12 +64,11 @@ class Pilots:
 
     def trial(self, number: int, **setting: Any) -> Trial:
         """Try one setting; `number` says which random numbers."""
-        config = self.setup.config
-        jumps = max(4, -(-2 * PILOTS // config.run.walkers))
-        seed = seed_for(config.run.seed, Purpose.SCAN, 1000 + number)
-        run = config.run.model_copy(update={"seed": seed, "adapt_jumps": jumps, "adapt_limit": 1, "jumps": 1})
-        path = config.path.model_copy(update={**setting, "early_rejection": False})
-        setup = self.setup.with_config(config.model_copy(update={"run": run, "path": path}))
+        settings = self.setup.settings
+        jumps = max(4, -(-2 * PILOTS // settings.run.walkers))
+        seed = seed_for(settings.run.seed, Purpose.SCAN, 1000 + number)
+        run = {"seed": seed, "adapt_jumps": jumps, "adapt_limit": 1, "jumps": 1}
+        setup = self.setup.changed(run=run, path={**setting, "early_rejection": False})
         kappa = setup.kappa(self.start.samples)
 
         def watch(progress: Progress) -> None:
@@ -77,7 +77,7 @@ class Pilots:
         taught = _taught(setup, self.start, kappa)
         turns = run_in_memory(setup, self.executor, self.start, kappa, taught, watch).turns
         found = prospect(turns[~turns["production"]], setup.states, seed)
-        gives_up = config.path.early_rejection
+        gives_up = settings.path.early_rejection
         costs = [_cost(found.steps, found.dissipated + shift * found.stderr, gives_up) for shift in (-1, 0, 1)]
         return Trial(setting, found, costs[1], 0.5 * (costs[2] - costs[0]))
 
@@ -93,11 +93,11 @@ def tuned(
     Raises:
         ArithmeticError: no pilot path connects the states at any length.
     """
-    if not setup.auto:
+    if not to_tune(setup.config):
         return setup
     pilots = Pilots(setup, executor, start, watch)
     trials: list[Trial] = []
-    best: dict[str, Any] = {"steps": setup.config.path.steps}
+    best: dict[str, Any] = {"steps": setup.settings.path.steps}
     for stage in (_springs, _lengths, _frictions, _schedules):
         found: list[Trial] = []
         for setting in stage(pilots, best, found):
@@ -110,10 +110,8 @@ def tuned(
             f'path.steps = "auto": no pilot path of up to {LONGEST} steps connects the states; give a number of '
             "steps, or another CV"
         )
-    path = setup.config.path.model_copy(update=best)
-    note = _note(best, trials)
-    done = replace(setup, auto=frozenset(), notes=(*setup.notes, note))
-    return done.with_config(setup.config.model_copy(update={"path": path}))
+    done = setup.changed(path=best)
+    return replace(done, notes=(*setup.notes, _note(best, trials)))
 
 
 def chosen(trials: Sequence[Trial]) -> Trial:
@@ -136,7 +134,7 @@ def fitted(trials: Sequence[Trial], setup: Setup) -> dict[str, Any]:
     lost = np.array([trial.prospect.dissipated for trial in near])
     (constant, falling), _ = nnls(weight[:, None] * np.stack([np.ones_like(steps), 1 / steps], axis=1), weight * lost)
     lengths = np.geomspace(steps.min(), steps.max(), 100)
-    costs = [_cost(n, constant + falling / n, setup.config.path.early_rejection) for n in lengths]
+    costs = [_cost(n, constant + falling / n, setup.settings.path.early_rejection) for n in lengths]
     return {"steps": round(lengths[int(np.argmin(costs))])}
 
 
@@ -159,7 +157,8 @@ Stage = Iterator[dict[str, Any]]
 
 def _springs(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
     """As soft as the states allow, and stiffer: a spring softer than a barrier is curved lets the CV snap across."""
-    if pilots.setup.restrained and pilots.setup.config.path.kappa == "auto":
+    path = pilots.setup.settings.path
+    if path.restrained and path.kappa is None:
         kappa = pilots.setup.kappa(pilots.start.samples)
         for factor in (1, 4, 16):
             yield {**best, "kappa": (factor * kappa).tolist()}
@@ -167,7 +166,7 @@ def _springs(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage
 
 def _lengths(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
     """Twice as long each time, until it gets dearer."""
-    if "steps" not in pilots.setup.auto:
+    if "steps" not in to_tune(pilots.setup.config):
         return
     steps = SHORTEST
     while steps <= LONGEST:
@@ -180,14 +179,14 @@ def _lengths(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage
 
 def _frictions(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
     """None, and as much as forgets the momenta once or three times in a path."""
-    if "friction" in pilots.setup.auto:
-        duration = best["steps"] * pilots.setup.config.path.timestep
+    if "friction" in to_tune(pilots.setup.config):
+        duration = best["steps"] * pilots.setup.settings.path.timestep
         for rate in (0.0, 1.0, 3.0):
             yield {**best, "friction": rate / duration}
 
 
 def _schedules(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
-    if "schedule" in pilots.setup.auto:
+    if "schedule" in to_tune(pilots.setup.config):
         for name in ("linear", "cosine"):
             yield {**best, "schedule": name}
 

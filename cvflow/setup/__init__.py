@@ -19,7 +19,7 @@ from cvflow.setup.lammps import from_built_in as from_built_in_lammps
 from cvflow.setup.molecular import from_built_in
 from cvflow.setup.objects import MolecularSystem, from_objects
 from cvflow.setup.positions import around, leads_positions, observed_only
-from cvflow.setup.setup import Equilibrated, Setup
+from cvflow.setup.specification import Equilibrated, Setup
 from cvflow.setup.starts import Starts, in_turn
 from cvflow.systems import BUILT_IN, AseReference, BatchReference, MolecularReference, ReferenceSystem
 

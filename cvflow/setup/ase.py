@@ -1,8 +1,7 @@
 """Systems of ASE's Atoms and calculators: from a config to a checked run."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,23 @@ from openmm import app, unit
 
 from cvflow.config.cv_section import cv_section
 from cvflow.config.references import absolute
+from cvflow.config.resolved import with_timestep
 from cvflow.config.settings import Config, ConfigError
 from cvflow.core.frames import Box, Frame
-from cvflow.core.schedule import BY_NAME
 from cvflow.core.units import thermal_energy
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.ase import AseSpec
 from cvflow.engines.ase.potential import frame_of, made
 from cvflow.host.faults import USERS_FAULTS, said
 from cvflow.host.functions import NamedFunction, load_function
+from cvflow.setup.atoms import Atoms, check_atoms, of_atoms
 from cvflow.setup.cvs import cvs_from
+from cvflow.setup.engine_walkers import check_moves
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
 from cvflow.setup.molecular import built_in_starts, settled
 from cvflow.setup.placing import boxed, check_spacing, in_one_box, spacing
-from cvflow.setup.setup import check_named, checked_states, without_auto
+from cvflow.setup.specification import Setup, check_named
 from cvflow.setup.starts import Starts, in_turn
-from cvflow.setup.walkers import AtomsSetup, check_atoms, check_moves, started
 from cvflow.systems import AseReference
 
 TIMESTEP = 0.001
@@ -74,23 +74,7 @@ class AseSystem:
         return frame
 
 
-@dataclass(frozen=True)
-class AseSetup(AtomsSetup):
-    """Atoms that `source` makes, with their calculator."""
-
-    source: Callable[[], Any]
-
-    @cached_property
-    def spec(self) -> AseSpec:
-        """The engine, as data for worker processes."""
-        path = self.config.path
-        return AseSpec(self.source, self.cvs, self.kT, path.timestep, self.friction, BY_NAME[path.schedule]())
-
-    def write_inputs(self, folder: Path) -> None:
-        """Nothing: the config names the function, with its file's full path."""
-
-
-def from_built_in(reference: AseReference, config: Config, folder: Path, with_starts: bool) -> AseSetup:
+def from_built_in(reference: AseReference, config: Config, folder: Path, with_starts: bool) -> Setup:
     """A run of a built-in system.
 
     Raises:
@@ -101,7 +85,7 @@ def from_built_in(reference: AseReference, config: Config, folder: Path, with_st
     return _assembled(config, reference.name, reference.atoms, reference.topology(), cvs, reference.kT, starts)
 
 
-def from_function(config: Config, folder: Path, with_starts: bool) -> AseSetup:
+def from_function(config: Config, folder: Path, with_starts: bool) -> Setup:
     """A run of the ase.Atoms that a user's function makes.
 
     Raises:
@@ -116,8 +100,7 @@ def from_function(config: Config, folder: Path, with_starts: bool) -> AseSetup:
     cvs = cvs_from(config.cv, folder, system.topology)
     starts = _starts(config, folder, system) if with_starts else Starts()
     files = {state: str((folder / name).resolve()) for state, name in config.system.starts.items()}
-    section = config.system.model_copy(update={"python": reference, "starts": files})
-    config = config.model_copy(update={"system": section, "cv": [cv_section(cv) for cv in cvs]})
+    config = config.changed(system={"python": reference, "starts": files}, cv=[cv_section(cv) for cv in cvs])
     return assemble(config, system, cvs, starts)
 
 
@@ -150,20 +133,19 @@ def _called(function: Callable[[], Any], what: str) -> Any:
         raise ConfigError(f"{what} fails: {said(error)}") from error
 
 
-def assemble(config: Config, system: AseSystem, cvs: tuple[CollectiveVariable, ...], starts: Starts) -> AseSetup:
+def assemble(config: Config, system: AseSystem, cvs: tuple[CollectiveVariable, ...], starts: Starts) -> Setup:
     """Check that the parts fit together; the last stop before anything is computed.
 
     Raises:
         ValueError: they do not.
     """
-    if "timestep" not in config.path.model_fields_set:
-        config = config.model_copy(update={"path": config.path.model_copy(update={"timestep": TIMESTEP})})
+    config = with_timestep(config, TIMESTEP)
     check_timestep(config)
     check_atoms(starts, system.topology.getNumAtoms())
     check_spacing(starts, system.spacing)
     starts, kT = in_one_box(boxed(starts, system.box)), thermal_energy(system.temperature)
     setup = _assembled(config, "ase", system.source, system.topology, cvs, kT, starts, system.periodic)
-    return replace(setup, notes=temperature_notes(system.temperature) + setup.notes)
+    return setup.noted(*temperature_notes(system.temperature))
 
 
 def topology_of(atoms: Any) -> app.Topology:
@@ -204,15 +186,8 @@ def _assembled(
     kT: float,
     starts: Starts,
     periodic: tuple[bool, ...] = (True, True, True),
-) -> AseSetup:
+) -> Setup:
     check_moves(config, "ASE")
     check_atoms(starts, topology.getNumAtoms())
-    config, auto = without_auto(config)
-    names = tuple(cv.name for cv in cvs)
-    setup = AseSetup(
-        config, name, names, tuple(cv.unit for cv in cvs), tuple(cv.period for cv in cvs),
-        checked_states(config, names), kT, (), start_frames=starts.frames, topology=topology, cvs=cvs, source=source,
-        auto=auto, periodic=periodic,
-    )  # fmt: skip
-    setup.check()
-    return started(setup, starts)
+    atoms = Atoms(name, topology, cvs, kT, AseSpec(source, cvs, kT, config.path.timestep), periodic=periodic)
+    return of_atoms(atoms, config, starts)

@@ -1,17 +1,18 @@
 """Runs whose paths are run by an external program that PLUMED is built into."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from openmm import app
 
 from cvflow.config.cv_section import PlumedSection
 from cvflow.config.drive_section import DriveSection
 from cvflow.config.references import read_text
+from cvflow.config.resolved import PathSettings, resolved
 from cvflow.config.settings import Config, ConfigError, parse
+from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Frame, Point
 from cvflow.core.units import thermal_energy
 from cvflow.cv.names import checked_name
@@ -28,16 +29,14 @@ from cvflow.engines.external import (
 from cvflow.engines.external.gromacs import prepared
 from cvflow.engines.external.gromacs_mdp import overridden
 from cvflow.engines.external.lammps import prepared as prepared_lammps
-from cvflow.host.atomic import copy_whole, write_whole
-from cvflow.sampler.local import FreshVelocities, LocalMove
+from cvflow.sampler.local import FreshVelocities
+from cvflow.setup.engine_walkers import EngineWalkers
 from cvflow.setup.placing import in_one_box
 from cvflow.setup.plumed_input import check_plumed
-from cvflow.setup.setup import check_named, checked_states, without_auto
+from cvflow.setup.specification import Setup, check_named, checked, checked_states
 from cvflow.setup.starts import Starts, in_turn, opened, start_notes
 from cvflow.setup.steady import check_same_energies, check_same_points
-from cvflow.setup.topology_file import topology_text
-from cvflow.setup.walkers import WalkerSetup
-from cvflow.store.trajectory import Trajectories
+from cvflow.setup.steered import SteeredCVs
 
 INPUTS = "inputs"
 """Where the run's folder keeps copies of the user's files."""
@@ -46,61 +45,7 @@ PROBED_STEPS = 20
 """Of the path after which a configuration is looked at for the first time, before the next path begins with it."""
 
 
-@dataclass(frozen=True)
-class DrivenSetup(WalkerSetup):
-    """An external program with its files.
-
-    Attributes:
-        program: the program.
-        lines: of PLUMED's input, that define the CVs.
-        action: the library that holds the action CVFLOW, an absolute path.
-        originals: the user's files, which the run's folder gets copies of.
-    """
-
-    program: Program
-    lines: tuple[str, ...]
-    action: str
-    originals: tuple[Path, ...] = field(default=(), kw_only=True)
-
-    @property
-    def spec(self) -> ExternalSpec:
-        drive, path = self.config.drive, self.config.path
-        assert drive is not None
-        return ExternalSpec(
-            self.program, self.lines, self.cv_names, self.action, self.kT, path.timestep, path.schedule.upper(),
-            drive.time_limit,
-        )  # fmt: skip
-
-    @property
-    def relax(self) -> LocalMove:
-        return FreshVelocities(self.config.run.local_steps)
-
-    @cached_property
-    def topology(self) -> app.Topology | None:
-        """Names of the atoms."""
-        return self.program.topology()
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        return tuple(f"{INPUTS}/{path.name}" for path in self.originals)
-
-    def write_inputs(self, folder: Path) -> None:
-        (folder / INPUTS).mkdir(exist_ok=True)
-        for path in self.originals:
-            copy_whole(path, folder / INPUTS / path.name)
-
-    def write_topology(self, frame: Frame, folder: Path) -> None:
-        if self.topology is not None:
-            write_whole(folder / "topology.pdb", topology_text(self.topology, frame))
-
-    def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories | None:
-        if self.topology is None:
-            return None
-        spacing = self.config.run.local_steps * self.config.path.timestep
-        return Trajectories(folder, self.topology, self.config.run.walkers, spacing, frames)
-
-
-def from_driven(config: Config, folder: Path, with_starts: bool) -> DrivenSetup:
+def from_driven(config: Config, folder: Path, with_starts: bool) -> Setup:
     """A run of an external program; it is asked for the CVs of the starts, so it must run.
 
     Raises:
@@ -141,7 +86,7 @@ def _possible(config: Config) -> Config:
         raise ConfigError("path.timestep is missing [ps]")
     if config.system.parameters:
         raise ConfigError("system.parameters is refused: only built-in systems have parameters")
-    return config.model_copy(update={"path": given.model_copy(update={"early_rejection": False})})
+    return config.changed(path={"early_rejection": False})
 
 
 class _Files:
@@ -238,7 +183,7 @@ def _starts(config: Config, folder: Path, program: Program) -> Starts:
 
 def _assembled(
     config: Config, program: Program, lines: tuple[str, ...], action: str, starts: Starts, files: _Files
-) -> DrivenSetup:
+) -> Setup:
     """Check that the parts fit together, with a path of one step from each start.
 
     Raises:
@@ -248,24 +193,34 @@ def _assembled(
     drive = config.drive
     assert drive is not None
     kT = drive.kT if drive.kT is not None else thermal_energy(float(config.engine.temperature or 0))
-    config, auto = without_auto(config)
     names = tuple(checked_name(section.name) for section in config.cv)
     states = checked_states(config, names)
-    notes = tuple(f"{setting} in {drive.mdp} is not for paths: they have their own" for setting in _overridden(program))
     starts = in_one_box(starts)
     frames = dict(zip(starts.names, starts.frames, strict=True))
-    spec = ExternalSpec(program, lines, names, action, kT, config.path.timestep, "LINEAR", drive.time_limit)
-    engine = spec.build()
+    spec = ExternalSpec(program, lines, names, action, kT, config.path.timestep, time_limit=drive.time_limit)
+    engine = _at(spec, resolved(config).path).build()
     if frames:
         periods = engine.periods(next(iter(frames.values())))
         config = _resumable(config, periods, files)
     else:
         periods = tuple(float(cv.period or np.inf) for cv in config.cv if isinstance(cv, PlumedSection))
-    setup = DrivenSetup(
-        config, config.engine.name, names, tuple(section.unit or "" for section in config.cv), periods, states, kT,
-        notes, starts.frames, program, lines, action, auto=auto, originals=tuple(files.found.values()),
-    )  # fmt: skip
-    setup.check()
+    units = tuple(section.unit or "" for section in config.cv)
+    setup = checked(
+        Setup(
+            config=config,
+            name=config.engine.name,
+            space=CVSpace(names, units, periods, ((-np.inf, np.inf),) * len(names)),
+            states=states,
+            kT=kT,
+            walkers=EngineWalkers(partial(_at, spec), starts.frames, FreshVelocities),
+            steered=SteeredCVs(),
+            notes=tuple(
+                f"{setting} in {drive.mdp} is not for paths: they have their own" for setting in _overridden(program)
+            ),
+            topology=program.topology(),
+            files={f"{INPUTS}/{path.name}": path for path in files.found.values()},
+        )
+    )
     if not frames:
         return setup
     values = {state: engine.cv_values(frame) for state, frame in frames.items()}
@@ -275,7 +230,11 @@ def _assembled(
     return replace(setup, notes=setup.notes + start_notes(opening), opening=opening)
 
 
-def check_steady(engine: ExternalEngine, frame: Frame, setup: DrivenSetup, scale: Point) -> None:
+def _at(spec: ExternalSpec, path: PathSettings) -> ExternalSpec:
+    return replace(spec, timestep=path.timestep, schedule=path.schedule.upper())
+
+
+def check_steady(engine: ExternalEngine, frame: Frame, setup: Setup, scale: Point) -> None:
     """Check that CVs and biases of a configuration at the end of a path are what they are when the next begins.
 
     Args:
@@ -289,8 +248,8 @@ def check_steady(engine: ExternalEngine, frame: Frame, setup: DrivenSetup, scale
     """
     before, after = engine.seen_twice(frame, PROBED_STEPS)
     if np.isfinite(before.cv).all():
-        periods = np.array(setup.periods)
-        check_same_points(before.cv[None], after.cv[None], setup.cv_names, periods, 1e-4 * scale)
+        space = setup.space
+        check_same_points(before.cv[None], after.cv[None], space.names, np.array(space.periods), 1e-4 * scale)
     bias, again = np.array([before.bias]), np.array([after.bias])
     check_same_energies(bias, again, "the sum of PLUMED's biases", 0.05 * setup.kT)
 

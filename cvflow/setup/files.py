@@ -1,6 +1,5 @@
 """Molecular systems from files: a PDB with a force field, or a serialised OpenMM System; structures to start from."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from openmm import app
 
 from cvflow.config.cv_section import cv_section
 from cvflow.config.references import deserialised, read_text
+from cvflow.config.resolved import with_timestep
 from cvflow.config.settings import Config, ConfigError
 from cvflow.core.frames import Frame
 from cvflow.core.units import thermal_energy
@@ -18,10 +18,10 @@ from cvflow.engines.openmm import with_hydrogen_mass
 from cvflow.setup.cvs import cvs_from
 from cvflow.setup.force_field import force_field
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
-from cvflow.setup.molecular import MolecularSetup, assemble
+from cvflow.setup.molecular import assemble
 from cvflow.setup.placing import is_no_box
 from cvflow.setup.same_atoms import check_same_atoms
-from cvflow.setup.setup import check_named
+from cvflow.setup.specification import Setup, check_named
 from cvflow.setup.starts import Starts, in_turn
 from cvflow.setup.topology_file import nameless
 
@@ -37,7 +37,7 @@ class Molecule(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def from_files(config: Config, folder: Path, with_starts: bool) -> MolecularSetup:
+def from_files(config: Config, folder: Path, with_starts: bool) -> Setup:
     """A run of a user's molecule.
 
     Raises:
@@ -50,15 +50,14 @@ def from_files(config: Config, folder: Path, with_starts: bool) -> MolecularSetu
         raise ConfigError("system.parameters is refused: only built-in systems have parameters")
     if not config.cv:
         raise ConfigError("at least one [[cv]] is needed: only built-in systems have some of their own")
-    if "timestep" not in config.path.model_fields_set:
-        config = config.model_copy(update={"path": config.path.model_copy(update={"timestep": TIMESTEP})})
+    config = with_timestep(config, TIMESTEP)
     check_timestep(config)
     molecule = _from_pdb(config, folder) if config.system.pdb is not None else _from_xml(config, folder, with_starts)
     cvs = cvs_from(config.cv, folder, molecule.topology)
     starts = _starts(config, folder, molecule.topology) if with_starts else Starts()
     config = _with_standard_names(config, folder, cvs)
     setup = assemble(config, "openmm", molecule.system, molecule.topology, cvs, kT, starts)
-    return replace(setup, notes=molecule.notes + temperature_notes(config.engine.temperature or 0.0) + setup.notes)
+    return setup.noted(*molecule.notes, *temperature_notes(config.engine.temperature or 0.0))
 
 
 def parametrised(topology: app.Topology, field: app.ForceField) -> openmm.System:
@@ -132,8 +131,7 @@ def _with_standard_names(config: Config, folder: Path, cvs: tuple[CollectiveVari
     starts = {state: str((folder / name).resolve()) for state, name in config.system.starts.items()}
     made = {"pdb": None, "forcefield": list[str](), "hydrogen_mass": None}
     names = {"xml": "system.xml", "topology": "topology.pdb", "starts": starts}
-    system = config.system.model_copy(update={**made, **names})
-    return config.model_copy(update={"system": system, "cv": [cv_section(cv) for cv in cvs]})
+    return config.changed(system={**made, **names}, cv=[cv_section(cv) for cv in cvs])
 
 
 def _starts(config: Config, folder: Path, topology: app.Topology) -> Starts:

@@ -7,24 +7,24 @@ import numpy as np
 from cvflow import __version__
 from cvflow.core.frames import Point
 from cvflow.setup.inputs import fingerprints
-from cvflow.setup.setup import Setup
+from cvflow.setup.specification import Setup
 from cvflow.setup.versions import versions
 from cvflow.store import Header
 
 
 def header(setup: Setup, kappa: Point, workers: int, folder: Path | None = None) -> Header:
     """What is fixed before the first jump; with a run's folder, what that holds of the run's files too."""
-    run, exact = setup.config.run, setup.exactness
+    run, path, exact = setup.settings.run, setup.settings.path, setup.exactness
     return Header(
         seed=run.seed,
         system=setup.name,
         engine=setup.config.engine.name,
-        cvs=list(setup.cv_names),
-        units=list(setup.units),
+        cvs=list(setup.space.names),
+        units=list(setup.space.units),
         states=dict(setup.states.expressions),
         kT=setup.kT,
         kappa=[float(k) for k in kappa],
-        timestep=setup.config.path.timestep,
+        timestep=path.timestep,
         local_steps=run.local_steps,
         walkers=run.walkers,
         workers=workers,
@@ -34,8 +34,8 @@ def header(setup: Setup, kappa: Point, workers: int, folder: Path | None = None)
         notes=[*setup.opening_words, *setup.notes],
         config=setup.config.to_toml(),
         version=__version__,
-        kernel=setup.config.path.kernel,
+        kernel=path.kernel,
         inputs=fingerprints(setup.config, folder) if folder is not None else {},
         versions=versions(setup.config),
-        periods=[float(period) if np.isfinite(period) else None for period in setup.periods],
+        periods=[float(period) if np.isfinite(period) else None for period in setup.space.periods],
     )

@@ -1,7 +1,6 @@
 """Molecular systems on OpenMM: from a config, or from Python objects, to a checked run."""
 
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,14 +9,15 @@ import openmm
 from openmm import app
 
 from cvflow.config.cv_section import cv_section
+from cvflow.config.resolved import with_timestep
 from cvflow.config.settings import Config, ConfigError
-from cvflow.core.schedule import BY_NAME
 from cvflow.core.streams import Purpose, stream
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.images import Bonds, Molecules
 from cvflow.engines.openmm import OpenMMSpec, default_box, particles_of, piston, prepare
-from cvflow.host.atomic import write_whole
+from cvflow.setup.atoms import Atoms, check_atoms, of_atoms
 from cvflow.setup.cvs import check_force_files, cvs_from, force_cvs
+from cvflow.setup.engine_walkers import check_moves
 from cvflow.setup.placing import (
     bonds_of,
     boxed,
@@ -27,44 +27,11 @@ from cvflow.setup.placing import (
     made_whole,
     whole_in,
 )
-from cvflow.setup.setup import checked_states, without_auto
+from cvflow.setup.specification import Setup
 from cvflow.setup.starts import Starts
-from cvflow.setup.walkers import AtomsSetup, check_atoms, check_moves, started
 from cvflow.systems import AtomsReference, MolecularReference
 
 Reference = TypeVar("Reference", bound=AtomsReference)
-
-
-@dataclass(frozen=True)
-class MolecularSetup(AtomsSetup):
-    """An OpenMM System with the names of its atoms."""
-
-    system: openmm.System
-
-    @cached_property
-    def spec(self) -> OpenMMSpec:
-        """The engine, as data for worker processes."""
-        path, engine = self.config.path, self.config.engine
-        words = {"Precision": engine.precision, "DeviceIndex": engine.device, "Threads": engine.threads}
-        return OpenMMSpec(
-            system_xml=openmm.XmlSerializer.serialize(self.system),
-            cvs=self.cvs,
-            kT=self.kT,
-            timestep=path.timestep,
-            friction=self.friction,
-            schedule=BY_NAME[path.schedule](),
-            platform=engine.platform or "CPU",
-            properties=tuple((key, str(value)) for key, value in words.items() if value is not None),
-        )
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        return ("system.xml", *(f"cv_{cv.name}.xml" for cv in force_cvs(self.cvs)))
-
-    def write_inputs(self, folder: Path) -> None:
-        write_whole(folder / "system.xml", openmm.XmlSerializer.serialize(self.system))
-        for cv in force_cvs(self.cvs):
-            write_whole(folder / f"cv_{cv.name}.xml", cv.force_xml)
 
 
 def assemble(
@@ -75,7 +42,7 @@ def assemble(
     cvs: tuple[CollectiveVariable, ...],
     kT: float,
     starts: Starts,
-) -> MolecularSetup:
+) -> Setup:
     """Check that the parts fit together; the last stop before anything is computed.
 
     Raises:
@@ -87,21 +54,24 @@ def assemble(
         )
     check_moves(config, "OpenMM")
     check_force_files(cvs)
-    config, auto = without_auto(config)
-    names = tuple(cv.name for cv in cvs)
-    states = checked_states(config, names)
     prepared = prepare(system)
     check_atoms(starts, system.getNumParticles())
     bonds = bonds_of(topology, system)
     molecules = whole_in(prepared.system, bonds)
     starts = _placed(starts, prepared.system, bonds, molecules)
-    setup = MolecularSetup(
-        config, name, names, tuple(cv.unit for cv in cvs), tuple(cv.period for cv in cvs), states, kT, prepared.notes,
-        system=prepared.system, topology=topology, cvs=cvs, start_frames=starts.frames, molecules=molecules,
-        auto=auto,
-    )  # fmt: skip
-    setup.check()
-    return started(setup, starts)
+    xml = openmm.XmlSerializer.serialize(prepared.system)
+    files = {"system.xml": xml} | {f"cv_{cv.name}.xml": cv.force_xml for cv in force_cvs(cvs)}
+    platform, properties = config.engine.platform or "CPU", _properties(config)
+    spec = OpenMMSpec(xml, cvs, kT, config.path.timestep, platform=platform, properties=properties)
+    atoms = Atoms(name, topology, cvs, kT, spec, files, molecules, notes=prepared.notes)
+    return of_atoms(atoms, config, starts)
+
+
+def _properties(config: Config) -> tuple[tuple[str, str], ...]:
+    """The platform's properties that `[engine]` gives."""
+    engine = config.engine
+    words = {"Precision": engine.precision, "DeviceIndex": engine.device, "Threads": engine.threads}
+    return tuple((key, str(value)) for key, value in words.items() if value is not None)
 
 
 def _placed(starts: Starts, system: openmm.System, bonds: Bonds, molecules: Molecules) -> Starts:
@@ -120,14 +90,13 @@ def _placed(starts: Starts, system: openmm.System, bonds: Bonds, molecules: Mole
     return starts
 
 
-def from_built_in(reference: MolecularReference, config: Config, folder: Path, with_starts: bool) -> MolecularSetup:
+def from_built_in(reference: MolecularReference, config: Config, folder: Path, with_starts: bool) -> Setup:
     """A run of a built-in system.
 
     Raises:
         ValueError: something in the config is not possible.
     """
-    engine = config.engine.model_copy(update={"platform": config.engine.platform or reference.platform})
-    config = config.model_copy(update={"engine": engine})
+    config = config.changed(engine={"platform": config.engine.platform or reference.platform})
     reference, config, cvs = settled(reference, config, folder)
     starts = built_in_starts(reference, config) if with_starts else Starts()
     return assemble(config, reference.name, reference.system(), reference.topology(), cvs, reference.kT, starts)
@@ -144,11 +113,9 @@ def settled(
     if config.system.starts:
         raise ConfigError(f"system.starts is refused: {reference.name} builds its own starts")
     reference = _at_temperature(reference, config)
-    config = config.model_copy(update={"states": config.states or reference.states})
-    if "timestep" not in config.path.model_fields_set:
-        config = config.model_copy(update={"path": config.path.model_copy(update={"timestep": reference.timestep})})
+    config = with_timestep(config, reference.timestep).changed(states=config.states or dict(reference.states))
     cvs = cvs_from(config.cv, folder, reference.topology()) or reference.cvs()
-    return reference, config.model_copy(update={"cv": [cv_section(cv) for cv in cvs]}), cvs
+    return reference, config.changed(cv=[cv_section(cv) for cv in cvs]), cvs
 
 
 def _at_temperature(reference: Reference, config: Config) -> Reference:

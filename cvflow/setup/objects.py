@@ -23,7 +23,7 @@ from cvflow.setup.batch import IN_MEMORY, batch_setup
 from cvflow.setup.files import start_frame
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
 from cvflow.setup.molecular import assemble
-from cvflow.setup.setup import Setup, check_named
+from cvflow.setup.specification import Setup, check_named
 from cvflow.setup.starts import Starts, in_turn
 from cvflow.setup.structures import Reader, structure
 
@@ -94,7 +94,7 @@ def _of_openmm(
     frames = _starts(config, starts, periodic, partial(_from_file, system.topology))
     kT = thermal_energy(system.temperature)
     setup = assemble(config, "openmm", system.system, system.topology, cvs, kT, frames)
-    return replace(setup, notes=temperature_notes(system.temperature) + setup.notes)
+    return setup.noted(*temperature_notes(system.temperature))
 
 
 def _of_ase(

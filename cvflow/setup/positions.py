@@ -1,138 +1,72 @@
 """Runs whose CV is the positions of a few atoms: the molecular run they are built around, and what is different."""
 
-from collections.abc import Sequence
-from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
-from cvflow.config.cv_section import CvSection
+from cvflow.config.cv_section import AnyCvSection, PositionsSection
+from cvflow.config.resolved import PathSettings
 from cvflow.config.settings import Config, ConfigError
-from cvflow.core.frames import Exactness, Frame
 from cvflow.cv import CollectiveVariable, Distance
 from cvflow.cv.internal_coordinates import Chain, Shapes
 from cvflow.cv.interpolation import INTERPOLATIONS
 from cvflow.cv.selection import AtomNames, group
-from cvflow.engines.openmm import PositionsSpec
-from cvflow.proposals.base import Proposal
+from cvflow.engines.base import EngineSpec
+from cvflow.engines.openmm import OpenMMSpec, PositionsSpec
 from cvflow.proposals.conformations import ConformationLearner
-from cvflow.sampler.jump import JumpState
+from cvflow.sampler.local import LocalMove
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.positions_jump import ShapeJump
-from cvflow.sampler.walkers.base import GroupState, WalkerGroup
 from cvflow.sampler.walkers.positions import PositionsGroup
-from cvflow.sampler.walkers.process import equilibrate, group_state_at
-from cvflow.setup.molecular import MolecularSetup
-from cvflow.setup.setup import Equilibrated, Pilot, Setup, Springs, checked_states
-from cvflow.store.trajectory import Trajectories
+from cvflow.setup.atoms import space_of
+from cvflow.setup.engine_walkers import EngineWalkers
+from cvflow.setup.specification import Setup, Springs, Steered, Visited, checked, checked_states
 
 STIFF = 0.8
 """kappa = "auto": standard deviation of λ around each coordinate, in that of the stiffest distance along the chain."""
 
 
 @dataclass(frozen=True)
-class ShapeSetup(Setup):
-    """Built around the run that its observed distances alone would make.
+class SteeredPositions(Steered):
+    """The positions of a few atoms, along a chain; the CVs are observed.
 
     Attributes:
-        molecular: that run.
         shapes: the CV space: observed distances, then internal coordinates of the atoms.
-        cvs: the same, one by one.
     """
 
-    molecular: MolecularSetup
     shapes: Shapes
-    cvs: tuple[CollectiveVariable, ...]
 
-    @cached_property
-    def spec(self) -> PositionsSpec:
-        """The engine, as data for worker processes."""
-        path = self.config.path
-        around = self.molecular.with_config(self.molecular.config.model_copy(update={"path": path}))
-        assert isinstance(around, MolecularSetup)
-        return PositionsSpec(around.spec, self.cvs, self.shapes.chain.atoms, path.kernel, INTERPOLATIONS[path.way]())
-
-    @property
-    def exactness(self) -> Exactness:
-        return self.molecular.exactness
-
-    def with_config(self, config: Config) -> Setup:
-        around = self.molecular.with_config(_around(config))
-        assert isinstance(around, MolecularSetup)
-        return replace(self, config=config, molecular=around)
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        return self.molecular.input_names
-
-    def write_inputs(self, folder: Path) -> None:
-        self.molecular.write_inputs(folder)
-
-    def write_topology(self, frame: Frame, folder: Path) -> None:
-        self.molecular.write_topology(frame, folder)
-
-    def executor(self, workers: int) -> AbstractContextManager[Executor]:
-        return self.molecular.executor(workers)
-
-    def workers(self, wanted: int | None) -> int:
-        return self.molecular.workers(wanted)
-
-    def check_frame(self, walker: int, frame: Frame) -> None:
-        self.molecular.check_frame(walker, frame)
-
-    def trajectories(self, folder: Path, frames: Sequence[int]) -> Trajectories:
-        return self.molecular.trajectories(folder, frames)
-
-    def equilibrate(self, executor: Executor) -> Equilibrated:
-        seed, relax, local = self.config.run.seed, self.molecular.relax, self.molecular.local
-        futures = [
-            executor.submit(equilibrate, self.spec, frame, relax, local, seed, walker, self.molecular.states)
-            for walker, frame in enumerate(self.molecular.start_frames)
-        ]
-        pilots = [future.result() for future in futures]
-        return Equilibrated([pilot.group_state for pilot in pilots], np.stack([pilot.samples for pilot in pilots]))
-
-    def group_states(self, frames: Sequence[Frame]) -> list[GroupState]:
-        engine = self.spec.build()
-        return [group_state_at(JumpState(frame, engine.cv_values(frame))) for frame in frames]
-
-    def kappa(self, samples: Pilot) -> Springs:
+    def springs(self, setup: Setup, samples: Visited) -> Springs:
         """One spring constant for all coordinates: as configured, or stiff against the stiffest distance's own spread.
 
         Raises:
             ArithmeticError: the atoms did not move.
         """
-        given = self.config.path.kappa
-        if not self.restrained:
-            return np.zeros(0)
-        if isinstance(given, float | int):
-            return np.array([float(given)])
+        given = setup.settings.path.kappa
+        if given is not None:
+            return np.array([given], dtype=float)
         internal = self.shapes.internal(samples.reshape(-1, samples.shape[-1]))
         variance = float(internal[:, : self.shapes.chain.lengths].var(axis=0).min())
         if not variance > 0:
             raise ArithmeticError("the atoms did not move during equilibration: set path.kappa, or a shorter time step")
-        return np.array([self.kT / (STIFF**2 * variance)])
+        return np.array([setup.kT / (STIFF**2 * variance)])
 
-    def walker_groups(self, kappa: Springs) -> list[WalkerGroup]:
-        run, steps = self.config.run, self.config.path.steps
-        assert isinstance(steps, int)
-        jump = ShapeJump(self.shapes, self._blur(kappa), float(kappa.sum()), steps)
-        local = self.molecular.local
-        return [PositionsGroup(walker, self.spec, run.seed, local, jump) for walker in range(run.walkers)]
+    def planned(self, plan: Plan, setup: Setup, kappa: Springs) -> Plan:
+        """Paths have one length, and are run to their end."""
+        learn = ConformationLearner(self.shapes, _blur(setup, kappa))
+        return replace(plan, space=setup.space.unbounded, learn=learn, gives_up=False)
 
-    def plan(self, kappa: Springs, fixed: Proposal | None = None) -> Plan:
-        """What the run is to do; paths have one length, and are run to their end."""
-        ones = np.ones(len(self.cv_names))
-        plan = super().plan(ones, fixed)
-        learn = ConformationLearner(self.shapes, self._blur(kappa))
-        return replace(plan, scale=ones, blur=0 * ones, learn=learn, gives_up=False)
+    def group(self, walker: int, spec: EngineSpec, local: LocalMove, setup: Setup, kappa: Springs) -> PositionsGroup:
+        settings = setup.settings
+        jump = ShapeJump(self.shapes, _blur(setup, kappa), float(kappa.sum()), settings.path.steps)
+        return PositionsGroup(walker, spec, settings.run.seed, local, jump)
 
-    def _blur(self, kappa: Springs) -> float:
-        """Standard deviation of λ around each coordinate [nm]."""
-        return float(np.sqrt(self.kT / kappa[0])) if self.restrained else 0.0
+
+def _blur(setup: Setup, kappa: Springs) -> float:
+    """Standard deviation of λ around each coordinate [nm]."""
+    return float(np.sqrt(setup.kT / kappa[0])) if setup.settings.path.restrained else 0.0
 
 
 def leads_positions(config: Config) -> bool:
@@ -171,47 +105,59 @@ def observed_only(config: Config) -> Config:
     return _around(config)
 
 
-def around(molecular: MolecularSetup, config: Config) -> ShapeSetup:
-    """The run of positions, built around one of its observed distances.
+def around(observed: Setup, config: Config) -> Setup:
+    """The run of positions, built around the run that its observed distances alone would make.
 
     Raises:
         ValueError: atoms are not there, or a state is not named by the CVs.
     """
-    (section,) = (section for section in config.cv if section.type == "positions")
-    names = AtomNames(molecular.topology)
-    chain = Chain(section.name, names.group(section.name, group(section.atoms or [])))
-    unit = section.unit if section.unit is not None else "nm"
-    cvs = (*molecular.cvs, *chain.cvs(unit))
-    shapes = Shapes(chain, tuple(_places(cv, chain) for cv in molecular.cvs))
-    made = molecular.config
-    kept = {
-        "path": config.path.model_copy(update={"timestep": made.path.timestep, "early_rejection": False}),
-        "cv": _sections(config, made, chain),
-    }
-    config = made.model_copy(update=kept)
-    cv_names = tuple(cv.name for cv in cvs)
-    setup = ShapeSetup(
-        config, molecular.name, cv_names, tuple(cv.unit for cv in cvs), tuple(cv.period for cv in cvs),
-        checked_states(config, cv_names), molecular.kT, molecular.notes, molecular=molecular, shapes=shapes, cvs=cvs,
-        opening=molecular.opening,
-    )  # fmt: skip
-    setup.check()
-    setup.spec.build()
-    return setup
+    (section,) = (section for section in config.cv if isinstance(section, PositionsSection))
+    assert observed.topology is not None
+    assert observed.images is not None
+    assert isinstance(observed.walkers, EngineWalkers)
+    names = AtomNames(observed.topology)
+    chain = Chain(section.name, names.group(section.name, group(section.atoms)))
+    distances = observed.images.cvs
+    cvs = (*distances, *chain.cvs(section.unit if section.unit is not None else "nm"))
+    shapes = Shapes(chain, tuple(_places(cv, chain) for cv in distances))
+    config = observed.config.changed(
+        path=config.path.changed(timestep=observed.config.path.timestep, early_rejection=False),
+        cv=_sections(config, observed.config, chain),
+    )
+    space, engine = space_of(cvs), partial(_engine, observed.walkers.engine, cvs, chain.atoms)
+    setup = replace(
+        observed,
+        config=config,
+        space=space,
+        states=checked_states(config, space.names),
+        walkers=replace(observed.walkers, engine=engine),
+        steered=SteeredPositions(shapes),
+    )
+    engine(setup.settings.path).build()
+    return checked(setup)
+
+
+def _engine(
+    molecular: Callable[[PathSettings], EngineSpec],
+    cvs: tuple[CollectiveVariable, ...],
+    atoms: tuple[int, ...],
+    path: PathSettings,
+) -> PositionsSpec:
+    spec = molecular(path)
+    assert isinstance(spec, OpenMMSpec)
+    return PositionsSpec(spec, cvs, atoms, path.kernel, INTERPOLATIONS[path.way]())
 
 
 def _around(config: Config) -> Config:
     """Without positions, and with what the other kind of run has in the place of this one's settings."""
-    path = config.path.model_copy(update={"kernel": "restraint", "kappa": "auto"})
-    return config.model_copy(
-        update={"cv": [section for section in config.cv if section.type != "positions"], "path": path}
-    )
+    observed = [section for section in config.cv if section.type != "positions"]
+    return config.changed(cv=observed, path={"kernel": "restraint", "kappa": "auto"})
 
 
-def _sections(config: Config, made: Config, chain: Chain) -> list[CvSection]:
+def _sections(config: Config, made: Config, chain: Chain) -> list[AnyCvSection]:
     """The CVs' words, with their atoms by index: observed ones as the molecular run has resolved them."""
-    positions = (section for section in config.cv if section.type == "positions")
-    return [*made.cv, *(section.model_copy(update={"atoms": list(chain.atoms)}) for section in positions)]
+    positions = (section for section in config.cv if isinstance(section, PositionsSection))
+    return [*made.cv, *(section.changed(atoms=list(chain.atoms)) for section in positions)]
 
 
 def _places(cv: CollectiveVariable, chain: Chain) -> tuple[int, int]:

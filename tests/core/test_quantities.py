@@ -83,8 +83,8 @@ HOLDERS = {
 @pytest.mark.parametrize("holder", HOLDERS)
 def test_positions_are_taken_from_what_holds_them(holder):
     made = setup(STARTS | {"near": HOLDERS[holder]()})
-    np.testing.assert_allclose(made.start_frames[0].positions, NEAR)
-    assert made.start_frames[0].box is None
+    np.testing.assert_allclose(made.walkers.starts[0].positions, NEAR)
+    assert made.walkers.starts[0].box is None
 
 
 def test_the_box_of_a_state_counts_in_a_periodic_system():

@@ -5,14 +5,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from cvflow.config.settings import ConfigError
 from cvflow.host import cores
 from cvflow.host.cores import Claim, available_cores, usable_cores
-from cvflow.setup.walkers import WalkerSetup
+from cvflow.setup.engine_walkers import workers
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,12 +102,11 @@ def test_what_may_be_used_is_what_the_system_says():
 
 
 def test_absurd_numbers_of_workers_are_refused(caplog, monkeypatch):
-    monkeypatch.setattr("cvflow.setup.walkers.available_cores", lambda: {0, 1})
-    monkeypatch.setattr("cvflow.setup.walkers.usable_cores", lambda: 1)
-    of_four = SimpleNamespace(config=SimpleNamespace(run=SimpleNamespace(walkers=4)))
-    assert [WalkerSetup.workers(of_four, wanted) for wanted in (None, 1, 4)] == [1, 1, 4]
+    monkeypatch.setattr("cvflow.setup.engine_walkers.available_cores", lambda: {0, 1})
+    monkeypatch.setattr("cvflow.setup.engine_walkers.usable_cores", lambda: 1)
+    assert [workers(4, wanted) for wanted in (None, 1, 4)] == [1, 1, 4]
     assert caplog.text == ""
-    assert WalkerSetup.workers(of_four, 8) == 4
+    assert workers(4, 8) == 4
     assert "there are 4 walkers, so 4 workers" in caplog.text
     with pytest.raises(ConfigError, match="--workers 5000: this machine lends 2 cores"):
-        WalkerSetup.workers(of_four, 5000)
+        workers(4, 5000)

@@ -30,7 +30,7 @@ from cvflow.run import run_folder
 from cvflow.sampler.ensemble import EnsembleJump, EnsembleState
 from cvflow.sampler.loop import Progress
 from cvflow.setup import from_config
-from cvflow.setup.batch import BatchSetup
+from cvflow.setup.specification import Setup
 from cvflow.store import MemoryStore, read_record
 from tests import valley
 from tests.systems.cases import CASES
@@ -89,7 +89,7 @@ def test_a_configuration_that_does_not_keep_stops_the_run_before_its_turn_counts
         if len(looked) > 8 * 4:  # after equilibration, and after three turns
             raise ArithmeticError("drifted")
 
-    monkeypatch.setattr(BatchSetup, "check_frame", check)
+    monkeypatch.setattr(Setup, "check_frame", check)
     with pytest.raises(ArithmeticError, match="drifted"):
         begin(tmp_path)
     assert looked == [*range(8)] * 4 + [0]
@@ -117,7 +117,7 @@ def sample(out, system=None, **settings):
 def short(monkeypatch):
     """A short equilibration and few epochs."""
     monkeypatch.setattr("cvflow.sampler.walkers.batch.PILOT_MOVES", 4)
-    monkeypatch.setattr("cvflow.setup.setup.FitSettings", partial(FitSettings, epochs=4))
+    monkeypatch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=4))
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_the_free_energy_is_the_closed_form(finished):
 @pytest.mark.usefixtures("undrawn")
 def test_a_learned_flow_on_a_soft_restraint_finds_it_too(tmp_path, monkeypatch):
     """Another kT: works are in kT, energies are not."""
-    monkeypatch.setattr("cvflow.setup.setup.FitSettings", partial(FitSettings, epochs=40))
+    monkeypatch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=40))
     result = sample(
         tmp_path, valley.valley(weight=0.4, kT=2.5), walkers=128, adapt_jumps=4, adapt_limit=1, jumps=30, proposal=None,
         flow={"retrain_every": 256}, path={"kernel": "restraint", "steps": 12, "timestep": 0.2},
@@ -630,7 +630,7 @@ class Forgetful(MemoryStore):
 def made(folder, store, watch, **sections):
     """A run, begun up to its first turn, on a store of one's own; and its executor."""
     setup = from_config(load(written(folder, **sections)), folder)
-    executor = setup.executor(1)
+    executor = setup.walkers.executor(1)
     start = setup.equilibrate(executor)
     kappa = setup.kappa(start.samples)
     kept = store(run_folder.header(setup, kappa, 1), start.samples)

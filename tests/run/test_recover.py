@@ -178,7 +178,7 @@ def learned(tmp_path_factory):
 
 def _shorten(patch):
     patch.setattr("cvflow.sampler.walkers.batch.PILOT_MOVES", 4)
-    patch.setattr("cvflow.setup.setup.FitSettings", partial(FitSettings, epochs=4))
+    patch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=4))
 
 
 class _KilledError(BaseException):

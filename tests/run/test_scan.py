@@ -33,7 +33,7 @@ def small(monkeypatch):
     """Few settings, a short equilibration, no report."""
     monkeypatch.setattr("cvflow.run.scan._AXES", SMALL)
     monkeypatch.setattr("cvflow.sampler.walkers.batch.PILOT_MOVES", 4)
-    monkeypatch.setattr("cvflow.setup.setup.FitSettings", partial(FitSettings, epochs=4))
+    monkeypatch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=4))
     monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
 
 

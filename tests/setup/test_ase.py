@@ -111,9 +111,9 @@ def test_a_function_of_one_s_own_is_the_same_system(theirs, tmp_path):
     assert read_record(out / "run.h5").header.cvs == ["a", "g"]
     (tmp_path / "ag6.toml").write_text(AG6)
     ours, built_in = (from_config(load(file), file.parent) for file in (theirs / "run.toml", tmp_path / "ag6.toml"))
-    frames = [setup.start_frames[1] for setup in (ours, built_in)]
+    frames = [setup.walkers.starts[1] for setup in (ours, built_in)]
     np.testing.assert_allclose(frames[0].positions, frames[1].positions, atol=1e-6)
-    energies = [setup.spec.build().potential_energy(frames[0]) for setup in (ours, built_in)]
+    energies = [setup.walkers.spec(setup).build().potential_energy(frames[0]) for setup in (ours, built_in)]
     assert energies[0] == pytest.approx(energies[1], rel=1e-12)
 
 

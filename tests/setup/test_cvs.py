@@ -128,7 +128,7 @@ def test_every_type_runs_and_resumes(theirs, tmp_path):
     for file in ("bond.xml", "dihedral.xml"):
         (theirs / file).unlink()
     run_folder.resume(out, 4, lambda progress: None, workers=1)
-    assert from_config(load(out / "config.resolved.toml"), out).cvs == setup.cvs
+    assert from_config(load(out / "config.resolved.toml"), out).images.cvs == setup.images.cvs
     record = read_record(out / "run.h5")
     assert len(record.turns) == 10
     assert record.header.cvs == ["phi", "r", "a", "g", "n", "d", "s", "w", "t"]

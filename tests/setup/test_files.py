@@ -13,6 +13,7 @@ from openmm import app, unit
 import cvflow
 from cvflow.cli.commands import execute
 from cvflow.config.settings import ConfigError, load
+from cvflow.host.openmm_xml import deserialised
 from cvflow.setup import from_config, header
 from cvflow.setup.files import parametrised
 from cvflow.systems.peptide import alanine_dipeptide_positions, alanine_dipeptide_topology
@@ -33,6 +34,11 @@ def folder(tmp_path):
 
 def build(folder, *settings):
     return from_config(load(folder / "config.toml", list(settings)), folder)
+
+
+def start_energy(setup):
+    """Of the first walker's start, by the engine of the run [kJ/mol]."""
+    return setup.walkers.spec(setup).build().potential_energy(setup.walkers.starts[0])
 
 
 def test_the_example_runs_and_goes_on(folder, capsys):
@@ -56,13 +62,13 @@ def test_the_example_s_structures_are_those_of_the_project(folder):
     setup = build(folder, "run.walkers=2")
     assert setup.notes == ()
     assert setup.states.assign(
-        np.array([[cv.evaluate(f) for cv in setup.cvs] for f in setup.start_frames])
+        np.array([[cv.evaluate(f) for cv in setup.images.cvs] for f in setup.walkers.starts])
     ).tolist() == [
         0,
         1,
     ]
-    positions = setup.start_frames[0].positions
-    assert [cv.evaluate(setup.start_frames[0]) for cv in setup.cvs] == pytest.approx(
+    positions = setup.walkers.starts[0].positions
+    assert [cv.evaluate(setup.walkers.starts[0]) for cv in setup.images.cvs] == pytest.approx(
         [torsion(positions, (4, 6, 8, 14)), torsion(positions, (6, 8, 14, 16))]
     )
 
@@ -74,9 +80,10 @@ def test_the_potential_is_the_force_field_s(folder):
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatform("Reference"))
     context.setPositions(pdb.positions)
     energy = context.getState(getEnergy=True).getPotentialEnergy()._value
-    assert setup.spec.build().potential_energy(setup.start_frames[0]) == pytest.approx(energy, abs=1e-4)
-    assert setup.system.getNumConstraints() == 0
-    assert setup.system.getParticleMass(0)._value == 4.0
+    assert start_energy(setup) == pytest.approx(energy, abs=1e-4)
+    system = deserialised(setup.files["system.xml"], "system.xml")
+    assert system.getNumConstraints() == 0
+    assert system.getParticleMass(0)._value == 4.0
 
 
 def test_a_file_beside_the_config_is_taken_before_openmm_s(folder):
@@ -84,7 +91,7 @@ def test_a_file_beside_the_config_is_taken_before_openmm_s(folder):
     shutil.copy(data / "amber99sbildn.xml", folder / "mine.xml")
     here = build(folder, 'system.forcefield=["mine.xml"]')
     there = build(folder, 'system.forcefield=["amber99sbildn.xml"]')
-    energies = [setup.spec.build().potential_energy(setup.start_frames[0]) for setup in (here, there)]
+    energies = [start_energy(setup) for setup in (here, there)]
     assert energies[0] == energies[1]
 
 
@@ -182,9 +189,7 @@ def test_a_cell_of_one_angstrom_is_no_box(folder, fields):
         "system.pdb: the CRYST1 line of c7eq.pdb has a cell of 1 Å or less, which is no box: dropped",
     )
     assert all("0.1 x 0.1 x 0.1 nm, is dropped" in line for line in setup.opening_words)
-    assert setup.spec.build().potential_energy(setup.start_frames[0]) == plain.spec.build().potential_energy(
-        plain.start_frames[0]
-    )
+    assert start_energy(setup) == start_energy(plain)
 
 
 def test_implicit_solvent_in_a_true_box_is_refused_with_the_line_to_remove(folder):

@@ -58,8 +58,8 @@ def test_the_polymer_runs_and_is_resumed_to_the_same_chain(tmp_path):
 
 def test_the_demo_takes_the_engine(tmp_path, monkeypatch, capsys):
     """Up to where the run would begin."""
-    monkeypatch.setattr(run_folder, "begin", lambda setup, *_: pytest.fail(type(setup).__name__))
-    with pytest.raises(pytest.fail.Exception, match="LammpsSetup"):
+    monkeypatch.setattr(run_folder, "begin", lambda setup, *_: pytest.fail(", ".join(setup.files)))
+    with pytest.raises(pytest.fail.Exception, match=r"in\.lammps"):
         execute(["polymer", "--engine", "lammps", "--out", str(tmp_path / "out")])
 
 
@@ -67,7 +67,7 @@ def test_the_demo_takes_the_engine(tmp_path, monkeypatch, capsys):
 def test_the_polymer_runs_with_a_cv_in_plumeds_words(tmp_path):
     words = {"name": "r", "plumed": "r: DISTANCE ATOMS=1,9 NOPBC", "unit": ""}
     setup = from_config(config(cv=[words]), tmp_path)
-    assert setup.spec.cvs == (from_plumed("r", "r: DISTANCE ATOMS=1,9 NOPBC"),)
+    assert setup.walkers.spec(setup).cvs == (from_plumed("r", "r: DISTANCE ATOMS=1,9 NOPBC"),)
     summary = run_folder.begin(setup, tmp_path / "out", quiet)
     assert summary["jumps"]["proposed"] == 8
     assert summary["jumps"]["failed"] == {}

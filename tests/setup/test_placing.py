@@ -74,7 +74,7 @@ def test_starts_of_one_box_each_are_taken_and_their_box_is_said(tmp_path):
         setup.opening_words[0]
         == "start near: d = 0.5: near; in its own box, 2.4 x 2.4 x 2.4 nm (the system's is 2 x 2 x 2 nm)"
     )
-    for frame in setup.start_frames:
+    for frame in setup.walkers.starts:
         np.testing.assert_allclose(frame.box, 2.4 * np.eye(3), atol=1e-9)
 
 
@@ -88,7 +88,7 @@ def test_starts_of_different_boxes_are_refused_where_nothing_moves_the_volume(tm
     with pytest.raises(ValueError, match="different boxes"):
         built(diatomics(), NEAR, starts[1])
     setup = built(diatomics(barostat=True), *starts)
-    assert [frame.box[0, 0] for frame in setup.start_frames] == pytest.approx([2.0, 2.4])
+    assert [frame.box[0, 0] for frame in setup.walkers.starts] == pytest.approx([2.0, 2.4])
 
 
 def test_boxes_that_differ_by_rounding_are_one():
@@ -101,7 +101,7 @@ def test_boxes_that_differ_by_rounding_are_one():
 def test_a_box_is_dropped_where_the_system_has_none(tmp_path):
     system = diatomics(periodic=False)
     setup = built(system, pdb(tmp_path / "a.pdb", system, NEAR, 2.4), FAR)
-    assert [frame.box for frame in setup.start_frames] == [None, None]
+    assert [frame.box for frame in setup.walkers.starts] == [None, None]
     assert "its box, 2.4 x 2.4 x 2.4 nm, is dropped: the system is not periodic" in setup.opening_words[0]
 
 
@@ -110,7 +110,7 @@ def test_a_cube_of_one_angstrom_is_no_box(tmp_path):
     setup = built(system, pdb(tmp_path / "a.pdb", system, NEAR, 0.1), pdb(tmp_path / "b.pdb", system, FAR))
     assert "0.1 x 0.1 x 0.1 nm is no box: in the system's own box, 2 x 2 x 2 nm" in setup.opening_words[0]
     assert setup.opening_words[1] == "start far: d = 0.8: far; in the system's own box, 2 x 2 x 2 nm"
-    assert all((frame.box == CUBE).all() for frame in setup.start_frames)
+    assert all((frame.box == CUBE).all() for frame in setup.walkers.starts)
 
 
 def test_structures_of_several_walkers_stay_one_object():
@@ -123,10 +123,10 @@ def test_structures_of_several_walkers_stay_one_object():
 def test_molecules_broken_across_the_box_are_made_whole_and_it_is_said():
     broken = NEAR - [0.15, 0, 0]
     setup = built(diatomics(), broken % SIDE, FAR)
-    np.testing.assert_allclose(np.diff(setup.start_frames[0].positions[:2], axis=0), [[0.1, 0, 0]], atol=1e-12)
+    np.testing.assert_allclose(np.diff(setup.walkers.starts[0].positions[:2], axis=0), [[0.1, 0, 0]], atol=1e-12)
     assert "2 molecules broken across the box made whole" in setup.opening_words[0]
     assert "made whole" not in setup.opening_words[1]
-    assert (setup.start_frames[1].positions == FAR).all()
+    assert (setup.walkers.starts[1].positions == FAR).all()
 
 
 def test_a_start_without_broken_molecules_is_the_same_object():
@@ -214,12 +214,12 @@ def test_neighbours_tell_where_there_are_no_bonds():
 
 def test_frozen_atoms_have_one_place_in_all_starts():
     frozen = (0.0, 1.0, 12.0, 1.0)
-    assert built(diatomics(masses=frozen), NEAR, FAR).start_frames[1].positions[0, 0] == 0.1
+    assert built(diatomics(masses=frozen), NEAR, FAR).walkers.starts[1].positions[0, 0] == 0.1
     with pytest.raises(
         ValueError, match=r"atom 0 has mass 0 and stays, but lies 0\.01 nm apart in the starts of near and far"
     ):
         built(diatomics(masses=frozen), NEAR, FAR + 0.01)
-    assert built(diatomics(), NEAR, FAR + 0.01).start_frames[1].positions[0, 0] == pytest.approx(0.11)
+    assert built(diatomics(), NEAR, FAR + 0.01).walkers.starts[1].positions[0, 0] == pytest.approx(0.11)
 
 
 @pytest.mark.parametrize(

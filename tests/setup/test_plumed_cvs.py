@@ -70,7 +70,7 @@ def test_what_is_stored_of_it_is_its_text(config, tmp_path):
 @needs_plumed
 def test_masses_are_those_of_the_system(config):
     setup = from_config(load(config), config.parent)
-    engine, frame = setup.spec.build(), setup.start_frames[0]
+    engine, frame = setup.walkers.spec(setup).build(), setup.walkers.starts[0]
     x, masses = frame.positions, np.array(molecule.MASSES)
     centre = masses[:3] @ x[:3] / masses[:3].sum()
     expected = np.linalg.norm(x[3] - centre) + 2 * np.linalg.norm(x[2] - x[0])

@@ -50,33 +50,35 @@ def test_the_compiler_is_looked_for(monkeypatch):
     assert not compilation.compiler_available()
 
 
-def setup(folder, **sections):
-    return from_config(load(written(folder, **sections)), folder)
+def compiled(folder, **sections):
+    """Whether the paths of a run with these settings go through torch.compile."""
+    setup = from_config(load(written(folder, **sections)), folder)
+    return setup.walkers.compiled(setup.settings)
 
 
 @pytest.mark.usefixtures("bare")
 def test_long_runs_ask_for_it_and_short_ones_do_not(tmp_path):
     with pytest.warns(UserWarning, match="compiler"):
-        assert not setup(tmp_path, run=LONG).compiled
+        assert not compiled(tmp_path, run=LONG)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert not setup(tmp_path, run=LONG | {"jumps": 10}).compiled
-        assert not setup(tmp_path, run=LONG, engine={"compile": False}).compiled
+        assert not compiled(tmp_path, run=LONG | {"jumps": 10})
+        assert not compiled(tmp_path, run=LONG, engine={"compile": False})
 
 
 def test_where_there_is_one_long_runs_are_compiled(tmp_path, monkeypatch):
     monkeypatch.setattr("cvflow.engines.batch.compilation.compiler_available", lambda: True)
     monkeypatch.setattr("cvflow.setup.batch.compiler_available", lambda: True)
-    assert setup(tmp_path, run=LONG).compiled
-    assert setup(tmp_path, run=LONG, engine={"compile": "auto"}).compiled
-    assert setup(tmp_path, run=LONG | {"jumps": 1}, engine={"compile": True}).compiled
-    found = setup(tmp_path, run=LONG)
-    assert found.paths(found.kernel(np.zeros(0))).compiled
+    assert compiled(tmp_path, run=LONG)
+    assert compiled(tmp_path, run=LONG, engine={"compile": "auto"})
+    assert compiled(tmp_path, run=LONG | {"jumps": 1}, engine={"compile": True})
+    found = from_config(load(written(tmp_path, run=LONG)), tmp_path)
+    assert found.walkers.paths(found.settings, np.zeros(0)).compiled
 
 
 def test_steps_that_unroll_newtons_method_are_not_compiled_unasked(tmp_path, monkeypatch):
     monkeypatch.setattr("cvflow.engines.batch.compilation.compiler_available", lambda: True)
     monkeypatch.setattr("cvflow.setup.batch.compiler_available", lambda: True)
     constrained = {"kernel": "constrained", "steps": 10, "timestep": 0.1}
-    assert not setup(tmp_path, run=LONG | {"jumps": 100_000}, path=constrained).compiled
-    assert setup(tmp_path, run=LONG, path=constrained, engine={"compile": True}).compiled
+    assert not compiled(tmp_path, run=LONG | {"jumps": 100_000}, path=constrained)
+    assert compiled(tmp_path, run=LONG, path=constrained, engine={"compile": True})

@@ -53,7 +53,7 @@ class Inertial(Protocol[State]):
 
     @property
     def timestep(self) -> float:
-        """dt."""
+        """Dt."""
 
     @property
     def friction(self) -> float:

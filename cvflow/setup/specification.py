@@ -1,0 +1,323 @@
+"""A checked run as data, before anything was computed or written; what moves its walkers, and what their paths drag."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from openmm import app
+
+from cvflow.config.resolved import Settings, resolved
+from cvflow.config.settings import Config, ConfigError
+from cvflow.core.cv_space import CVSpace
+from cvflow.core.frames import Exactness, Frame
+from cvflow.core.states import States
+from cvflow.cv.names import check_together
+from cvflow.engines.base import EngineSpec
+from cvflow.proposals.base import Proposal
+from cvflow.proposals.fit import FitSettings
+from cvflow.proposals.mixture import GaussianMixture
+from cvflow.sampler.local import LocalMove
+from cvflow.sampler.loop import Progress, Run
+from cvflow.sampler.plan import Plan
+from cvflow.sampler.walkers.base import GroupState, WalkerGroup
+from cvflow.setup.nearest_images import NearestImages
+from cvflow.setup.starts import Opening, strayed, words
+from cvflow.store import Store
+from cvflow.store.trajectory import Trajectories
+
+Visited = Float[np.ndarray, "walkers samples cvs"]
+"""CV values."""
+
+Springs = Float[np.ndarray, " _springs"]
+"""Spring constants of the restraint; none for kernels without one."""
+
+
+class Equilibrated(NamedTuple):
+    """Where the walker groups stand after equilibration, and the CV values that their walkers visited."""
+
+    group_states: list[GroupState]
+    samples: Visited
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run as data.
+
+    Attributes:
+        config: the settings as they were given, "auto" wherever the program is still to choose.
+        name: of the system.
+        space: names, units, periods and ranges of the CVs.
+        states: named regions.
+        kT: thermal energy [kJ/mol, or the unit of a model's own potential].
+        walkers: what moves, and where.
+        steered: what paths drag.
+        notes: one line for everything that was changed in the system or chosen by the program.
+        topology: names of the atoms, where there are atoms.
+        files: what a later `resume` builds the engine from, beside the config: text, or a file to copy, by the name
+            that it gets in the run's folder.
+        images: what tells whether molecules have drifted apart, where CVs take atoms as they lie.
+        opening: the walkers' starts in CV space; none when a run is continued from its store.
+        reads: files of the user's that the run was made from.
+    """
+
+    config: Config
+    name: str
+    space: CVSpace
+    states: States
+    kT: float
+    walkers: "Walkers"
+    steered: "Steered"
+    notes: tuple[str, ...] = ()
+    topology: app.Topology | None = None
+    files: Mapping[str, str | Path] = field(default_factory=dict)
+    images: NearestImages | None = None
+    opening: Opening | None = None
+    reads: tuple[Path, ...] = ()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the run is told, with no "auto" in it."""
+        return resolved(self.config)
+
+    @property
+    def exactness(self) -> Exactness:
+        """Whether the chain that this run makes is exact, and why (not)."""
+        return self.walkers.exactness(self)
+
+    @property
+    def opening_words(self) -> tuple[str, ...]:
+        """Where the walkers start, a line for each state."""
+        return words(self.opening) if self.opening else ()
+
+    def changed(self, **sections: Any) -> "Setup":
+        """The same system with other settings, by section and key.
+
+        Raises:
+            ConfigError: they are not possible.
+        """
+        return replace(self, config=self.config.changed(**sections))
+
+    def noted(self, *notes: str) -> "Setup":
+        """The same with these notes before its own."""
+        return replace(self, notes=(*notes, *self.notes))
+
+    def check_frame(self, walker: int, frame: Frame) -> None:
+        """Check what a walker's configuration must keep to while the run lasts.
+
+        Raises:
+            ArithmeticError: molecules have drifted apart.
+        """
+        if self.images is not None:
+            self.images.check_walker(walker, frame)
+
+    def equilibrate(self, executor: Executor) -> Equilibrated:
+        """Bring the walkers from their starts to where they can jump.
+
+        Raises:
+            ArithmeticError: a start falls apart, or does not move.
+        """
+        return self.walkers.equilibrate(self, executor)
+
+    def after(self, equilibrated: Equilibrated) -> "Setup":
+        """The run with its walkers equilibrated: noted are those that have left the states they started in."""
+        if self.opening is None:
+            return self
+        points = equilibrated.samples[:, -1, : self.opening.points.shape[1]]
+        return replace(self, notes=self.notes + strayed(self.opening, points))
+
+    def kappa(self, samples: Visited) -> Springs:
+        """Spring constants: as configured, or from what equilibration visited; none for kernels without a restraint.
+
+        Raises:
+            ArithmeticError: nothing moved.
+        """
+        return self.steered.springs(self, samples) if self.settings.path.restrained else np.zeros(0)
+
+    def plan(self, kappa: Springs, fixed: Proposal | None = None) -> Plan:
+        """What the run is to do; `fixed` takes the place of the configured proposal."""
+        run, path, flow = self.settings.run, self.settings.path, self.config.flow
+        ones = np.ones(len(self.space.names))
+        plan = Plan(
+            seed=run.seed,
+            walkers=run.walkers,
+            adapt_jumps=run.adapt_jumps,
+            adapt_limit=run.adapt_limit,
+            jumps=run.jumps,
+            retrain_every=flow.retrain_every if flow else 50,
+            scale=ones,
+            blur=0 * ones,
+            space=self.space,
+            states=self.states,
+            fit=_fit(self.config),
+            fixed=fixed or fixed_proposal(self.config, self.space),
+            gives_up=path.early_rejection,
+            within_states=path.within_states,
+        )
+        return self.steered.planned(plan, self, kappa)
+
+    def run(
+        self,
+        start: Equilibrated,
+        kappa: Springs,
+        store: Store,
+        *,
+        fixed: Proposal | None = None,
+        trajectories: Trajectories | None = None,
+        watch: Callable[[Progress], None] = lambda progress: None,
+        wall_before: float = 0.0,
+        check: Callable[[int, Frame], None] = lambda walker, frame: None,
+        still_ours: Callable[[], None] = lambda: None,
+    ) -> Run:
+        """The run itself, at its first turn: the one place where a plan, walker groups and a store come together.
+
+        Args:
+            start: where the groups stand, and what their walkers visited.
+            kappa: spring constants, from `kappa` or from a store.
+            store: takes what comes of the turns.
+            fixed: a proposal in the place of the configured one.
+            trajectories: take the walkers' frames, if any are wanted.
+            watch: is told how far it is after each turn.
+            wall_before: seconds spent on it already.
+            check: looks at each walker's frame.
+            still_ours: raises where the store's folder has come to be another's.
+        """
+        plan, groups = self.plan(kappa, fixed), self.walkers.groups(self, kappa)
+        return Run(
+            plan, groups, store, start.samples, start.group_states, trajectories, watch, wall_before, check, still_ours
+        )
+
+
+class Walkers(ABC):
+    """What moves in a run, and where the work is done: single walkers in worker processes, or many as one batch.
+
+    Law: what it gives follows from its own data and the setup's, and from nothing else.
+    """
+
+    @abstractmethod
+    def exactness(self, setup: Setup) -> Exactness:
+        """Whether moves and paths leave the target distribution as it is, and why (not)."""
+
+    @abstractmethod
+    def workers(self, setup: Setup, wanted: int | None) -> int:
+        """Number of worker processes, given the number asked for.
+
+        Raises:
+            ConfigError: it is none that can be had.
+        """
+
+    @abstractmethod
+    def executor(self, workers: int) -> AbstractContextManager[Executor]:
+        """Where the work is done, by so many processes."""
+
+    @abstractmethod
+    def equilibrate(self, setup: Setup, executor: Executor) -> Equilibrated:
+        """Bring the walkers from their starts to where they can jump.
+
+        Raises:
+            ArithmeticError: a start falls apart, or does not move.
+        """
+
+    @abstractmethod
+    def groups(self, setup: Setup, kappa: Springs) -> list[WalkerGroup]:
+        """The walkers in groups, now that the spring constants are numbers."""
+
+    @abstractmethod
+    def standing(self, setup: Setup, frames: Sequence[Frame]) -> list[GroupState]:
+        """Where the groups stand, from their walkers' stored frames."""
+
+
+class Steered(ABC):
+    """What paths drag: the CVs themselves, or positions of which the CVs are functions."""
+
+    @abstractmethod
+    def springs(self, setup: Setup, samples: Visited) -> Springs:
+        """Spring constants of a restraint: as configured, or from what equilibration visited.
+
+        Raises:
+            ArithmeticError: nothing moved.
+        """
+
+    @abstractmethod
+    def planned(self, plan: Plan, setup: Setup, kappa: Springs) -> Plan:
+        """The plan of a run whose paths drag this."""
+
+    @abstractmethod
+    def group(self, walker: int, spec: EngineSpec, local: LocalMove, setup: Setup, kappa: Springs) -> WalkerGroup:
+        """One walker with an engine of its own, and moves between its jumps."""
+
+
+def _fit(config: Config) -> FitSettings:
+    flow = config.flow
+    if flow is None:
+        return FitSettings()
+    return FitSettings(flow.sizes, flow.epsilon)
+
+
+def fixed_proposal(config: Config, space: CVSpace) -> Proposal | None:
+    """The mixture that `[proposal]` gives, if it is there.
+
+    Raises:
+        ValueError: its numbers do not go together.
+    """
+    proposal = config.proposal
+    if proposal is None:
+        return None
+    means, sigmas = (tuple(map(tuple, table)) for table in (proposal.means, proposal.sigmas))
+    return GaussianMixture(means, sigmas, tuple(proposal.weights), space.periods)
+
+
+def checked(setup: Setup) -> Setup:
+    """The setup, once the parts of its config were seen to fit together.
+
+    Raises:
+        ValueError: they do not.
+    """
+    names, path = setup.space.names, setup.config.path
+    check_together(names)
+    if isinstance(path.kappa, list) and len(path.kappa) != len(names):
+        raise ValueError(f"path.kappa has {len(path.kappa)} numbers for {len(names)} CVs")
+    if path.kappa != "auto" and not setup.settings.path.restrained:
+        raise ValueError(f"path.kappa is refused: kernel {path.kernel!r} has no restraint")
+    proposal = setup.config.proposal
+    tables = {"means": proposal.means, "sigmas": proposal.sigmas} if proposal else {}
+    for table, rows in tables.items():
+        for row in rows:
+            if len(row) != len(names):
+                listed = ", ".join(names)
+                raise ValueError(f"proposal.{table} has {len(row)} columns for {len(names)} CVs: {listed}")
+    fixed_proposal(setup.config, setup.space)
+    return setup
+
+
+def check_named(config: Config, given: Iterable[str], what: str) -> None:
+    """Check that starts are given for states that have names; `what` is what the starts are called.
+
+    Raises:
+        ConfigError: there are no two states, or one is given a start and is none of them.
+    """
+    _check_two(config)
+    for state in given:
+        if state not in config.states:
+            raise ConfigError(f"{what}: unknown state {state!r}; states has {', '.join(config.states)}")
+
+
+def _check_two(config: Config) -> None:
+    if len(config.states) < 2:
+        raise ConfigError('at least two named states are needed: [states] compact = "r < 4.62", extended = ...')
+
+
+def checked_states(config: Config, cv_names: Sequence[str]) -> States:
+    """The named states.
+
+    Raises:
+        ValueError: there are fewer than two, or an expression does not parse.
+    """
+    _check_two(config)
+    return States(dict(config.states), list(cv_names))
