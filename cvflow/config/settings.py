@@ -2,14 +2,16 @@
 
 import difflib
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from cvflow.config.cv_section import AnyCvSection, PlumedSection, known_words
-from cvflow.config.drive_section import ALSO_EMBEDDED, PROGRAMS, DriveSection
+from cvflow.config import cv_section, engine_section
+from cvflow.config.cv_section import AnyCvSection, PlumedSection
+from cvflow.config.engine_section import EngineSection, OpenMMSection, ProgramSection, with_drive
 from cvflow.config.flow_section import FlowSection, flow_words
 from cvflow.config.section import BoundedInt, ConfigError, Count, Finite, NonNegative, Positive, Section, Whole
 from cvflow.host.faults import brief
@@ -66,29 +68,6 @@ class SystemSection(Section):
         return self
 
 
-class EngineSection(Section):
-    """The engine and its own words: OpenMM's platforms and properties, or torch's devices and floating-point types."""
-
-    name: Literal["openmm", "lammps", "ase", "batch", "gromacs", "pesmd", "custom"] = "openmm"
-    platform: str | None = None
-    temperature: Positive | None = None
-    precision: str | None = None
-    device: str | None = None
-    threads: Count | None = None
-    compile: Literal["auto"] | bool | None = None
-
-    @model_validator(mode="after")
-    def _own_words(self) -> "EngineSection":
-        for word in ("platform", "precision", "device", "threads", "compile"):
-            if self.name not in ("openmm", "batch") and getattr(self, word) is not None:
-                raise ValueError(f"{word} is another engine's word; {self.name} has none here")
-        if self.name == "batch" and self.platform is not None:
-            raise ValueError('platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"')
-        if self.name == "openmm" and self.compile is not None:
-            raise ValueError("compile is the batch engine's word")
-        return self
-
-
 class PathSection(Section):
     """The steered paths."""
 
@@ -116,10 +95,9 @@ class Config(Section):
 
     run: RunSection = RunSection()
     system: SystemSection
-    engine: EngineSection = EngineSection()
+    engine: EngineSection = OpenMMSection()
     cv: list[AnyCvSection] = []
     path: PathSection = PathSection()
-    drive: DriveSection | None = None
     flow: FlowSection | None = None
     proposal: ProposalSection | None = None
     states: dict[str, str] = {}
@@ -130,13 +108,18 @@ class Config(Section):
             raise ValueError("give [flow] or [proposal], not both")
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drive_is_the_engine_s(cls, values: Any) -> Any:
+        """Configs of before have the words of external programs in a section of their own."""
+        if not isinstance(values, dict) or "drive" not in values:
+            return values
+        others = {key: value for key, value in values.items() if key != "drive"}
+        return others | {"engine": with_drive(values.get("engine", {}), values["drive"])}
+
     @model_validator(mode="after")
     def _one_system(self) -> "Config":
-        driven, name = self.drive is not None, self.engine.name
-        if name not in ALSO_EMBEDDED and driven != (name in PROGRAMS):
-            raise ValueError(f"[drive] goes with engine.name = {' or '.join(map(repr, PROGRAMS))}, and they with it")
-        if self.drive is not None:
-            self.drive.check(self.engine.name)
+        driven = isinstance(self.engine, ProgramSection)
         if driven and self.system.sources:
             raise ValueError(f"system.{self.system.sources[0]} is refused: {self.engine.name} has its own files")
         if not driven and any(isinstance(cv, PlumedSection) and cv.period is not None for cv in self.cv):
@@ -221,7 +204,9 @@ def _one_line(error: ValidationError) -> str:
     """The first fault, with the place and the mend; words that nobody knows first of all."""
     faults = error.errors()
     fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    place = _place(fault["loc"])
+    if said := _of_engine(fault) or _of_auto(fault, faults):
+        return said
+    place = ".".join(map(str, _as_written(fault["loc"])))
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         known = _known_keys(fault["loc"][:-1])
@@ -233,27 +218,49 @@ def _one_line(error: ValidationError) -> str:
     return f"{place}: {message}{got}" if place else message
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    """As a user writes it: pydantic has the type of a CV behind its number in the list."""
-    behind = [None, *location]
-    return ".".join(str(part) for part, last in zip(location, behind, strict=False) if not _is_type(part, last))
+def _of_auto(fault: Any, faults: Sequence[Any]) -> str | None:
+    """Words for what may be "auto" too, of which pydantic says only that."""
+    *place, last = fault["loc"] or ("",)
+    if last != "literal['auto']":
+        return None
+    others = [each for each in faults if list(each["loc"][: len(place)]) == place and each is not fault]
+    closest = max(others, key=lambda each: len(each["loc"]), default=fault)
+    return f"{'.'.join(map(str, place))}: {closest['msg']}, or \"auto\", got {brief(fault['input'])}"
 
 
-def _is_type(part: int | str, behind: int | str | None) -> bool:
-    return isinstance(part, str) and isinstance(behind, int)
+def _as_written(location: tuple[int | str, ...]) -> list[int | str]:
+    """A place as a user writes it: pydantic has the tag of a union behind its section, or its number in a list."""
+    behind = ("", *location)
+    pairs = zip(location, behind, strict=False)
+    return [part for part, last in pairs if not (isinstance(part, str) and (isinstance(last, int) or last == "engine"))]
+
+
+def _of_engine(fault: Any) -> str | None:
+    """Words for what only an engine's section can have, and for its place, in which pydantic has the engine's tag."""
+    section, *rest = fault["loc"] or ("",)
+    if section != "engine":
+        return None
+    if fault["type"].startswith("union_tag"):
+        got = fault["input"].get("name") if isinstance(fault["input"], dict) else fault["input"]
+        return f"engine.name: give one of {', '.join(engine_section.NAMES)}, got {brief(got)}"
+    if fault["type"] == "extra_forbidden":
+        return engine_section.refusal(str(rest[0]), str(rest[-1]))
+    if fault["type"] in ("missing", "too_short", "string_too_short"):
+        return engine_section.missing(str(rest[0]), str(rest[-1]))
+    return None
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
         "run": RunSection,
         "system": SystemSection,
-        "engine": EngineSection,
         "path": PathSection,
-        "drive": DriveSection,
         "proposal": ProposalSection,
     }
-    if location and location[0] == "cv":
-        return known_words(str(location[-1]))
+    if location[:1] == ("cv",):
+        return cv_section.known_words(str(location[-1]))
+    if location[:1] == ("engine",):
+        return engine_section.known_words(str(location[1]))
     if location == ("flow",):
         return flow_words()
     model = sections[str(location[0])] if location else Config

@@ -54,7 +54,7 @@ class Trying(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pilots:
+class PilotRuns:
     """Runs pilot jumps of a setup from its equilibrated starts."""
 
     setup: Setup
@@ -95,7 +95,7 @@ def tuned(
     """
     if not to_tune(setup.config):
         return setup
-    pilots = Pilots(setup, executor, start, watch)
+    pilots = PilotRuns(setup, executor, start, watch)
     trials: list[Trial] = []
     best: dict[str, Any] = {"steps": setup.settings.path.steps}
     for stage in (_springs, _lengths, _frictions, _schedules):
@@ -155,7 +155,7 @@ def _taught(setup: Setup, start: Equilibrated, kappa: Point) -> Proposal:
 Stage = Iterator[dict[str, Any]]
 
 
-def _springs(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
+def _springs(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> Stage:
     """As soft as the states allow, and stiffer: a spring softer than a barrier is curved lets the CV snap across."""
     path = pilots.setup.settings.path
     if path.restrained and path.kappa is None:
@@ -164,7 +164,7 @@ def _springs(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage
             yield {**best, "kappa": (factor * kappa).tolist()}
 
 
-def _lengths(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
+def _lengths(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> Stage:
     """Twice as long each time, until it gets dearer."""
     if "steps" not in to_tune(pilots.setup.config):
         return
@@ -177,7 +177,7 @@ def _lengths(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage
         steps *= 2
 
 
-def _frictions(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
+def _frictions(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> Stage:
     """None, and as much as forgets the momenta once or three times in a path."""
     if "friction" in to_tune(pilots.setup.config):
         duration = best["steps"] * pilots.setup.settings.path.timestep
@@ -185,7 +185,7 @@ def _frictions(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Sta
             yield {**best, "friction": rate / duration}
 
 
-def _schedules(pilots: Pilots, best: dict[str, Any], trials: list[Trial]) -> Stage:
+def _schedules(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> Stage:
     if "schedule" in to_tune(pilots.setup.config):
         for name in ("linear", "cosine"):
             yield {**best, "schedule": name}

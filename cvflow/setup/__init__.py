@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from cvflow.config.cv_section import cv_section
+from cvflow.config.engine_section import ProgramSection
 from cvflow.config.settings import Config, ConfigError
 from cvflow.setup.ase import AseSystem
 from cvflow.setup.ase import from_built_in as from_built_in_ase
@@ -20,7 +21,7 @@ from cvflow.setup.molecular import from_built_in
 from cvflow.setup.objects import MolecularSystem, from_objects
 from cvflow.setup.positions import around, leads_positions, observed_only
 from cvflow.setup.specification import Equilibrated, Setup
-from cvflow.setup.starts import Starts, in_turn
+from cvflow.setup.starts import WalkerStarts, in_turn
 from cvflow.systems import BUILT_IN, AseReference, BatchReference, MolecularReference, ReferenceSystem
 
 __all__ = [
@@ -29,7 +30,7 @@ __all__ = [
     "Equilibrated",
     "MolecularSystem",
     "Setup",
-    "Starts",
+    "WalkerStarts",
     "ase_system_from",
     "batch_setup",
     "cv_section",
@@ -59,7 +60,7 @@ def from_config(config: Config, folder: Path, *, with_starts: bool = True) -> Se
 
 def _made(config: Config, folder: Path, with_starts: bool) -> Setup:
     try:
-        if config.drive is not None:
+        if isinstance(config.engine, ProgramSection):
             return from_driven(config, folder, with_starts)
         if config.system.python is not None and config.engine.name == "ase":
             _check_no_positions(config)

@@ -24,9 +24,10 @@ from cvflow.setup.cvs import cvs_from
 from cvflow.setup.engine_walkers import check_moves
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
 from cvflow.setup.molecular import built_in_starts, settled
+from cvflow.setup.named_states import check_named
 from cvflow.setup.placing import boxed, check_spacing, in_one_box, spacing
-from cvflow.setup.specification import Setup, check_named
-from cvflow.setup.starts import Starts, in_turn
+from cvflow.setup.specification import Setup
+from cvflow.setup.starts import WalkerStarts, in_turn
 from cvflow.systems import AseReference
 
 TIMESTEP = 0.001
@@ -81,7 +82,7 @@ def from_built_in(reference: AseReference, config: Config, folder: Path, with_st
         ValueError: ASE is missing, or something in the config is not possible.
     """
     reference, config, cvs = settled(reference, config, folder)
-    starts = built_in_starts(reference, config) if with_starts else Starts()
+    starts = built_in_starts(reference, config) if with_starts else WalkerStarts()
     return _assembled(config, reference.name, reference.atoms, reference.topology(), cvs, reference.kT, starts)
 
 
@@ -98,7 +99,7 @@ def from_function(config: Config, folder: Path, with_starts: bool) -> Setup:
     reference = absolute(str(config.system.python), folder, "system.python")
     system = system_from(reference, config.system.parameters, config.engine.temperature, "system.python")
     cvs = cvs_from(config.cv, folder, system.topology)
-    starts = _starts(config, folder, system) if with_starts else Starts()
+    starts = _starts(config, folder, system) if with_starts else WalkerStarts()
     files = {state: str((folder / name).resolve()) for state, name in config.system.starts.items()}
     config = config.changed(system={"python": reference, "starts": files}, cv=[cv_section(cv) for cv in cvs])
     return assemble(config, system, cvs, starts)
@@ -133,7 +134,7 @@ def _called(function: Callable[[], Any], what: str) -> Any:
         raise ConfigError(f"{what} fails: {said(error)}") from error
 
 
-def assemble(config: Config, system: AseSystem, cvs: tuple[CollectiveVariable, ...], starts: Starts) -> Setup:
+def assemble(config: Config, system: AseSystem, cvs: tuple[CollectiveVariable, ...], starts: WalkerStarts) -> Setup:
     """Check that the parts fit together; the last stop before anything is computed.
 
     Raises:
@@ -159,7 +160,7 @@ def topology_of(atoms: Any) -> app.Topology:
     return topology
 
 
-def _starts(config: Config, folder: Path, system: AseSystem) -> Starts:
+def _starts(config: Config, folder: Path, system: AseSystem) -> WalkerStarts:
     given = config.system.starts
     if not given:
         raise ConfigError(
@@ -184,7 +185,7 @@ def _assembled(
     topology: app.Topology,
     cvs: tuple[CollectiveVariable, ...],
     kT: float,
-    starts: Starts,
+    starts: WalkerStarts,
     periodic: tuple[bool, ...] = (True, True, True),
 ) -> Setup:
     check_moves(config, "ASE")

@@ -17,10 +17,11 @@ from cvflow.cv.images import Molecules, molecules_of
 from cvflow.engines.base import EngineSpec
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 from cvflow.setup.engine_walkers import EngineWalkers
+from cvflow.setup.named_states import checked_states
 from cvflow.setup.nearest_images import NearestImages
 from cvflow.setup.placing import bonds_of
-from cvflow.setup.specification import Setup, checked, checked_states
-from cvflow.setup.starts import Starts, opened, start_notes
+from cvflow.setup.specification import Setup, checked
+from cvflow.setup.starts import WalkerStarts, opened, start_notes
 from cvflow.setup.steady import looked_at
 from cvflow.setup.steered import SteeredCVs
 
@@ -53,7 +54,7 @@ class Atoms:
     notes: tuple[str, ...] = ()
 
 
-def of_atoms(atoms: Atoms, config: Config, starts: Starts) -> Setup:
+def of_atoms(atoms: Atoms, config: Config, starts: WalkerStarts) -> Setup:
     """A run of atoms, once its walkers' starts have been looked at; the last stop before anything is computed.
 
     Raises:
@@ -99,7 +100,7 @@ def space_of(cvs: Sequence[CollectiveVariable]) -> CVSpace:
     )
 
 
-def check_atoms(starts: Starts, atoms: int) -> None:
+def check_atoms(starts: WalkerStarts, atoms: int) -> None:
     """Check that the walkers' starts are structures of as many atoms.
 
     Raises:
@@ -113,7 +114,7 @@ def check_atoms(starts: Starts, atoms: int) -> None:
             )
 
 
-def _started(setup: Setup, spec: EngineSpec, starts: Starts) -> Setup:
+def _started(setup: Setup, spec: EngineSpec, starts: WalkerStarts) -> Setup:
     """The run with what there is to say of its starts."""
     engine, space = spec.build(), setup.space
     assert isinstance(engine, VerletEngine)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from cvflow.config.engine_section import BatchSection
 from cvflow.config.references import absolute
 from cvflow.config.resolved import Settings
 from cvflow.config.settings import Config, ConfigError
@@ -29,8 +30,9 @@ from cvflow.sampler.walkers.base import GroupState, WalkerGroup
 from cvflow.sampler.walkers.batch import BatchGroup, one_thread
 from cvflow.setup.batch_cvs import batch_cv, found_from
 from cvflow.setup.kernels import kernel, local_move
+from cvflow.setup.named_states import checked_states
 from cvflow.setup.probe import probe
-from cvflow.setup.specification import Equilibrated, Setup, Springs, Walkers, checked, checked_states, fixed_proposal
+from cvflow.setup.specification import Equilibrated, Setup, Springs, Walkers, checked, fixed_proposal
 from cvflow.setup.starts import opened
 from cvflow.setup.steered import SteeredCVs
 
@@ -155,7 +157,8 @@ def batch_setup(config: Config, system: TorchSystem, folder: Path, with_starts: 
     Raises:
         ValueError: they do not, or the potential or the CV is not what it has to be.
     """
-    dtype, device = _type_and_device(config)
+    engine = _engine(config)
+    dtype, device = _type_and_device(engine)
     config = config.changed(
         states=config.states or dict(system.states), cv=[found_from(section, folder) for section in config.cv]
     )
@@ -164,10 +167,8 @@ def batch_setup(config: Config, system: TorchSystem, folder: Path, with_starts: 
     cv, states = system.cv, checked_states(config, system.cv.names)
     starts = _starts(system, config) if with_starts else None
     units = tuple(section.unit or "" for section in config.cv) or ("",) * len(cv.names)
-    compiled = config.engine.compile
-    walkers = BatchWalkers(
-        system, starts, device, dtype, config.engine.threads, None if compiled == "auto" else compiled
-    )
+    compiled = engine.compile
+    walkers = BatchWalkers(system, starts, device, dtype, engine.threads, None if compiled == "auto" else compiled)
     setup = checked(
         Setup(
             config=config,
@@ -213,19 +214,30 @@ def from_function(config: Config, folder: Path, with_starts: bool) -> Setup:
     return batch_setup(config.changed(system={"python": reference}), system, folder, with_starts)
 
 
-def _type_and_device(config: Config) -> tuple[torch.dtype, torch.device]:
-    """Of the configurations.
+def _engine(config: Config) -> BatchSection:
+    """The batch engine's words.
 
     Raises:
-        ValueError: they cannot be had here, or other words of `[engine]` are another engine's.
+        ValueError: the config is for another engine, or for a system that says less of itself.
     """
     engine = config.engine
-    if engine.name != "batch":
+    if not isinstance(engine, BatchSection):
         raise ValueError(f'a system of torch functions runs on [engine] name = "batch", not "{engine.name}"')
     if engine.temperature is not None:
         raise ValueError("engine.temperature is refused: the system has its own kT")
     if config.system.starts:
         raise ValueError("system.starts is refused: the system builds its own starts")
+    if engine.compile is True and not compiler_available():
+        raise ValueError("engine.compile = true needs a C++ compiler, and none is found (g++ or clang++, or CXX)")
+    return engine
+
+
+def _type_and_device(engine: BatchSection) -> tuple[torch.dtype, torch.device]:
+    """Of the configurations.
+
+    Raises:
+        ValueError: they cannot be had here.
+    """
     if (engine.precision or "float64") not in _TYPES:
         raise ValueError(f"engine.precision must be one of {', '.join(_TYPES)}, got {engine.precision!r}")
     dtype = _TYPES[engine.precision or "float64"]
@@ -234,8 +246,6 @@ def _type_and_device(config: Config) -> tuple[torch.dtype, torch.device]:
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"engine.device = {engine.device!r} cannot be used here: {reason}") from error
-    if engine.compile is True and not compiler_available():
-        raise ValueError("engine.compile = true needs a C++ compiler, and none is found (g++ or clang++, or CXX)")
     return dtype, torch.device(engine.device or "cpu")
 
 

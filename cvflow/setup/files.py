@@ -19,10 +19,11 @@ from cvflow.setup.cvs import cvs_from
 from cvflow.setup.force_field import force_field
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
 from cvflow.setup.molecular import assemble
+from cvflow.setup.named_states import check_named
 from cvflow.setup.placing import is_no_box
 from cvflow.setup.same_atoms import check_same_atoms
-from cvflow.setup.specification import Setup, check_named
-from cvflow.setup.starts import Starts, in_turn
+from cvflow.setup.specification import Setup
+from cvflow.setup.starts import WalkerStarts, in_turn
 from cvflow.setup.topology_file import nameless
 
 TIMESTEP = 0.0005
@@ -54,7 +55,7 @@ def from_files(config: Config, folder: Path, with_starts: bool) -> Setup:
     check_timestep(config)
     molecule = _from_pdb(config, folder) if config.system.pdb is not None else _from_xml(config, folder, with_starts)
     cvs = cvs_from(config.cv, folder, molecule.topology)
-    starts = _starts(config, folder, molecule.topology) if with_starts else Starts()
+    starts = _starts(config, folder, molecule.topology) if with_starts else WalkerStarts()
     config = _with_standard_names(config, folder, cvs)
     setup = assemble(config, "openmm", molecule.system, molecule.topology, cvs, kT, starts)
     return setup.noted(*molecule.notes, *temperature_notes(config.engine.temperature or 0.0))
@@ -134,7 +135,7 @@ def _with_standard_names(config: Config, folder: Path, cvs: tuple[CollectiveVari
     return config.changed(system={**made, **names}, cv=[cv_section(cv) for cv in cvs])
 
 
-def _starts(config: Config, folder: Path, topology: app.Topology) -> Starts:
+def _starts(config: Config, folder: Path, topology: app.Topology) -> WalkerStarts:
     """The structures, to the walkers in turn."""
     given = config.system.starts
     if not given:

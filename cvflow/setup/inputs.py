@@ -5,10 +5,8 @@ from hashlib import file_digest
 from pathlib import Path
 
 from cvflow.config.cv_section import with_terms
+from cvflow.config.engine_section import ProgramSection
 from cvflow.config.settings import Config
-
-_DRIVE = ("action", "plumed", "mdp", "top", "structure", "script")
-"""Words of [drive] that are files, beside `inputs`."""
 
 
 def files_read(config: Config, folder: Path) -> tuple[Path, ...]:
@@ -37,13 +35,13 @@ def fingerprint(path: Path) -> str:
 
 def _needed(config: Config) -> Iterator[str]:
     """Systems, forces, users' functions, files of external programs and of PLUMED's."""
-    system, drive = config.system, config.drive
+    system, engine = config.system, config.engine
     if system.xml is not None:
         yield system.xml
     if file := (system.python or "").rpartition(":")[0]:  # what a script has made in memory has none
         yield file
     for cv in with_terms(config.cv):
         yield from cv.files
-    if drive is not None:
-        yield from (name for word in _DRIVE if (name := getattr(drive, word)) is not None)
-        yield from drive.inputs
+    if isinstance(engine, ProgramSection):
+        yield from engine.named_files.values()
+        yield from engine.inputs

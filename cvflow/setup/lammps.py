@@ -8,7 +8,7 @@ from cvflow.setup.atoms import Atoms, check_atoms, of_atoms
 from cvflow.setup.engine_walkers import check_moves
 from cvflow.setup.molecular import built_in_starts, settled
 from cvflow.setup.specification import Setup
-from cvflow.setup.starts import Starts
+from cvflow.setup.starts import WalkerStarts
 from cvflow.systems import MolecularReference
 
 
@@ -23,7 +23,7 @@ def from_built_in(reference: MolecularReference, config: Config, folder: Path, w
     if model is None:
         raise ConfigError(f'system {reference.name!r} has no LAMMPS model: take [engine] name = "{reference.engine}"')
     check_moves(config, "LAMMPS")
-    starts = built_in_starts(reference, config) if with_starts else Starts()
+    starts = built_in_starts(reference, config) if with_starts else WalkerStarts()
     topology = reference.topology()
     check_atoms(starts, topology.getNumAtoms())
     spec, files = LammpsSpec(model, cvs, reference.kT, config.path.timestep), {"in.lammps": model.script}

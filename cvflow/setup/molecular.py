@@ -9,6 +9,7 @@ import openmm
 from openmm import app
 
 from cvflow.config.cv_section import cv_section
+from cvflow.config.engine_section import OpenMMSection
 from cvflow.config.resolved import with_timestep
 from cvflow.config.settings import Config, ConfigError
 from cvflow.core.streams import Purpose, stream
@@ -28,7 +29,7 @@ from cvflow.setup.placing import (
     whole_in,
 )
 from cvflow.setup.specification import Setup
-from cvflow.setup.starts import Starts
+from cvflow.setup.starts import WalkerStarts
 from cvflow.systems import AtomsReference, MolecularReference
 
 Reference = TypeVar("Reference", bound=AtomsReference)
@@ -41,7 +42,7 @@ def assemble(
     topology: app.Topology,
     cvs: tuple[CollectiveVariable, ...],
     kT: float,
-    starts: Starts,
+    starts: WalkerStarts,
 ) -> Setup:
     """Check that the parts fit together; the last stop before anything is computed.
 
@@ -61,20 +62,21 @@ def assemble(
     starts = _placed(starts, prepared.system, bonds, molecules)
     xml = openmm.XmlSerializer.serialize(prepared.system)
     files = {"system.xml": xml} | {f"cv_{cv.name}.xml": cv.force_xml for cv in force_cvs(cvs)}
-    platform, properties = config.engine.platform or "CPU", _properties(config)
+    engine = config.engine
+    assert isinstance(engine, OpenMMSection)
+    platform, properties = engine.platform or "CPU", _properties(engine)
     spec = OpenMMSpec(xml, cvs, kT, config.path.timestep, platform=platform, properties=properties)
     atoms = Atoms(name, topology, cvs, kT, spec, files, molecules, notes=prepared.notes)
     return of_atoms(atoms, config, starts)
 
 
-def _properties(config: Config) -> tuple[tuple[str, str], ...]:
+def _properties(engine: OpenMMSection) -> tuple[tuple[str, str], ...]:
     """The platform's properties that `[engine]` gives."""
-    engine = config.engine
     words = {"Precision": engine.precision, "DeviceIndex": engine.device, "Threads": engine.threads}
     return tuple((key, str(value)) for key, value in words.items() if value is not None)
 
 
-def _placed(starts: Starts, system: openmm.System, bonds: Bonds, molecules: Molecules) -> Starts:
+def _placed(starts: WalkerStarts, system: openmm.System, bonds: Bonds, molecules: Molecules) -> WalkerStarts:
     """The starts as the System takes them.
 
     Raises:
@@ -96,9 +98,10 @@ def from_built_in(reference: MolecularReference, config: Config, folder: Path, w
     Raises:
         ValueError: something in the config is not possible.
     """
+    assert isinstance(config.engine, OpenMMSection)
     config = config.changed(engine={"platform": config.engine.platform or reference.platform})
     reference, config, cvs = settled(reference, config, folder)
-    starts = built_in_starts(reference, config) if with_starts else Starts()
+    starts = built_in_starts(reference, config) if with_starts else WalkerStarts()
     return assemble(config, reference.name, reference.system(), reference.topology(), cvs, reference.kT, starts)
 
 
@@ -132,11 +135,11 @@ def _at_temperature(reference: Reference, config: Config) -> Reference:
     return replace(reference, temperature=temperature)  # type: ignore[type-var]
 
 
-def built_in_starts(reference: AtomsReference, config: Config) -> Starts:
+def built_in_starts(reference: AtomsReference, config: Config) -> WalkerStarts:
     """One start a walker, the states in turn, each with its own solvent."""
     states, walkers = list(reference.states), range(config.run.walkers)
     names = tuple(states[walker % len(states)] for walker in walkers)
-    return Starts(
+    return WalkerStarts(
         tuple(reference.start(names[walker], stream(config.run.seed, Purpose.START, walker)) for walker in walkers),
         names,
     )

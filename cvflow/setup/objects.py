@@ -23,8 +23,9 @@ from cvflow.setup.batch import IN_MEMORY, batch_setup
 from cvflow.setup.files import start_frame
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
 from cvflow.setup.molecular import assemble
-from cvflow.setup.specification import Setup, check_named
-from cvflow.setup.starts import Starts, in_turn
+from cvflow.setup.named_states import check_named
+from cvflow.setup.specification import Setup
+from cvflow.setup.starts import WalkerStarts, in_turn
 from cvflow.setup.structures import Reader, structure
 
 Sections = dict[str, Any]
@@ -131,7 +132,7 @@ def _from_file(topology: app.Topology, given: Any, what: str) -> Frame:
     return start_frame(Path(given), topology, what)
 
 
-def _starts(config: Config, starts: Mapping[str, Any], periodic: bool, otherwise: Reader) -> Starts:
+def _starts(config: Config, starts: Mapping[str, Any], periodic: bool, otherwise: Reader) -> WalkerStarts:
     """Structures to the walkers in turn; `otherwise` makes frames of what holds no positions."""
     check_named(config, starts, "starts")
     frames = []

@@ -1,4 +1,4 @@
-"""Starts as the system takes them: all in its box, with whole molecules and lengths in nm."""
+"""WalkerStarts as the system takes them: all in its box, with whole molecules and lengths in nm."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 
 from cvflow.core.frames import Box, Frame, Positions
 from cvflow.cv.images import Bonds, Cell, Molecules, molecules_of, whole
-from cvflow.setup.starts import Starts
+from cvflow.setup.starts import WalkerStarts
 
 ROUNDING = 2e-4
 """Two boxes are one [nm] if no component differs by more: files round to 0.001 Å."""
@@ -33,7 +33,7 @@ def box_words(box: Box) -> str:
     return f"{lengths} nm" + ("" if np.allclose(box, np.diag(np.diag(box)), atol=ROUNDING) else ", triclinic")
 
 
-def boxed(starts: Starts, own: Box | None) -> Starts:
+def boxed(starts: WalkerStarts, own: Box | None) -> WalkerStarts:
     """The starts in a box each, if the system has one: their own, or the system's `own`; else in none."""
     said: dict[str, str] = {}
 
@@ -54,7 +54,7 @@ def boxed(starts: Starts, own: Box | None) -> Starts:
     return starts._replace(frames=frames, said=(*starts.said, *said.items()))
 
 
-def in_one_box(starts: Starts) -> Starts:
+def in_one_box(starts: WalkerStarts) -> WalkerStarts:
     """The starts, all in exactly the first one's box.
 
     Raises:
@@ -75,7 +75,7 @@ def in_one_box(starts: Starts) -> Starts:
     return starts._replace(frames=same)
 
 
-def made_whole(starts: Starts, bonds: Bonds, molecules: Molecules) -> Starts:
+def made_whole(starts: WalkerStarts, bonds: Bonds, molecules: Molecules) -> WalkerStarts:
     """The starts with molecules that lie on both sides of the box put together along their bonds."""
     said: dict[str, str] = {}
 
@@ -119,7 +119,7 @@ def whole_in(system: openmm.System, bonds: Bonds) -> Molecules:
     return molecules_of(np.array(pairs, dtype=int).reshape(-1, 2), system.getNumParticles())
 
 
-def check_bond_lengths(starts: Starts, system: openmm.System) -> None:
+def check_bond_lengths(starts: WalkerStarts, system: openmm.System) -> None:
     """Check that harmonic bonds are about as long as the System has them.
 
     Raises:
@@ -141,7 +141,7 @@ def check_bond_lengths(starts: Starts, system: openmm.System) -> None:
         check_scale(name, float(np.median(length / usual)), float(np.median(length)), "bonds")
 
 
-def check_spacing(starts: Starts, usual: float) -> None:
+def check_spacing(starts: WalkerStarts, usual: float) -> None:
     """Check that atoms have their nearest neighbours about where the system's own ones have them.
 
     Args:
@@ -180,7 +180,7 @@ def check_scale(name: str, ratio: float, length: float, what: str) -> None:
         )
 
 
-def check_frozen(starts: Starts, masses: Float[np.ndarray, " atoms"]) -> None:
+def check_frozen(starts: WalkerStarts, masses: Float[np.ndarray, " atoms"]) -> None:
     """Check that particles of mass 0, which never move, are in one place in all starts.
 
     Raises:
@@ -205,7 +205,7 @@ def _is(frame: Frame, box: Box) -> bool:
     return frame.box is not None and np.array_equal(frame.box, box)
 
 
-def _each(starts: Starts, change: Callable[[Frame, str], Frame]) -> tuple[Frame, ...]:
+def _each(starts: WalkerStarts, change: Callable[[Frame, str], Frame]) -> tuple[Frame, ...]:
     """Each structure changed once: those of several walkers stay one object."""
     made: dict[int, Frame] = {}
     for frame, name in zip(starts.frames, starts.names, strict=True):

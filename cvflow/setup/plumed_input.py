@@ -38,7 +38,7 @@ def check_plumed(lines: Iterable[str], inputs: Mapping[str, Path], folder: Path)
         for name in _included(words):
             path = inputs.get(name, folder / name)
             if not Path(name).is_absolute() and name not in inputs:
-                raise ConfigError(f"PLUMED's INCLUDE FILE={name}: name it in drive.inputs too, for each path's folder")
+                raise ConfigError(f"PLUMED's INCLUDE FILE={name}: name it in engine.inputs too, for each path's folder")
             if path not in seen:
                 seen.add(path)
                 waiting.append((f" in {name}", read_text(path, "PLUMED's INCLUDE").splitlines()))

@@ -22,7 +22,8 @@ from cvflow.sampler.positions_jump import ShapeJump
 from cvflow.sampler.walkers.positions import PositionsGroup
 from cvflow.setup.atoms import space_of
 from cvflow.setup.engine_walkers import EngineWalkers
-from cvflow.setup.specification import Setup, Springs, Steered, Visited, checked, checked_states
+from cvflow.setup.named_states import checked_states
+from cvflow.setup.specification import Setup, Springs, Steered, Visited, checked
 
 STIFF = 0.8
 """kappa = "auto": standard deviation of λ around each coordinate, in that of the stiffest distance along the chain."""

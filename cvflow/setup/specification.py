@@ -1,7 +1,7 @@
 """A checked run as data, before anything was computed or written; what moves its walkers, and what their paths drag."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from openmm import app
 
 from cvflow.config.resolved import Settings, resolved
-from cvflow.config.settings import Config, ConfigError
+from cvflow.config.settings import Config
 from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Exactness, Frame
 from cvflow.core.states import States
@@ -294,30 +294,3 @@ def checked(setup: Setup) -> Setup:
                 raise ValueError(f"proposal.{table} has {len(row)} columns for {len(names)} CVs: {listed}")
     fixed_proposal(setup.config, setup.space)
     return setup
-
-
-def check_named(config: Config, given: Iterable[str], what: str) -> None:
-    """Check that starts are given for states that have names; `what` is what the starts are called.
-
-    Raises:
-        ConfigError: there are no two states, or one is given a start and is none of them.
-    """
-    _check_two(config)
-    for state in given:
-        if state not in config.states:
-            raise ConfigError(f"{what}: unknown state {state!r}; states has {', '.join(config.states)}")
-
-
-def _check_two(config: Config) -> None:
-    if len(config.states) < 2:
-        raise ConfigError('at least two named states are needed: [states] compact = "r < 4.62", extended = ...')
-
-
-def checked_states(config: Config, cv_names: Sequence[str]) -> States:
-    """The named states.
-
-    Raises:
-        ValueError: there are fewer than two, or an expression does not parse.
-    """
-    _check_two(config)
-    return States(dict(config.states), list(cv_names))

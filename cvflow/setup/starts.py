@@ -9,10 +9,10 @@ from jaxtyping import Float, Int
 from cvflow.core.frames import Frame
 from cvflow.core.states import States
 
-Points = Float[np.ndarray, "walkers cvs"]
+StartPoints = Float[np.ndarray, "walkers cvs"]
 
 
-class Starts(NamedTuple):
+class WalkerStarts(NamedTuple):
     """A structure a walker, and the name of the state each one is given for; empty when a run is continued.
 
     `said` are words about structures, each with the name of its state: what was changed in them.
@@ -28,13 +28,13 @@ class Opening(NamedTuple):
 
     states: States
     names: tuple[str, ...]
-    points: Points
+    points: StartPoints
     said: tuple[tuple[str, str], ...] = ()
 
 
 def in_turn(
     structures: Sequence[Frame], names: Sequence[str], walkers: int, said: Sequence[tuple[str, str]] = ()
-) -> Starts:
+) -> WalkerStarts:
     """Give the structures to the walkers in turn.
 
     Raises:
@@ -46,10 +46,10 @@ def in_turn(
             f"({', '.join(names)})"
         )
     order = [walker % len(structures) for walker in range(walkers)]
-    return Starts(tuple(structures[i] for i in order), tuple(names[i] for i in order), tuple(said))
+    return WalkerStarts(tuple(structures[i] for i in order), tuple(names[i] for i in order), tuple(said))
 
 
-def opened(states: States, names: Sequence[str], points: Points, said: Sequence[tuple[str, str]] = ()) -> Opening:
+def opened(states: States, names: Sequence[str], points: StartPoints, said: Sequence[tuple[str, str]] = ()) -> Opening:
     """The starts, once each was found to lie in the state that it is given for, or in none.
 
     Args:
@@ -119,7 +119,7 @@ def start_notes(opening: Opening) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def strayed(opening: Opening, points: Points) -> tuple[str, ...]:
+def strayed(opening: Opening, points: StartPoints) -> tuple[str, ...]:
     """One line for walkers that end their equilibration in another state than they started in.
 
     Args:
@@ -173,7 +173,7 @@ def _walkers(which: Int[np.ndarray, " walkers"]) -> str:
     return f"walkers {', '.join(map(str, which))}" if len(which) <= 8 else f"{len(which)} walkers"
 
 
-def _span(cvs: Sequence[str], points: Points) -> str:
+def _span(cvs: Sequence[str], points: StartPoints) -> str:
     """Each CV's value, or the values that it lies between."""
     ends = ((f"{low:.3g}", f"{high:.3g}") for low, high in zip(points.min(axis=0), points.max(axis=0), strict=True))
     return ", ".join(

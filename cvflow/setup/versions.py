@@ -6,6 +6,7 @@ from importlib import metadata
 
 from cvflow import __version__
 from cvflow.config.cv_section import PlumedSection, with_terms
+from cvflow.config.engine_section import ProgramSection
 from cvflow.config.settings import Config
 
 _ALWAYS = ("numpy", "torch", "zuko")
@@ -18,9 +19,10 @@ def versions(config: Config) -> dict[str, str]:
 
 def _used(config: Config) -> Iterator[str]:
     """The engine inside this process, and PLUMED's wrapper for CVs of its text."""
-    if config.drive is None and config.engine.name in ("openmm", "lammps", "ase"):
+    inside = not isinstance(config.engine, ProgramSection)
+    if inside and config.engine.name in ("openmm", "lammps", "ase"):
         yield config.engine.name
-    if config.drive is None and any(isinstance(section, PlumedSection) for section in with_terms(config.cv)):
+    if inside and any(isinstance(section, PlumedSection) for section in with_terms(config.cv)):
         yield "plumed"
 
 

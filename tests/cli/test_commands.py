@@ -175,7 +175,7 @@ MISUSE = {
     "infinite time step": (["run", "config.toml", "--set", "path.timestep=inf"], "path.timestep"),
     "a word for a number": (["run", "config.toml", "--set", "path.steps=many"], "path.steps"),
     "unknown platform": (["run", "config.toml", "--set", "engine.platform=TPU"], "no platform 'TPU'"),
-    "unknown engine": (["run", "config.toml", "--set", "engine.name=gromacs"], "engine.name"),
+    "unknown engine": (["run", "config.toml", "--set", "engine.name=amber"], "engine.name: give one of openmm,"),
     "words the platform lacks": (["run", "config.toml", "--set", "engine.precision=mixed"], "Precision"),
     "state does not parse": (["run", "config.toml", "--set", "states.a='r <'", "--set", "states.b='r > 1'"], "state a"),
     "state with unknown CV": (["run", "config.toml", "--set", "states.a='z<1'", "--set", "states.b='r>1'"], "CV 'z'"),

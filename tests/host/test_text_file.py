@@ -33,8 +33,8 @@ def test_another_encoding_is_named_with_file_and_line(text, encoding, tmp_path, 
     (said,) = capsys.readouterr().err.splitlines()
     line = 2 if encoding == "latin-1" else 1
     assert said == f"cvflow: {path}: line {line} is not UTF-8: save the file in that encoding"
-    with pytest.raises(ConfigError, match=r"drive.plumed: .* is not UTF-8"):
-        read_text(path, "drive.plumed")
+    with pytest.raises(ConfigError, match=r"engine.plumed: .* is not UTF-8"):
+        read_text(path, "engine.plumed")
 
 
 def test_greek_is_printed_in_the_c_locale():

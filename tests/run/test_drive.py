@@ -1,6 +1,7 @@
 """`cvflow drive` from its config to its report, with a small program in the place of an MD engine."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from cvflow.cli.commands import execute
+from cvflow.config.section import ConfigError
+from cvflow.config.settings import load, parse
 from cvflow.store import read_record
 from tests.engines.external import landscape, program
 
@@ -24,7 +27,6 @@ local_steps = 6
 starts = {{left = "left", right = "right"}}
 [engine]
 name = "custom"
-[drive]
 action = "CVFlow.so"
 commands = ["{python} -I -S program.py {{steps}} {{seed}} {{timestep}} {{kT}} {mood}"]
 inputs = ["program.py"]
@@ -120,14 +122,15 @@ def test_what_changes_in_time_is_found_by_looking_twice(mood, words, tmp_path, c
 
 
 MISUSE = {
-    "no [drive]": ("[drive]", "[drove]", "unknown key drove; did you mean drive"),
-    "an engine inside": ('name = "custom"', 'name = "openmm"', "[drive] goes with engine.name"),
+    "a slip": ("state_files", "state_file", "unknown key engine.state_file; did you mean state_files?"),
+    "an engine inside": ('name = "custom"', 'name = "openmm"', "engine.action is not for openmm"),
+    "no engine": ('name = "custom"', 'name = "costum"', "engine.name: give one of openmm, lammps, ase, batch,"),
     "a system of cvflow's": ("[system]", '[system]\nname = "polymer"', "system.name is refused: custom has its own"),
-    "no commands": ("commands = ", "commands = []\n#", "drive.commands is missing: custom needs commands"),
-    "GROMACS's word": ("kT = 0.8", 'kT = 0.8\nmdp = "a.mdp"', "drive.mdp is not for custom"),
+    "no commands": ("commands = ", "commands = []\n#", "engine.commands is missing: custom needs commands"),
+    "GROMACS's word": ("kT = 0.8", 'kT = 0.8\nmdp = "a.mdp"', "engine.mdp is not for custom"),
     "no action": ('action = "CVFlow.so"', 'action = "Other.so"', "is not a file; `cvflow plumed build` makes it"),
-    "no input": ('inputs = ["program.py"]', 'inputs = ["md.py"]', "drive.inputs: "),
-    "no temperature": ("kT = 0.8", "", "give engine.temperature [K], or drive.kT"),
+    "no input": ('inputs = ["program.py"]', 'inputs = ["md.py"]', "engine.inputs: "),
+    "no temperature": ("kT = 0.8", "", "give engine.temperature [K], or engine.kT"),
     "both temperatures": ('name = "custom"', 'name = "custom"\ntemperature = 300.0', "give engine.temperature [K], or"),
     "no time step": ("timestep = 0.05", "", "path.timestep is missing"),
     "friction": ("kappa = 20.0", "friction = 0.1", "path.friction = 0 alone"),
@@ -138,7 +141,7 @@ MISUSE = {
     "no CV": ('[[cv]]\nname = "x"\nplumed = "x: POSITION ATOM=1"\n', "", "at least one [[cv]] is needed"),
     "metadynamics": ("ATOM=1", "ATOM=1\\nm: METAD ARG=x", "METAD is refused: both ends of a path need the same bias"),
     "the time": ("ATOM=1", "ATOM=1\\nt: TIME", "TIME is refused: both ends of a path need the same bias"),
-    "an included file": ('ATOM=1"', 'ATOM=1\\nINCLUDE FILE=bias.inc"', "name it in drive.inputs too"),
+    "an included file": ('ATOM=1"', 'ATOM=1\\nINCLUDE FILE=bias.inc"', "name it in engine.inputs too"),
     "metadynamics in an included file": (
         '["program.py"]\nstate_files = ["x.bin", "y.txt"]\nkT = 0.8\n[[cv]]\nname = "x"\nplumed = "x: POSITION ATOM=1"',
         '["program.py", "bias.inc"]\nstate_files = ["x.bin", "y.txt"]\nkT = 0.8\n[[cv]]\nname = "x"\n'
@@ -155,7 +158,7 @@ MISUSE = {
     "no state files": (
         "state_files = ",
         "state_files = []\n#",
-        "drive.state_files is missing: custom needs state_files",
+        "engine.state_files is missing: custom needs state_files",
     ),
     "a state file in a folder": ('"y.txt"', '"sub/y.txt"', "state file 'sub/y.txt': give the name alone"),
     "a state file of PLUMED's": (
@@ -189,13 +192,53 @@ def test_misuse_is_one_line_and_writes_nothing(what, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_each_command_has_its_own_configs(tmp_path, capsys):
-    config = prepared(tmp_path / "user")
-    assert execute(["run", str(config)]) == 2
-    assert "is run by `cvflow drive`" in capsys.readouterr().err
-    tunnel = Path(__file__).parents[2] / "examples" / "tunnel.toml"
-    assert execute(["drive", str(tunnel)]) == 2
-    assert "no [drive] section" in capsys.readouterr().err
+def test_run_and_drive_are_one_command(tmp_path, capsys):
+    """Both take a program's config as they take any."""
+    config = prepared(tmp_path / "user", change=("walkers = 2", "walkers = 1"))
+    for command in ("run", "drive"):
+        assert execute([command, str(config)]) == 2
+        assert "run.walkers = 1: a walker is needed for each" in capsys.readouterr().err
+
+
+def with_drive(text):
+    """A config as it was written when the words of programs had a section of their own."""
+    return text.replace('name = "custom"\n', 'name = "custom"\n[drive]\n')
+
+
+def test_a_section_drive_is_the_engine_s(tmp_path):
+    """As configs had it, and as the resolved ones of begun runs have it, defaults of other programs' words included."""
+    config = prepared(tmp_path)
+    now = load(config)
+    assert now.engine.commands[0].endswith("{kT} ")
+    before = with_drive(config.read_text())
+    config.write_text(before)
+    assert load(config) == now
+    config.write_text(before.replace("[drive]\n", "[drive]\nmaxwarn = 1\ncoordinates = []\n"))
+    assert load(config) == now
+
+
+OLD_MISUSE = {
+    "another program's word": ("[drive]", "[drive]\nmaxwarn = 2", "engine.maxwarn is not for custom"),
+    "an engine inside": ('name = "custom"', 'name = "openmm"', "[drive] goes with engine.name = 'gromacs' or"),
+    "a word given twice": ('name = "custom"', 'name = "custom"\nkT = 0.9', "engine.kT and drive.kT differ"),
+}
+
+
+@pytest.mark.parametrize("what", OLD_MISUSE)
+def test_misuse_of_a_section_drive_is_one_line(what, tmp_path):
+    old, new, said = OLD_MISUSE[what]
+    config = prepared(tmp_path)
+    text = with_drive(config.read_text())
+    assert old in text
+    config.write_text(text.replace(old, new))
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        load(config)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_drive_that_is_no_section_is_refused():
+    with pytest.raises(ConfigError, match=r"words of \[drive\] go into \[engine\]"):
+        parse({"drive": 3, "engine": {"name": "custom"}, "system": {}}, "run.toml")
 
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom_program"
@@ -235,7 +278,6 @@ local_steps = 20
 starts = {left = "left.dat", right = "right.dat"}
 [engine]
 name = "pesmd"
-[drive]
 plumed = "landscape.dat"
 coordinates = ["d.x", "d.y"]
 kT = 1.0

@@ -18,7 +18,7 @@ from cvflow.estimate.summary import summarise
 from cvflow.run import run_folder
 from cvflow.run.folder_lock import FolderTakenError, LockLostError
 from cvflow.run.same_run import begun_config, checked_config, checked_versions, edited
-from cvflow.run.scan import scan_run
+from cvflow.run.setting_scan import scan_run
 from cvflow.setup import from_config
 from cvflow.setup.inputs import fingerprints
 from cvflow.setup.versions import versions

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cvflow.cli.commands import execute
+from cvflow.config.engine_section import LammpsProgramSection, LammpsSection
 from cvflow.config.settings import ConfigError, load
 from cvflow.engines.external.lammps_dump import dump_text
 from cvflow.setup import from_config
@@ -23,7 +24,6 @@ starts = {trans = "trans.dump", gauche = "gauche.dump"}
 [engine]
 name = "lammps"
 temperature = 300.0
-[drive]
 script = "real.in"
 inputs = ["real.data"]
 action = "CVFlow.so"
@@ -72,9 +72,10 @@ def test_a_run_is_driven_reported_and_resumed(lammps, library, folder):
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("drive.script='no.in'", "drive.script: .* is not a file"),
-        ("drive.maxwarn=2", "drive.maxwarn is not for lammps"),
-        ("engine.name='openmm'", "goes with engine.name = "),
+        ("engine.script='no.in'", "engine.script: .* is not a file"),
+        ("engine.maxwarn=2", "engine.maxwarn is not for lammps"),
+        ("engine.name='openmm'", "engine.script is not for openmm"),
+        ("engine.script=''", "engine.script is missing: lammps needs script = a LAMMPS input"),
         ("system.name='polymer'", "lammps has its own files"),
         ("path.early_rejection=true", "run to their end"),
     ],
@@ -87,13 +88,15 @@ def test_misuse_is_one_line(folder, setting, said):
 
 def test_reduced_units_go_with_a_reduced_thermal_energy(lammps, folder):
     (folder / "CVFlow.so").touch()
-    text = CONFIG.replace("temperature = 300.0\n", "").replace("[drive]", "[drive]\nkT = 1.0")
+    text = CONFIG.replace("temperature = 300.0\n", "kT = 1.0\n")
     (folder / "drive.toml").write_text(text)
-    with pytest.raises(ConfigError, match=r"drive.script has units real: drive.kT goes with lj, engine.temperature"):
+    with pytest.raises(ConfigError, match=r"engine.script has units real: engine.kT goes with lj, engine.temperature"):
         from_config(load(folder / "drive.toml"), folder)
 
 
-def test_without_drive_it_is_the_embedded_engine(folder):
-    text = CONFIG[: CONFIG.index("[drive]")] + CONFIG[CONFIG.index("[[cv]]") :]
+def test_without_a_script_it_is_the_embedded_engine(folder):
+    text = CONFIG[: CONFIG.index("script = ")] + CONFIG[CONFIG.index("[[cv]]") :]
     (folder / "drive.toml").write_text(text.replace("[system]", '[system]\nname = "polymer"'))
-    assert load(folder / "drive.toml").drive is None
+    assert isinstance(load(folder / "drive.toml").engine, LammpsSection)
+    (folder / "drive.toml").write_text(CONFIG)
+    assert isinstance(load(folder / "drive.toml").engine, LammpsProgramSection)

@@ -1,4 +1,4 @@
-"""Starts as the system takes them: boxes, whole molecules, nearest images, lengths, frozen atoms."""
+"""WalkerStarts as the system takes them: boxes, whole molecules, nearest images, lengths, frozen atoms."""
 
 import numpy as np
 import openmm
@@ -12,7 +12,7 @@ from cvflow.cv import combination, coordination, distance, from_force
 from cvflow.setup.objects import from_objects
 from cvflow.setup.placing import bonds_of, box_words, boxed, check_spacing, in_one_box, made_whole, spacing, whole_in
 from cvflow.setup.same_atoms import check_same_atoms
-from cvflow.setup.starts import Starts
+from cvflow.setup.starts import WalkerStarts
 
 SIDE = 2.0
 CUBE = SIDE * np.eye(3)
@@ -92,7 +92,7 @@ def test_starts_of_different_boxes_are_refused_where_nothing_moves_the_volume(tm
 
 
 def test_boxes_that_differ_by_rounding_are_one():
-    starts = Starts((Frame(NEAR, CUBE), Frame(FAR, CUBE + 1e-4 * np.eye(3))), ("near", "far"))
+    starts = WalkerStarts((Frame(NEAR, CUBE), Frame(FAR, CUBE + 1e-4 * np.eye(3))), ("near", "far"))
     first, second = in_one_box(starts).frames
     assert first is starts.frames[0]
     assert (second.box == CUBE).all()
@@ -115,7 +115,7 @@ def test_a_cube_of_one_angstrom_is_no_box(tmp_path):
 
 def test_structures_of_several_walkers_stay_one_object():
     frame = Frame(NEAR, None)
-    starts = boxed(Starts((frame, Frame(FAR, None), frame), ("near", "far", "near")), CUBE)
+    starts = boxed(WalkerStarts((frame, Frame(FAR, None), frame), ("near", "far", "near")), CUBE)
     assert starts.frames[0] is starts.frames[2]
     assert box_words(np.array([[2.0, 0, 0], [0.5, 2, 0], [0, 0, 2]])) == "2 x 2.062 x 2 nm, triclinic"
 
@@ -133,7 +133,7 @@ def test_a_start_without_broken_molecules_is_the_same_object():
     system = diatomics()
     bonds = bonds_of(system.topology, system.system)
     assert bonds.tolist() == [[0, 1], [2, 3]]
-    starts = Starts((Frame(NEAR, CUBE),), ("near",))
+    starts = WalkerStarts((Frame(NEAR, CUBE),), ("near",))
     assert made_whole(starts, bonds, whole_in(system.system, bonds)).frames[0] is starts.frames[0]
 
 
@@ -206,10 +206,10 @@ def test_positions_in_another_unit_are_recognised(factor):
 def test_neighbours_tell_where_there_are_no_bonds():
     heap = np.random.default_rng(0).uniform(0, 1, (12, 3))
     usual = spacing(heap)
-    check_spacing(Starts((Frame(2 * heap, None), Frame(0.5 * heap, None)), ("a", "b")), usual)
+    check_spacing(WalkerStarts((Frame(2 * heap, None), Frame(0.5 * heap, None)), ("a", "b")), usual)
     for factor, mend in ((10, "divide by 10"), (0.1, "multiply by 10")):
         with pytest.raises(ValueError, match=f"the start of b: its nearest neighbours .*{mend}"):
-            check_spacing(Starts((Frame(heap, None), Frame(factor * heap, None)), ("a", "b")), usual)
+            check_spacing(WalkerStarts((Frame(heap, None), Frame(factor * heap, None)), ("a", "b")), usual)
 
 
 def test_frozen_atoms_have_one_place_in_all_starts():

@@ -53,9 +53,9 @@ def check_script(script: str, name: str) -> None:
     """
     for words in commands(script):
         if words[0] in _THE_PATH_S:
-            raise ValueError(f"drive.script: `{' '.join(words)}` of {name} is refused: {_THE_PATH_S[words[0]]}")
+            raise ValueError(f"engine.script: `{' '.join(words)}` of {name} is refused: {_THE_PATH_S[words[0]]}")
         if words[0] == "pair_style" and any(_FRICTION.fullmatch(word.split("/")[0]) for word in words[1:]):
-            raise ValueError(f"drive.script: `{' '.join(words)}` of {name} is refused: it has friction or noise")
+            raise ValueError(f"engine.script: `{' '.join(words)}` of {name} is refused: it has friction or noise")
 
 
 def check_information(printed: str, name: str) -> str:
@@ -70,7 +70,7 @@ def check_information(printed: str, name: str) -> str:
     for label, style in _FIX.findall(printed):
         if style not in _HARMLESS:
             raise ValueError(
-                f"drive.script: `fix {label} … {style}` of {name} is refused: a path is of constant energy, and all "
+                f"engine.script: `fix {label} … {style}` of {name} is refused: a path is of constant energy, and all "
                 "forces are in LAMMPS's potential energy or PLUMED's biases"
             )
     units, boundaries, dimensions = (
@@ -78,12 +78,12 @@ def check_information(printed: str, name: str) -> str:
         for what in ("Units", "Boundaries", "Dimensions")
     )
     if units not in UNITS:
-        raise ValueError(f"drive.script: units {units} of {name} are not handled; write units {', '.join(UNITS)}")
+        raise ValueError(f"engine.script: units {units} of {name} are not handled; write units {', '.join(UNITS)}")
     if boundaries != "p,p p,p p,p":
         raise ValueError(
-            f"drive.script: boundaries {boundaries} of {name} are refused: fix plumed gives PLUMED the box as if it "
+            f"engine.script: boundaries {boundaries} of {name} are refused: fix plumed gives PLUMED the box as if it "
             "were periodic; write `boundary p p p`, with a large box for a molecule in vacuum"
         )
     if dimensions != "3":
-        raise ValueError(f"drive.script: dimension {dimensions} of {name} is refused: paths are in three")
+        raise ValueError(f"engine.script: dimension {dimensions} of {name} is refused: paths are in three")
     return units

@@ -113,19 +113,19 @@ def scan(bench: Bench, kappa: Point, watch: Callable[[Measured], None] = lambda 
     best = Setting(path.steps, path.timestep, path.friction, path.schedule, tuple(kappa.tolist()))
     known: dict[Setting, Cost] = {}
     measured = []
-    for axis in _axes(path.kernel):
-        for setting in axis.variants(best):
+    for variation in _variations(path.kernel):
+        for setting in variation.variants(best):
             new = setting not in known
             if new:
                 known[setting] = bench.measure(setting, len(known))
-            measured.append(Measured(axis.name, setting, known[setting]))
+            measured.append(Measured(variation.name, setting, known[setting]))
             if new:
                 watch(measured[-1])
         best = min(known, key=lambda setting: known[setting].steps_per_mode_change)
     return Scan(measured, best, bench.measure(best, len(known)))
 
 
-class _Axis(NamedTuple):
+class _Variation(NamedTuple):
     name: str
     variants: Callable[[Setting], Iterable[Setting]]
 
@@ -152,19 +152,19 @@ def _kappas(best: Setting) -> Iterable[Setting]:
     return (best._replace(kappa=tuple(k * factor for k in best.kappa)) for factor in KAPPAS) if best.kappa else ()
 
 
-_AXES = (
-    _Axis("path length", _lengths(STEPS)),
-    _Axis("time step", _timesteps),
-    _Axis("schedule", _schedules),
-    _Axis("friction", _frictions),
-    _Axis("kappa", _kappas),
-    _Axis("path length again", _lengths(FINE)),
+_VARIATIONS = (
+    _Variation("path length", _lengths(STEPS)),
+    _Variation("time step", _timesteps),
+    _Variation("schedule", _schedules),
+    _Variation("friction", _frictions),
+    _Variation("kappa", _kappas),
+    _Variation("path length again", _lengths(FINE)),
 )
 
 
-def _axes(kernel: str) -> list[_Axis]:
+def _variations(kernel: str) -> list[_Variation]:
     """What the paths of a kernel depend on: where nothing changes, the best of the figures is the luckiest."""
-    return [axis for axis in _AXES if axis.name != "friction" or kernel not in _WITHOUT_FRICTION]
+    return [each for each in _VARIATIONS if each.name != "friction" or kernel not in _WITHOUT_FRICTION]
 
 
 _WITHOUT_FRICTION = ("euler", "mala", "mala-coin")

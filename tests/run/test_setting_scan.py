@@ -14,24 +14,24 @@ from cvflow.estimate.summary import summarise
 from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.run import run_folder
-from cvflow.run import scan as scanning
-from cvflow.run.scan import Measured, Setting, scan_config, scan_run
+from cvflow.run import setting_scan as scanning
+from cvflow.run.setting_scan import Measured, Setting, scan_config, scan_run
 from cvflow.setup import from_config
 from tests import valley
 from tests.run.test_batch_run import written
 
 SHORT = {"walkers": 16, "jumps": 4, "local_steps": 3}
 SMALL = (
-    scanning._Axis("path length", scanning._lengths((0.5, 1.0))),
-    scanning._Axis("schedule", scanning._schedules),
-    scanning._Axis("kappa", scanning._kappas),
+    scanning._Variation("path length", scanning._lengths((0.5, 1.0))),
+    scanning._Variation("schedule", scanning._schedules),
+    scanning._Variation("kappa", scanning._kappas),
 )
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Few settings, a short equilibration, no report."""
-    monkeypatch.setattr("cvflow.run.scan._AXES", SMALL)
+    monkeypatch.setattr("cvflow.run.setting_scan._VARIATIONS", SMALL)
     monkeypatch.setattr("cvflow.sampler.walkers.batch.PILOT_MOVES", 4)
     monkeypatch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=4))
     monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
@@ -183,10 +183,10 @@ def test_from_the_folder_of_a_run(tmp_path):
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("kernel", ["euler", "mala", "mala-coin"])
 def test_friction_is_not_varied_where_there_is_none(kernel, monkeypatch):
-    friction = scanning._Axis("friction", scanning._frictions)
-    monkeypatch.setattr("cvflow.run.scan._AXES", (*SMALL, friction))
-    assert friction not in scanning._axes(kernel)
-    assert friction in scanning._axes("langevin")
+    friction = scanning._Variation("friction", scanning._frictions)
+    monkeypatch.setattr("cvflow.run.setting_scan._VARIATIONS", (*SMALL, friction))
+    assert friction not in scanning._variations(kernel)
+    assert friction in scanning._variations("langevin")
 
 
 @pytest.mark.usefixtures("small")
@@ -248,7 +248,7 @@ def test_misuse_is_one_line_and_writes_nothing(what, beside, monkeypatch, capsys
 def test_a_folder_that_cannot_be_written_is_refused_before_the_scan(arguments, beside, monkeypatch, capsys):
     monkeypatch.chdir(beside)
     for scan in ("scan_run", "scan_config"):
-        monkeypatch.setattr(f"cvflow.run.scan.{scan}", lambda *given: pytest.fail("scanned"))
+        monkeypatch.setattr(f"cvflow.run.setting_scan.{scan}", lambda *given: pytest.fail("scanned"))
     monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
     assert execute(["scan", *arguments]) == 2
     assert "cannot be written; give another folder by --out" in capsys.readouterr().err

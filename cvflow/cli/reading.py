@@ -1,0 +1,67 @@
+"""Commands that read a run's folder: `report`, `fes`, `check`, `recover`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from cvflow.cli.ending import StoppedError
+from cvflow.cli.options import Beside, Folder, ReportOut
+from cvflow.config.section import ConfigError
+
+
+def report(folder: Folder, beside: Beside = None, out: ReportOut = None) -> None:
+    """Write figures, tables, summary.json and report.html again, from the store alone."""
+    from cvflow.cli.outcome import show
+    from cvflow.run import run_folder
+
+    with _needing_production():
+        runs = run_folder.report(folder, beside or [], out)
+    show(runs[0].summary, folder, runs, out)
+
+
+def check(folder: Folder) -> None:
+    """Say what of a run's folder is whole, one line a finding; exit code 1 if something is damaged."""
+    from cvflow.run.check import check
+
+    findings = []
+    for found in check(folder):
+        typer.echo(f"{'ok' if found.whole else 'damaged':<8} {found.line}")
+        findings.append(found)
+    if not all(found.whole for found in findings):
+        raise StoppedError("not all of it is whole", 1)
+
+
+def recover(folder: Folder) -> None:
+    """Go back to the commit before the last, where the store is damaged; the damaged file stays under another name."""
+    from cvflow.run.recover import recover
+
+    for line in recover(folder):
+        typer.echo(line)
+
+
+def fes(
+    folder: Folder,
+    cv: Annotated[list[str] | None, typer.Option("--cv", help="Name of a CV; twice for two. Else the first.")] = None,
+    bins: Annotated[int, typer.Option("--bins", min=2, max=1000, help="Number of bins, a CV.")] = 60,
+    out: ReportOut = None,
+) -> None:
+    """Write the free energy along a CV, or along two, fes.dat and fes_<cv>.png, from the store alone."""
+    from cvflow.report import write_fes
+    from cvflow.run.run_folder import open_record, writing_into
+
+    record = open_record(folder)
+    place = out or folder
+    with _needing_production(), writing_into(place):
+        files = write_fes(record, place, cv or record.header.cvs[:1], bins)
+    typer.echo(f"wrote {' and '.join(str(place / name) for name in files)}")
+
+
+@contextmanager
+def _needing_production() -> Iterator[None]:
+    """Estimates of a run that is still adapting: misuse, said in one line."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
