@@ -7,7 +7,7 @@ import numpy as np
 
 from cvflow.core.frames import Exactness, Frame, Outcome
 from cvflow.engines.external.process import PathFailedError
-from cvflow.engines.external.program import COLVAR, INPUT, ROW, Ends, Order, Program
+from cvflow.engines.external.program import COLVAR, INPUT, ROW, PathEnds, PathOrder, Program
 from cvflow.engines.external.state_files import packed, packed_file, unpack
 
 AFTER, ENERGIES = "after", "energies.dat"
@@ -67,7 +67,7 @@ class Custom(Program):
             raise ValueError(f"{path} is not a folder: a start is one, with {' and '.join(self.state_files)}")
         return packed_file(path, self.state_files[0])
 
-    def write(self, folder: Path, order: Order, rng: np.random.Generator) -> None:
+    def write(self, folder: Path, order: PathOrder, rng: np.random.Generator) -> None:
         unpack(order.frame, folder)
         (folder / AFTER).mkdir()
         script = "\n".join(["set -e", *self.templates, ""])
@@ -79,7 +79,7 @@ class Custom(Program):
     def commands(self) -> list[list[str]]:
         return [["sh", _SCRIPT]]
 
-    def ends(self, folder: Path, order: Order) -> Ends:
+    def ends(self, folder: Path, order: PathOrder) -> PathEnds:
         try:
             frame = packed(folder / AFTER, self.state_files)
         except ValueError as error:
@@ -90,4 +90,4 @@ class Custom(Program):
         except (OSError, ValueError) as error:
             reason = f"{ENERGIES} is missing, or not two numbers"
             raise PathFailedError(Outcome.PROGRAM_FAILED, reason) from error
-        return Ends(float(before), float(after), frame)
+        return PathEnds(float(before), float(after), frame)

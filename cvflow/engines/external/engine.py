@@ -13,7 +13,7 @@ from cvflow.core.frames import Exactness, Frame, Outcome, PathResult, Point, Ste
 from cvflow.engines.base import Engine
 from cvflow.engines.external.plumed_files import Columns, biases, input_text, period, read_columns
 from cvflow.engines.external.process import PathFailedError, ProgramFailedError, run
-from cvflow.engines.external.program import COLVAR, INPUT, ROW, Ends, Order, Program
+from cvflow.engines.external.program import COLVAR, INPUT, ROW, PathEnds, PathOrder, Program
 
 LARGEST_TOLD_ENERGY = 1e12
 """|H| [kJ/mol], as a program tells it, from which an end of a path counts as blown up; the same for its reverse."""
@@ -51,7 +51,7 @@ class ExternalSpec:
 class _Run(NamedTuple):
     """One path as its files have it."""
 
-    ends: Ends
+    ends: PathEnds
     colvar: Columns
     row: Columns | None
 
@@ -171,7 +171,7 @@ class ExternalEngine(Engine):
 
     def _run(self, frame: Frame, steps: int, steering: Steering | None, rng: np.random.Generator) -> _Run:
         """Run one path in a folder of its own."""
-        spec, order = self._spec, Order(frame, steps, self._spec.timestep, self.kT)
+        spec, order = self._spec, PathOrder(frame, steps, self._spec.timestep, self.kT)
         folder = Path(tempfile.mkdtemp(prefix="cvflow-path-"))
         try:
             lines = (*spec.lines, *spec.program.plumed_lines(order))
@@ -201,7 +201,7 @@ class ExternalEngine(Engine):
         return np.array([colvar.values[cv][row] for cv in self._spec.cvs])
 
 
-def _check_length(colvar: Columns, order: Order, folder: Path) -> None:
+def _check_length(colvar: Columns, order: PathOrder, folder: Path) -> None:
     """PLUMED was called from the first step to the last, and its clock is the path's.
 
     Raises:

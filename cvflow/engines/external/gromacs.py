@@ -15,7 +15,7 @@ from cvflow.core.frames import Exactness, Frame, Outcome
 from cvflow.engines.external.gromacs_mdp import LAW, settings_of, with_settings
 from cvflow.engines.external.gromacs_rigid import Pairs, began_as_given, kept_lengths, rigid_pairs
 from cvflow.engines.external.process import OUTPUT, PathFailedError, ProgramFailedError, run
-from cvflow.engines.external.program import INPUT, Ends, Order, Program
+from cvflow.engines.external.program import INPUT, PathEnds, PathOrder, Program
 
 START, NAME = "start.trr", "path"
 """The state a path begins from, and what GROMACS calls its files."""
@@ -96,7 +96,7 @@ class Gromacs(Program):
                     topology.addAtom(str(atom.name), None, ours)
         return topology
 
-    def write(self, folder: Path, order: Order, rng: np.random.Generator) -> None:
+    def write(self, folder: Path, order: PathOrder, rng: np.random.Generator) -> None:
         masses = np.array(self.masses)[:, None]
         with np.errstate(divide="ignore"):
             spread = np.where(masses > 0, np.sqrt(order.kT / masses), 0.0)
@@ -107,7 +107,7 @@ class Gromacs(Program):
         files = ["-deffnm", NAME, "-noconfout", "-cpt", "-1", "-plumed", INPUT]
         return [self._grompp(), [self.gmx, "mdrun", *files, *alone]]
 
-    def ends(self, folder: Path, order: Order) -> Ends:
+    def ends(self, folder: Path, order: PathOrder) -> PathEnds:
         from pyedr import edr_to_dict
 
         try:
@@ -127,7 +127,7 @@ class Gromacs(Program):
             reason = "rigid bonds have not kept their lengths: is path.timestep too long?"
             raise PathFailedError(Outcome.UNCONVERGED, reason)
         frame = Frame(last.x.astype(float), last.box.astype(float))
-        return Ends(float(energies[0]), float(energies[-1]), frame)
+        return PathEnds(float(energies[0]), float(energies[-1]), frame)
 
     def last_words(self, folder: Path) -> list[str]:
         """Warnings and errors stand in blocks, far above the last line."""
@@ -135,7 +135,7 @@ class Gromacs(Program):
         blocks = [" ".join(block.split()) for block in _COMPLAINT.findall(printed)]
         return blocks or super().last_words(folder)
 
-    def _write(self, folder: Path, order: Order, velocities: np.ndarray) -> None:
+    def _write(self, folder: Path, order: PathOrder, velocities: np.ndarray) -> None:
         shutil.copy(self.top, folder)
         lengths = {key: str(order.steps) for key in ("nsteps", "nstxout", "nstvout")}
         (folder / f"{NAME}.mdp").write_text(
@@ -169,7 +169,7 @@ class Gromacs(Program):
         frame = self.read_start(Path(self.structure))
         try:
             self.bring_inputs(folder)
-            self._write(folder, Order(frame, 1, 0.0005, 1.0), np.zeros_like(frame.positions))
+            self._write(folder, PathOrder(frame, 1, 0.0005, 1.0), np.zeros_like(frame.positions))
             run(self._grompp(), folder, _PATIENCE)
             universe = MDAnalysis.Universe(str(folder / f"{NAME}.tpr"))
             run([self.gmx, "dump", "-s", f"{NAME}.tpr"], folder, _PATIENCE)

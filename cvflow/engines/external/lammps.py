@@ -13,7 +13,7 @@ from cvflow.core.frames import Exactness, Frame, Outcome
 from cvflow.engines.external.lammps_dump import Snapshot, dump_text, read_dump
 from cvflow.engines.external.lammps_script import UNITS, Units, check_information, check_script
 from cvflow.engines.external.process import OUTPUT, PathFailedError, ProgramFailedError, run
-from cvflow.engines.external.program import INPUT, Ends, Order, Program
+from cvflow.engines.external.program import INPUT, PathEnds, PathOrder, Program
 from cvflow.host.text_file import text_of
 
 _INPUT, _LOG, _START, _ENDS, _ATOMS = "cvflow.in", "cvflow.log", "cvflow_start.dump", "cvflow_ends.dump", "cvflow.atoms"
@@ -106,7 +106,7 @@ class Lammps(Program):
             topology.addAtom(f"T{kind}", None, residue)
         return topology
 
-    def write(self, folder: Path, order: Order, rng: np.random.Generator) -> None:
+    def write(self, folder: Path, order: PathOrder, rng: np.random.Generator) -> None:
         spread = np.sqrt(order.kT / np.array(self.masses))[:, None]
         velocities = spread * rng.standard_normal(order.frame.positions.shape)
         length, _, time = self._worth
@@ -121,7 +121,7 @@ class Lammps(Program):
     def commands(self) -> list[list[str]]:
         return [[self.lmp, "-in", _INPUT, "-log", _LOG, "-nocite"]]
 
-    def ends(self, folder: Path, order: Order) -> Ends:
+    def ends(self, folder: Path, order: PathOrder) -> PathEnds:
         try:
             given, (first, last) = read_dump(folder / _START)[0], read_dump(folder / _ENDS)
             steps, energies = _thermo((folder / _LOG).read_text(encoding="utf-8"))
@@ -133,7 +133,7 @@ class Lammps(Program):
         if not np.array_equal(first.of(*_V), given.of(*_V)):
             raise PathFailedError(Outcome.PROGRAM_FAILED, "LAMMPS did not begin with the velocities it was given")
         before, after = np.array(energies) * self._worth.energy
-        return Ends(float(before), float(after), self._frame(last))
+        return PathEnds(float(before), float(after), self._frame(last))
 
     def last_words(self, folder: Path) -> list[str]:
         """Errors, of LAMMPS and of PLUMED, are followed by what is said at every end."""

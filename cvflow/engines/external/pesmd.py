@@ -8,7 +8,7 @@ import numpy as np
 from cvflow.core.frames import Exactness, Frame, Outcome
 from cvflow.engines.external.plumed_files import read_columns
 from cvflow.engines.external.process import PathFailedError
-from cvflow.engines.external.program import INPUT, Ends, Order, Program
+from cvflow.engines.external.program import INPUT, PathEnds, PathOrder, Program
 
 _INPUT, _STATISTICS, _POSITIONS, _FORCES = "pesmd.in", "stats.out", "cvflow_positions", "cvflow_forces"
 
@@ -53,14 +53,14 @@ class PesMD(Program):
             raise ValueError(f"{path}: {len(self.coordinates)} numbers are needed, one a coordinate")
         return Frame(place[None], None)
 
-    def plumed_lines(self, order: Order) -> tuple[str, ...]:
+    def plumed_lines(self, order: PathOrder) -> tuple[str, ...]:
         printed = f"ARG={','.join(self.coordinates)} FMT=%.17g"
         return (
             f"PRINT {printed} FILE={_POSITIONS} STRIDE=1",
             f"DUMPFORCES {printed} FILE={_FORCES} STRIDE={order.steps}",
         )
 
-    def write(self, folder: Path, order: Order, rng: np.random.Generator) -> None:
+    def write(self, folder: Path, order: PathOrder, rng: np.random.Generator) -> None:
         settings = {
             "temperature": f"{order.kT:.17g}",
             "tstep": f"{order.timestep:.17g}",
@@ -77,7 +77,7 @@ class PesMD(Program):
     def commands(self) -> list[list[str]]:
         return [[self.plumed, "pesmd", _INPUT]]
 
-    def ends(self, folder: Path, order: Order) -> Ends:
+    def ends(self, folder: Path, order: PathOrder) -> PathEnds:
         columns = [read_columns(folder / name).values for name in (_POSITIONS, _FORCES)]
         x, f = (np.stack([table[name] for name in self.coordinates], axis=1) for table in columns)
         if len(x) != order.steps + 1 or len(f) != 2:
@@ -88,7 +88,7 @@ class PesMD(Program):
         with np.errstate(over="ignore"):  # a blown-up path shows in its energy
             energies = [0.5 * float(v @ v) for v in (before, after)]
         self._check(energies[1], folder)
-        return Ends(energies[0], energies[1], Frame(x[-1:], None))
+        return PathEnds(energies[0], energies[1], Frame(x[-1:], None))
 
     def _check(self, kinetic: float, folder: Path) -> None:
         """The forces are all that act on the particle."""

@@ -15,7 +15,7 @@ INPUT, COLVAR, ROW = "plumed.dat", "COLVAR", "jumps.dat"
 """PLUMED's files in the folder of a path: its input, the CVs at both ends, and the row of the action CVFLOW."""
 
 
-class Order(NamedTuple):
+class PathOrder(NamedTuple):
     """One path to be run.
 
     Attributes:
@@ -31,7 +31,7 @@ class Order(NamedTuple):
     kT: float
 
 
-class Ends(NamedTuple):
+class PathEnds(NamedTuple):
     """What a program leaves behind.
 
     Attributes:
@@ -82,12 +82,12 @@ class Program(ABC):
         """Names of the atoms, for trajectories; None for models without."""
         return None
 
-    def plumed_lines(self, order: Order) -> tuple[str, ...]:
+    def plumed_lines(self, order: PathOrder) -> tuple[str, ...]:
         """What it needs beside the CVs in PLUMED's input."""
         return ()
 
     @abstractmethod
-    def write(self, folder: Path, order: Order, rng: np.random.Generator) -> None:
+    def write(self, folder: Path, order: PathOrder, rng: np.random.Generator) -> None:
         """Write the inputs of one path; PLUMED's are there already."""
 
     @abstractmethod
@@ -99,7 +99,7 @@ class Program(ABC):
         return last_lines(folder)
 
     @abstractmethod
-    def ends(self, folder: Path, order: Order) -> Ends:
+    def ends(self, folder: Path, order: PathOrder) -> PathEnds:
         """Read both ends of the path.
 
         Raises:

@@ -11,7 +11,7 @@ from cvflow.engines.external.lammps import prepared
 from cvflow.engines.external.lammps_dump import dump_text, read_dump
 from cvflow.engines.external.lammps_script import UNITS, check_information, check_script
 from cvflow.engines.external.process import PathFailedError, ProgramFailedError, run
-from cvflow.engines.external.program import INPUT, Order
+from cvflow.engines.external.program import INPUT, PathOrder
 from tests.engines.external import butane, lammps_chain
 from tests.engines.external.one_jump import MUTANTS, Case, passes, shows
 
@@ -187,7 +187,7 @@ def test_a_path_that_blows_up_is_a_rejection(lammps, library, files):
 )
 def test_ends_that_are_not_the_path_s(lammps, files, tmp_path, file, words, other, said):
     program = prepared(Lammps(str(files / "lj.in"), (str(files / "lj.data"),)))
-    order = Order(program.read_start(files / "lj.dump"), 3, 0.001, butane.KT)
+    order = PathOrder(program.read_start(files / "lj.dump"), 3, 0.001, butane.KT)
     program.bring_inputs(tmp_path)
     (tmp_path / INPUT).write_text("")
     program.write(tmp_path, order, np.random.default_rng(0))

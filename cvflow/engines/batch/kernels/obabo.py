@@ -53,7 +53,7 @@ class Inertial(Protocol[State]):
 
     @property
     def timestep(self) -> float:
-        """Dt."""
+        """Of one step, dt."""
 
     @property
     def friction(self) -> float:
