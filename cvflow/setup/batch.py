@@ -182,12 +182,14 @@ def batch_setup(config: Config, system: TorchSystem, folder: Path, with_starts: 
         )
     )
     kernel(system, setup.settings.path, tuple(probing_springs(setup).tolist()))
-    if starts is None:
-        return setup
-    points = probe(system, starts, dtype, device)
+    return setup if starts is None else _started(setup, system, probe(system, starts, dtype, device))
+
+
+def _started(setup: Setup, system: TorchSystem, points: Float[np.ndarray, "chains cvs"]) -> Setup:
+    """The run with what there is to say of the CVs at its starts."""
     names = list(system.states)
     opening = opened(setup.states, [names[chain % len(names)] for chain in range(len(points))], points)
-    _check_support(fixed_proposal(config, setup.space), points)
+    _check_support(fixed_proposal(setup.config, setup.space), points)
     return replace(setup, opening=opening)
 
 

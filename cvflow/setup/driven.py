@@ -127,12 +127,16 @@ def _assembled(
             files={f"{INPUTS}/{path.name}": path for path in files.found.values()},
         )
     )
-    if not frames:
-        return setup
-    values = {state: running.cv_values(frame) for state, frame in frames.items()}
+    return _started(setup, running, starts) if frames else setup
+
+
+def _started(setup: Setup, engine: ExternalEngine, starts: WalkerStarts) -> Setup:
+    """The run with what there is to say of its starts; each is looked at once, by a path of one step."""
+    frames = dict(zip(starts.names, starts.frames, strict=True))
+    values = {state: engine.cv_values(frame) for state, frame in frames.items()}
     points = np.array([values[name] for name in starts.names])
-    opening = opened(states, starts.names, points, starts.said)
-    check_steady(running, next(iter(frames.values())), setup, np.abs(points).max(axis=0))
+    opening = opened(setup.states, starts.names, points, starts.said)
+    check_steady(engine, next(iter(frames.values())), setup, np.abs(points).max(axis=0))
     return replace(setup, notes=setup.notes + start_notes(opening), opening=opening)
 
 
