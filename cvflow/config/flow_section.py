@@ -30,8 +30,13 @@ class FlowSection(Section):
             return values
         from cvflow.proposals.flows import architecture
 
+        kind = architecture(values.get("architecture", "spline"))
         sizes = {word: value for word, value in values.items() if word not in cls.model_fields}
-        return values | architecture(values.get("architecture", "spline")).model_validate(sizes).model_dump()
+        for word in sizes:
+            if word in flow_words() and word not in kind.model_fields:
+                own = ", ".join(kind.model_fields)
+                raise ValueError(f"{word} is no word of architecture {kind.kind!r}; it has {own}")
+        return values | kind.model_validate(sizes).model_dump()
 
     @property
     def sizes(self) -> "Architecture":

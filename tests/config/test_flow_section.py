@@ -57,6 +57,17 @@ def test_a_wrong_word_is_named_in_one_line(words, said):
     assert "\n" not in str(caught.value)
 
 
+def test_another_architectures_word_is_refused_by_its_name(monkeypatch):
+    class Deep(AutoregressiveSpline):
+        kind = "deep"
+        depth: int = 2
+
+    monkeypatch.setattr("cvflow.proposals.flows.ARCHITECTURES", (AutoregressiveSpline, Deep))
+    assert flow(architecture="deep", depth=3).sizes == Deep(depth=3)
+    with pytest.raises(ConfigError, match="flow: depth is no word of architecture 'spline'; it has transforms, h"):
+        flow(depth=3)
+
+
 def test_a_config_without_a_flow_needs_no_torch():
     asked = (
         "import sys; from cvflow.config.settings import parse; "

@@ -3,7 +3,10 @@
 from cvflow.proposals.flows import coupling_spline, spline
 from cvflow.proposals.flows.base import Architecture
 
-ARCHITECTURES: tuple[type[Architecture], ...] = (spline.AutoregressiveSpline, coupling_spline.CouplingSpline)
+ARCHITECTURES: tuple[type[Architecture], ...] = (
+    spline.AutoregressiveSpline,
+    coupling_spline.CouplingSpline,
+)
 """All there are; the first is the one of a config that names none."""
 
 
