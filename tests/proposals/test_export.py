@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cvflow.proposals import GaussianMixture
-from cvflow.proposals.export import FORMAT, MAGIC, exported, from_cvf, to_cvf
+from cvflow.proposals.export import FORMAT, MAGIC, InexpressibleError, exported, from_cvf, to_cvf
 from cvflow.proposals.io import to_bytes
 from tests.proposals.cases import SPACES, learned
 
@@ -70,6 +70,13 @@ def test_names_and_units_are_counted():
         to_cvf(learned("line"), ["a", "b"], [""])
     with pytest.raises(ValueError, match="longer than 255 bytes"):
         to_cvf(learned("line"), ["é" * 200], [""])
+
+
+def test_what_the_file_has_no_form_for_is_refused_by_its_name():
+    proposal = learned("mixed", kind="coupling-spline")
+    with pytest.raises(InexpressibleError, match='no form of the architecture "coupling-spline": run with'):
+        to_cvf(proposal, NAMES[:2], UNITS[:2])
+    assert exported(to_bytes(proposal, ["a", "b"]), NAMES[:2], UNITS[:2]) == {}
 
 
 def test_a_stored_flow_becomes_the_file_beside_it():
