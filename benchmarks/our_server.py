@@ -22,7 +22,8 @@ from cvflow.engines.batch.paths import Paths
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.proposals.base import Proposal
 from cvflow.proposals.mixture import GaussianMixture
-from cvflow.sampler.ensemble import EnsembleJump, EnsembleState
+from cvflow.sampler.ensemble import EnsembleState, jump_along, step
+from cvflow.sampler.jump_proposal import Learned
 from cvflow.systems import BatchReference, Dimer, GaussianTunnel, Phi4
 
 BLOCKS = {"tunnel": 32, "phi4": 16, "dimer": 8}
@@ -69,12 +70,12 @@ class Chains:
     ) -> None:
         system = PROBLEMS[problem]().system()
         paths = Paths(kernel(system, settings), Linear(), BLOCKS[problem], compile_or_not(compiled))
-        self._jump = EnsembleJump(paths, settings["steps"], settings["distance"])
+        self._paths, self._jump = paths, jump_along(paths, settings["steps"], np.ones(1))
         proposal = settings["proposal"]
         weights = (proposal["weight"], 1 - proposal["weight"])
         means = tuple((mean,) for mean in proposal["means"])
         mixture = GaussianMixture(means, ((proposal["sigma"],),) * 2, weights)
-        self._proposal = Bounded(mixture, *system.cv.ranges[0])
+        self._learned = Learned(Bounded(mixture, *system.cv.ranges[0]), settings["distance"])
         x = _starts(system, chains).to(precision)
         self._state = EnsembleState(x, system.cv.value(x))
 
@@ -84,7 +85,7 @@ class Chains:
         compiled, infos, state = _compilations(), [], self._state
         begun, begun_cpu = time.perf_counter(), time.process_time()
         for _ in range(jumps):
-            state, info = self._jump.step(state, self._proposal, generator)
+            state, info = step(state, self._jump, self._learned, self._paths, generator)
             infos.append((state.cv[:, 0], info.path.steps, info.path.outcome))
         seconds, cpu_seconds = time.perf_counter() - begun, time.process_time() - begun_cpu
         z, steps, outcomes = (torch.stack(columns, dim=1) for columns in zip(*infos, strict=True))

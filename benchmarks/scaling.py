@@ -29,7 +29,8 @@ from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
 from cvflow.engines.batch.paths import Paths
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.proposals.mixture import GaussianMixture
-from cvflow.sampler.ensemble import EnsembleJump, EnsembleState
+from cvflow.sampler.ensemble import EnsembleState, jump_along, step
+from cvflow.sampler.jump_proposal import Learned
 from cvflow.systems import GaussianTunnel, Phi4
 
 STEPS = 64
@@ -77,11 +78,11 @@ def measure(name: str, dimension: int, chains: int, repeats: int, compiled: bool
 def growth(jumps: int) -> list[int]:
     """Resident memory [KiB] of one process at ten moments of a long run."""
     paths, state = start("gaussian_tunnel", 20, 256, False)
-    jump = EnsembleJump(paths, 20, 10.0)
-    proposal = GaussianMixture(((0.0,), (10.0,)), ((1.0,), (1.0,)), (0.5, 0.5))
+    jump = jump_along(paths, 20, np.ones(1))
+    learned = Learned(GaussianMixture(((0.0,), (10.0,)), ((1.0,), (1.0,)), (0.5, 0.5)), 10.0)
     generator, seen = torch.Generator().manual_seed(0), []
     for number in range(jumps):
-        state, _ = jump.step(state, proposal, generator)
+        state, _ = step(state, jump, learned, paths, generator)
         if (number + 1) % (jumps // 10) == 0:
             pages = int(Path("/proc/self/statm").read_text().split()[1])
             seen.append(pages * os.sysconf("SC_PAGE_SIZE") // 1024)

@@ -50,7 +50,7 @@ def difference(example):
 
 def test_torch_potential(torch_potential, tmp_path, monkeypatch, capsys):
     """What `main` does, with an eighth of the jumps: its own system, kernel, proposal and states."""
-    monkeypatch.setattr("cvflow.sampler.walkers.batch.PILOT_MOVES", 8)
+    monkeypatch.setattr("cvflow.sampler.walkers.batch.EQUILIBRATION_SAMPLES", 8)
     monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
     done, sample = [], cvflow.sample
 

@@ -34,8 +34,8 @@ def into_period(value: float, period: float) -> float:
     return inside if inside < 0.5 * period else -0.5 * period
 
 
-def truncated_normal(uniform: Numbers, reach: Numbers | float) -> Numbers:
-    """Standard normal numbers truncated to ± reach, from uniform ones in [0, 1].
+def truncated_normal(uniform: Numbers, reach: Float[np.ndarray, "..."] | float) -> Numbers:
+    """Standard normal numbers truncated to ± reach, which may be one for many, from uniform ones in [0, 1].
 
     The centre of a soft restraint on a circle is distributed so around ξ(x), with reach = half a period in standard
     deviations: its energy is that of the shortest arc (docs/theory.md, section 3.1).

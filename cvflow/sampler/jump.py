@@ -1,24 +1,18 @@
-"""One jump: state + info + pure step.
-
-A jump is made of a proposal (cheap, needs the flow) and its realisation (expensive, needs the engine), so that the two
-can happen in different processes. `step` is the two in a row.
-"""
+"""One jump of one walker: state + info + pure step."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Float
-from scipy.special import ndtr
 
-from cvflow.core.acceptance import log_acceptance, log_threshold
-from cvflow.core.early_rejection import EarlyRejection
-from cvflow.core.frames import Frame, Outcome, PathResult, Point, Steering
-from cvflow.core.periodic import truncated_normal, wrapped
-from cvflow.core.states import States
+from cvflow.core.acceptance import log_acceptance
+from cvflow.core.frames import Frame, Outcome, PathResult, Point
 from cvflow.engines.base import Engine
-from cvflow.proposals.base import Proposal
-from cvflow.sampler.interim_free_energy import InterimFreeEnergy
+from cvflow.sampler.jump_proposal import Configurations, JumpProposal, Learned, Orders, WalkerNoise
+
+Path = TypeVar("Path")
+Number = TypeVar("Number")
+Decision = TypeVar("Decision")
 
 
 class JumpState(NamedTuple):
@@ -27,118 +21,60 @@ class JumpState(NamedTuple):
     frame: Frame
     cv: Point
 
-
-class JumpOrder(NamedTuple):
-    """A proposed jump: where the restraint's centre is dragged, and what the flow thinks of both ends.
-
-    `log_threshold` is ln u of the Metropolis decision. With a `criterion` the path is looked at on its way and
-    given up when it cannot be accepted any more. A jump that is not `realised` is rejected without a
-    path. `points` are both ends in CV space, where those of the steering are something else.
-    """
-
-    steering: Steering
-    log_q_old: float
-    log_q_new: float
-    flow_version: int
-    log_threshold: float
-    criterion: EarlyRejection | None = None
-    realised: bool = True
-    points: Float[np.ndarray, "2 cvs"] | None = None
-
     @property
-    def ends(self) -> tuple[Point, Point]:
-        """λ and λ̃ as points of CV space."""
-        return (self.steering.start, self.steering.end) if self.points is None else (self.points[0], self.points[1])
-
-
-class JumpInfo(NamedTuple):
-    """What a jump did; the path's works in kT."""
-
-    order: JumpOrder
-    cv_old: Point
-    path: PathResult
-    log_acceptance: float
-    accepted: bool
+    def here(self) -> Configurations:
+        """As proposals see it."""
+        return Configurations(self.cv[None], self.frame.positions[None])
 
 
 @dataclass(frozen=True)
-class RestraintJump:
-    """Kernel K5: the state is extended by the restraint's centre λ, so any differentiable CV can be driven.
+class JumpInfo(Generic[Path, Number, Decision]):
+    """What a jump did, of one walker or of one row a chain; works in kT."""
 
-    Attributes:
-        kT: thermal energy [kJ/mol].
-        kappa: spring constants, kJ/mol per CV unit squared. The chain is exact for each; it sets how far λ strays.
-        steps: time steps of a path as long as `span`; shorter and longer ones in proportion.
-        span: the distance that takes `steps`, in the restraint's own metric (Σ κ_i Δ_i²)^(1/2).
-        periods: of the CVs, infinite on a line. On a circle every distance is that of the shortest arc.
-        interim_free_energy: with which paths that cannot be accepted any more are given up; all paths are run to their
-            end without.
-        skips: states within which jumps are rejected without a path; none if left out.
+    orders: Orders
+    path: Path
+    log_acceptance: Number
+    accepted: Decision
 
-    Raises:
-        ValueError: a setting is out of range.
 
-    Source: docs/theory.md, section 3.
+WalkerJump = JumpInfo[PathResult, float, bool]
+
+
+def realise(
+    state: JumpState, orders: Orders, kappa: Point, engine: Engine, rng: np.random.Generator
+) -> tuple[JumpState, WalkerJump]:
+    """Run the path and take or leave its end. λ is forgotten: the next jump draws it anew.
+
+    Args:
+        state: where the walker is.
+        orders: for this one walker.
+        kappa: spring constants of the restraint, in the engine's unit.
+        engine: moves the configuration.
+        rng: of the path.
     """
-
-    kT: float
-    kappa: Point
-    steps: int
-    span: float
-    periods: Point
-    interim_free_energy: InterimFreeEnergy | None = None
-    skips: States | None = None
-
-    def __post_init__(self) -> None:
-        if not (self.kappa > 0).all():
-            raise ValueError(f"kappa must be positive, got {self.kappa}")
-        if self.steps < 1:
-            raise ValueError(f"path steps must be at least 1, got {self.steps}")
-        if not self.span > 0:
-            raise ValueError(f"the states' mean CVs must differ, got a distance of {self.span}")
-
-    def propose(self, state: JumpState, proposal: Proposal, rng: np.random.Generator) -> JumpOrder:
-        """Draw λ | x (Gibbs) and λ̃ from the proposal."""
-        start = self.origin(state.cv, rng)
-        end = wrapped(proposal.draw(1, rng)[0], self.periods)
-        steering = Steering(start, end, self.kappa, self.path_steps(start, end))
-        log_q = proposal.log_density(np.stack([start, end]))
-        threshold, criterion = log_threshold(rng), None
-        if self.interim_free_energy is not None:
-            criterion = self.interim_free_energy.criterion(start[None], end[None], log_q[:1], np.array([threshold]))
-        within = self.skips is not None and bool(self.skips.shared(start[None], end[None])[0])
-        return JumpOrder(steering, float(log_q[0]), float(log_q[1]), proposal.version, threshold, criterion, not within)
-
-    def origin(self, cv: Point, rng: np.random.Generator) -> Point:
-        """λ | x: normal around ξ(x), on a circle truncated to half a period on both sides, then wrapped."""
-        width, normal = np.sqrt(self.kT / self.kappa), rng.standard_normal(len(cv))
-        truncated = truncated_normal(ndtr(normal), 0.5 * self.periods / width)
-        return wrapped(cv + width * np.where(np.isinf(self.periods), normal, truncated), self.periods)
-
-    def path_steps(self, start: Point, end: Point) -> int:
-        """Length of the path between two points. Law: the same both ways."""
-        distance = float(np.sqrt(np.sum(self.kappa * wrapped(end - start, self.periods) ** 2)))
-        return max(1, int(np.ceil(self.steps * distance / self.span)))
-
-
-def realise(state: JumpState, order: JumpOrder, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, JumpInfo]:
-    """Run the path and take or leave its end. λ is forgotten: the next jump draws it anew."""
-    path = engine.steer(state.frame, order.steering, rng, order.criterion) if order.realised else _unrealised(state)
+    if orders.realised[0]:
+        path = engine.steer(state.frame, orders.steering(kappa), rng, orders.criterion)
+    else:
+        path = _unrealised(state, Outcome(orders.outcome[0]))
     if path.outcome.failed:
         path = path._replace(cv=state.cv)  # an engine that runs elsewhere may not know where it was
-    log_ratio = log_acceptance(order.log_q_old, order.log_q_new, path.work)
-    accepted = order.log_threshold < log_ratio and path.outcome is Outcome.COMPLETED
-    info = JumpInfo(order, state.cv, path, log_ratio, accepted)
-    return (JumpState(path.frame, path.cv) if accepted else state), info
+    log_ratio = log_acceptance(float(orders.log_q_old[0]), float(orders.log_q_new[0]), path.work)
+    accepted = bool(orders.log_threshold[0] < log_ratio) and path.outcome is Outcome.COMPLETED
+    return (JumpState(path.frame, path.cv) if accepted else state), JumpInfo(orders, path, log_ratio, accepted)
 
 
-def _unrealised(state: JumpState) -> PathResult:
+def _unrealised(state: JumpState, outcome: Outcome) -> PathResult:
     nan = float("nan")
-    return PathResult(state.frame, state.cv, nan, nan, nan, nan, 0, Outcome.WITHIN_STATE)
+    return PathResult(state.frame, state.cv, nan, nan, nan, nan, 0, outcome)
 
 
 def step(
-    state: JumpState, jump: RestraintJump, proposal: Proposal, engine: Engine, rng: np.random.Generator
-) -> tuple[JumpState, JumpInfo]:
+    state: JumpState,
+    jump: JumpProposal,
+    learned: Learned,
+    kappa: Point,
+    engine: Engine,
+    rng: np.random.Generator,
+) -> tuple[JumpState, WalkerJump]:
     """One whole jump."""
-    return realise(state, jump.propose(state, proposal, rng), engine, rng)
+    return realise(state, jump.propose(state.here, learned, WalkerNoise(rng)), kappa, engine, rng)

@@ -2,21 +2,25 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic
 
 import numpy as np
 
 from cvflow.core.acceptance import accepts, log_acceptance
 from cvflow.core.frames import Exactness, Outcome, PathResult
 from cvflow.engines.base import Engine
-from cvflow.sampler.jump import JumpState
+from cvflow.sampler.jump import Decision, JumpState, Path
 
 
-class LocalInfo(NamedTuple):
-    """What a local move did."""
+@dataclass(frozen=True)
+class LocalInfo(Generic[Path, Decision]):
+    """What a local move did, of one walker or of one row a chain."""
 
-    path: PathResult
-    accepted: bool
+    path: Path
+    accepted: Decision
+
+
+WalkerLocalInfo = LocalInfo[PathResult, bool]
 
 
 def drawn_steps(mean: int, rng: np.random.Generator) -> int:
@@ -42,7 +46,7 @@ class LocalMove(ABC):
         """Whether the move leaves the Boltzmann distribution exactly invariant."""
 
     @abstractmethod
-    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
+    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, WalkerLocalInfo]:
         """Move once."""
 
 
@@ -59,7 +63,7 @@ class HybridMonteCarlo(LocalMove):
     def exactness(self) -> Exactness:
         return Exactness(True, "local moves are Metropolised")
 
-    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
+    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, WalkerLocalInfo]:
         path = engine.free_path(state.frame, drawn_steps(self.steps, rng), 0.0, rng)
         accepted = accepts(log_acceptance(0.0, 0.0, path.work), rng) and path.outcome is Outcome.COMPLETED
         return (JumpState(path.frame, path.cv) if accepted else state), LocalInfo(path, accepted)
@@ -76,7 +80,7 @@ class UnadjustedLangevin(LocalMove):
     def exactness(self) -> Exactness:
         return Exactness(False, "local moves are unadjusted Langevin dynamics, biased by the time step")
 
-    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
+    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, WalkerLocalInfo]:
         return _taken(state, engine.free_path(state.frame, self.steps, self.friction, rng))
 
 
@@ -95,11 +99,11 @@ class FreshVelocities(LocalMove):
     def exactness(self) -> Exactness:
         return Exactness(False, "local moves are unadjusted, biased by the time step")
 
-    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, LocalInfo]:
+    def step(self, state: JumpState, engine: Engine, rng: np.random.Generator) -> tuple[JumpState, WalkerLocalInfo]:
         return _taken(state, engine.free_path(state.frame, drawn_steps(self.steps, rng), 0.0, rng))
 
 
-def _taken(state: JumpState, path: PathResult) -> tuple[JumpState, LocalInfo]:
+def _taken(state: JumpState, path: PathResult) -> tuple[JumpState, WalkerLocalInfo]:
     """The end of a path, if it got there."""
     completed = path.outcome is Outcome.COMPLETED
     return (JumpState(path.frame, path.cv) if completed else state), LocalInfo(path, completed)

@@ -39,8 +39,9 @@ from cvflow.sampler.interim_free_energy import (
     progress_between,
     unknown,
 )
+from cvflow.sampler.jump_proposal import Learned
 from cvflow.sampler.plan import Plan
-from cvflow.sampler.walkers.base import GroupState, Learned, TurnResult, WalkerGroup
+from cvflow.sampler.walkers.base import GroupState, TurnResult, WalkerGroup
 from cvflow.store import Commit, FlowEntry, Record, Store, sorted_turns, turn_type
 from cvflow.store.trajectory import Trajectories
 

@@ -4,24 +4,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvflow.core.acceptance import log_threshold
-from cvflow.core.frames import Steering
+from cvflow.core.frames import Outcome
 from cvflow.cv.internal_coordinates import Shapes, aligned
-from cvflow.proposals.base import Proposal
-from cvflow.sampler.jump import JumpOrder, JumpState
+from cvflow.sampler.jump_proposal import Configurations, JumpProposal, Learned, Noise, Orders
 
 
 @dataclass(frozen=True)
-class ShapeJump:
+class PositionsJump(JumpProposal):
     """Kernels K3 (atoms held on their way) and K5 (atoms pulled by springs), for positions.
 
     The proposal's density is one of positions up to rigid motion; where the drawn shape goes is decided by the
-    alignment (`cvflow.cv.internal_coordinates.aligned`), which adds nothing to the acceptance.
+    alignment (`cvflow.cv.internal_coordinates.aligned`), which adds nothing to the acceptance. Paths have one length,
+    and are run to their end.
 
     Attributes:
         shapes: from positions to points of CV space and back.
-        blur: standard deviation of λ around each coordinate [nm], (βκ)^(-1/2); zero where atoms are held.
-        kappa: spring constant [kJ/mol/nm²]; zero where atoms are held.
+        width: standard deviation of λ around each coordinate [nm], (βκ)^(-1/2); zero where atoms are held.
         steps: time steps of a path.
 
     Raises:
@@ -31,24 +29,33 @@ class ShapeJump:
     """
 
     shapes: Shapes
-    blur: float
-    kappa: float
+    width: float
     steps: int
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"path steps must be at least 1, got {self.steps}")
-        if not (self.blur >= 0 and self.kappa >= 0):
-            raise ValueError(f"blur and kappa must not be negative, got {self.blur} and {self.kappa}")
+        if not self.width >= 0:
+            raise ValueError(f"the width of λ must not be negative, got {self.width}")
 
-    def propose(self, state: JumpState, proposal: Proposal, rng: np.random.Generator) -> JumpOrder:
-        """Draw λ | x, which is x where atoms are held, and λ̃'s shape; place it."""
-        now = state.frame.positions[list(self.shapes.chain.atoms)]
-        start = now + self.blur * rng.standard_normal(now.shape)
-        drawn = proposal.draw(1, rng)
-        end = aligned(self.shapes.beads(drawn)[0], start)
-        centres = np.concatenate([self.shapes.points(start[None]), drawn])
-        log_q = proposal.log_density(centres)
-        steering = Steering(start.ravel(), end.ravel(), np.full(start.size, self.kappa), self.steps)
-        threshold = log_threshold(rng)
-        return JumpOrder(steering, float(log_q[0]), float(log_q[1]), proposal.version, threshold, points=centres)
+    def propose(self, here: Configurations, learned: Learned, noise: Noise) -> Orders:
+        assert here.positions is not None
+        now = here.positions[:, list(self.shapes.chain.atoms)]
+        count, (beads, _) = len(now), now.shape[1:]
+        start = now + self.width * noise.normal(count, np.full((beads, 3), np.inf))
+        drawn = learned.proposal.draw(count, noise.generator())
+        end = np.array([aligned(shape, onto) for shape, onto in zip(self.shapes.beads(drawn), start, strict=True)])
+        centres = self.shapes.points(start)
+        log_q = learned.proposal.log_density(np.concatenate([centres, drawn]))
+        return Orders(
+            start.reshape(count, -1),
+            end.reshape(count, -1),
+            centres,
+            drawn,
+            np.full(count, self.steps),
+            log_q[:count],
+            log_q[count:],
+            noise.log_thresholds(count),
+            np.full(count, Outcome.COMPLETED.value),
+            learned.proposal.version,
+        )

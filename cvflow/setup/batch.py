@@ -25,7 +25,7 @@ from cvflow.engines.batch.system import TorchSystem
 from cvflow.host.faults import USERS_FAULTS, said
 from cvflow.host.functions import load_function
 from cvflow.proposals.base import Proposal
-from cvflow.sampler.ensemble import EnsembleMove
+from cvflow.sampler.ensemble import EnsembleMove, jump_along
 from cvflow.sampler.walkers.base import GroupState, WalkerGroup
 from cvflow.sampler.walkers.batch import BatchGroup, one_thread
 from cvflow.setup.batch_cvs import batch_cv, found_from
@@ -82,21 +82,21 @@ class BatchWalkers(Walkers):
         return 1
 
     def executor(self, workers: int) -> ThreadPoolExecutor:
-        return one_thread(self.threads)
+        return one_thread()
 
     def equilibrate(self, setup: Setup, executor: Executor) -> Equilibrated:
         assert self.starts is not None
         group = self._group(setup, probing_springs(setup))
         moves = self.local(setup.settings, setup.settings.run.local_steps or EQUILIBRATION_STEPS)
-        group_state, samples = executor.submit(group.pilot, group.group_state(self.starts), moves).result()
-        return Equilibrated([group_state], samples)
+        found = executor.submit(group.equilibrated, group.state_at(self.starts), moves).result()
+        return Equilibrated([found.group_state], found.samples)
 
     def groups(self, setup: Setup, kappa: Springs) -> list[WalkerGroup]:
         return [self._group(setup, kappa)]
 
     def standing(self, setup: Setup, frames: Sequence[Frame]) -> list[GroupState]:
         group = self._group(setup, probing_springs(setup))
-        return [group.group_state(np.stack([frame.positions for frame in frames]))]
+        return [group.state_at(np.stack([frame.positions for frame in frames]))]
 
     def paths(self, settings: Settings, kappa: Springs) -> Paths:
         """Paths of a run; a call of a compiled block of steps costs as much as many steps.
@@ -127,16 +127,17 @@ class BatchWalkers(Walkers):
 
     def _group(self, setup: Setup, kappa: Springs) -> BatchGroup:
         settings = setup.settings
-        run, path = settings.run, settings.path
+        run, path, paths = settings.run, settings.path, self.paths(settings, kappa)
+        scale = np.sqrt(kappa) if path.restrained else np.ones(len(setup.space.names))
         return BatchGroup(
             walkers=tuple(range(run.walkers)),
             seed=run.seed,
-            paths=self.paths(settings, kappa),
-            steps=path.steps,
-            scale=np.sqrt(kappa) if path.restrained else np.ones(len(setup.space.names)),
+            paths=paths,
+            jump=jump_along(paths, path.steps, scale),
             local=self.local(settings, run.local_steps) if run.local_steps else None,
             dtype=self.dtype,
             device=self.device,
+            threads=self.threads or 1,
         )
 
 

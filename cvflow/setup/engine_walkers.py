@@ -17,7 +17,7 @@ from cvflow.host.pool import Pool
 from cvflow.sampler.jump import JumpState
 from cvflow.sampler.local import HybridMonteCarlo, LocalMove, UnadjustedLangevin
 from cvflow.sampler.walkers.base import GroupState, WalkerGroup
-from cvflow.sampler.walkers.process import equilibrate, group_state_at
+from cvflow.sampler.walkers.process import equilibrate, state_at
 from cvflow.setup.specification import Equilibrated, Setup, Springs, Walkers
 
 CROWD = 4
@@ -61,8 +61,8 @@ class EngineWalkers(Walkers):
             executor.submit(equilibrate, spec, frame, relax, local, run.seed, walker, setup.states)
             for walker, frame in enumerate(self.starts)
         ]
-        pilots = [future.result() for future in futures]
-        return Equilibrated([pilot.group_state for pilot in pilots], np.stack([pilot.samples for pilot in pilots]))
+        found = [future.result() for future in futures]
+        return Equilibrated([group.group_state for group in found], np.concatenate([group.samples for group in found]))
 
     def groups(self, setup: Setup, kappa: Springs) -> list[WalkerGroup]:
         spec, local = self.spec(setup), _local(setup)
@@ -71,7 +71,7 @@ class EngineWalkers(Walkers):
 
     def standing(self, setup: Setup, frames: Sequence[Frame]) -> list[GroupState]:
         engine = self.spec(setup).build()
-        return [group_state_at(JumpState(frame, engine.cv_values(frame))) for frame in frames]
+        return [state_at(JumpState(frame, engine.cv_values(frame))) for frame in frames]
 
 
 def workers(walkers: int, wanted: int | None) -> int:

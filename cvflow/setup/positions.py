@@ -18,8 +18,8 @@ from cvflow.engines.openmm import OpenMMSpec, PositionsSpec
 from cvflow.proposals.conformations import ConformationLearner
 from cvflow.sampler.local import LocalMove
 from cvflow.sampler.plan import Plan
-from cvflow.sampler.positions_jump import ShapeJump
-from cvflow.sampler.walkers.positions import PositionsGroup
+from cvflow.sampler.positions_jump import PositionsJump
+from cvflow.sampler.walkers.process import ProcessGroup
 from cvflow.setup.atoms import space_of
 from cvflow.setup.engine_walkers import EngineWalkers
 from cvflow.setup.named_states import checked_states
@@ -59,10 +59,11 @@ class SteeredPositions(Steered):
         learn = ConformationLearner(self.shapes, _blur(setup, kappa))
         return replace(plan, space=setup.space.unbounded, learn=learn, gives_up=False)
 
-    def group(self, walker: int, spec: EngineSpec, local: LocalMove, setup: Setup, kappa: Springs) -> PositionsGroup:
+    def group(self, walker: int, spec: EngineSpec, local: LocalMove, setup: Setup, kappa: Springs) -> ProcessGroup:
         settings = setup.settings
-        jump = ShapeJump(self.shapes, _blur(setup, kappa), float(kappa.sum()), settings.path.steps)
-        return PositionsGroup(walker, spec, settings.run.seed, local, jump)
+        jump = PositionsJump(self.shapes, _blur(setup, kappa), settings.path.steps)
+        springs = np.full(3 * self.shapes.chain.beads, float(kappa.sum()))
+        return ProcessGroup(walker, spec, settings.run.seed, local, jump, springs)
 
 
 def _blur(setup: Setup, kappa: Springs) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 
 from cvflow.core.periodic import variance
 from cvflow.engines.base import EngineSpec
+from cvflow.sampler.cv_jump import restraint_jump
 from cvflow.sampler.local import LocalMove
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.walkers.process import ProcessGroup
@@ -45,4 +46,5 @@ class SteeredCVs(Steered):
 
     def group(self, walker: int, spec: EngineSpec, local: LocalMove, setup: Setup, kappa: Springs) -> ProcessGroup:
         settings, periods = setup.settings, np.array(setup.space.periods)
-        return ProcessGroup(walker, spec, settings.run.seed, local, setup.kT, kappa, settings.path.steps, periods)
+        jump = restraint_jump(setup.kT, kappa, settings.path.steps, periods)
+        return ProcessGroup(walker, spec, settings.run.seed, local, jump, kappa)

@@ -15,6 +15,7 @@ from cvflow.engines.batch.paths import Paths
 from cvflow.proposals.fit import FitSettings, _untrained
 from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.standard_coordinates import StandardCoordinates
+from cvflow.sampler.ensemble import jump_along
 from cvflow.sampler.walkers.batch import BatchGroup
 from tests.engines.batch.targets import MINI
 
@@ -43,7 +44,7 @@ def test_seeds_that_torch_takes_for_one_are_two():
 
 def test_turns_of_two_such_runs_differ():
     paths = Paths(SoftRestraint(MINI.potential, MINI.cv, 1.0, 0.1, (6.0,)), Linear())
-    group = BatchGroup((0,), 0, paths, 1, np.ones(1), None, torch.float64, CPU)
+    group = BatchGroup((0,), 0, paths, jump_along(paths, 1, np.ones(1)), None, torch.float64, CPU)
 
     def drawn(seed):
         return torch.rand(3, generator=replace(group, seed=seed)._generator(Purpose.TURN, 0))

@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import openmm
 
-from cvflow.core.frames import Point
 from cvflow.core.schedule import Schedule
 from cvflow.cv import ForceCV, from_force
 from cvflow.engines.openmm import OpenMMEngine, OpenMMSpec
-from cvflow.proposals import Proposal
-from cvflow.sampler.jump import JumpOrder, JumpState, RestraintJump
+from cvflow.sampler.cv_jump import CVJump
 from tests.engines import wrong_motion
 
 
@@ -52,16 +50,15 @@ class OneWayRound(wrong_motion.OneWayRound, OpenMMEngine):
     pass
 
 
-class FarEnd(RestraintJump):
+class FarEnd(CVJump):
     """Keeps the centre where the arc has taken it, beyond the period that q knows."""
 
-    def origin(self, cv: Point, rng: np.random.Generator) -> Point:
-        return cv + np.sqrt(self.kT / self.kappa) * rng.standard_normal(len(cv))
+    def origin(self, cv, noise):
+        return cv + self.width * noise.normal(len(cv), np.full(len(self.width), np.inf))
 
 
-class SkippedWhereItIs(RestraintJump):
+class SkippedWhereItIs(CVJump):
     """Leaves out jumps within the state of ξ(x), where it should be that of λ_0."""
 
-    def propose(self, state: JumpState, proposal: Proposal, rng: np.random.Generator) -> JumpOrder:
-        order = super().propose(state, proposal, rng)
-        return order._replace(realised=not self.skips.shared(state.cv[None], order.steering.end[None])[0])
+    def skipped(self, here, start, end, learned):
+        return super().skipped(here, here.cv.astype(float), end, learned)

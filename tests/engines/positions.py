@@ -15,8 +15,9 @@ from cvflow.engines.openmm import OpenMMSpec, PositionsEngine, PositionsSpec
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
 from cvflow.proposals.conformations import ConformationProposal
-from cvflow.sampler.jump import JumpState, realise
-from cvflow.sampler.positions_jump import ShapeJump
+from cvflow.sampler.jump import JumpState, step
+from cvflow.sampler.jump_proposal import Learned
+from cvflow.sampler.positions_jump import PositionsJump
 from tests.engines import chain
 
 CHUNKS = 4
@@ -47,9 +48,9 @@ class Case:
         return PositionsSpec(around, cvs, chain.SHAPES.chain.atoms, self.kernel, self.way).build()
 
     @property
-    def jump(self) -> ShapeJump:
-        blur = np.sqrt(chain.KT / self.kappa) if self.kappa else 0.0
-        return ShapeJump(chain.SHAPES, float(blur), self.kappa, self.steps)
+    def jump(self) -> PositionsJump:
+        width = np.sqrt(chain.KT / self.kappa) if self.kappa else 0.0
+        return PositionsJump(chain.SHAPES, float(width), self.steps)
 
 
 class Sample(NamedTuple):
@@ -88,15 +89,17 @@ def _chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     from tests.engines import misplaced
 
     rng = np.random.default_rng([17, chunk])
-    engine, jump, proposal = case.build(), case.jump, case.proposal()
+    engine, jump, learned = case.build(), case.jump, Learned(case.proposal(), 1.0)
+    kappa = np.full(3 * chain.SHAPES.chain.beads, case.kappa)
     before = chain.exact_draws(case.draws // CHUNKS, rng)
     rows = []
     with misplaced.placing(case.placing):
         for positions in before:
             frame = Frame(positions, None)
             state = JumpState(frame, engine.cv_values(frame))
-            after, info = realise(state, jump.propose(state, proposal, rng), engine, rng)
-            volumes = [float(chain.SHAPES.chain.log_volume(end[None, 1:])[0]) for end in info.order.ends]
+            after, info = step(state, jump, learned, kappa, engine, rng)
+            ends = (info.orders.centre_old, info.orders.centre_new)
+            volumes = [float(chain.SHAPES.chain.log_volume(end[:, 1:])[0]) for end in ends]
             rows.append(
                 (after.frame.positions, info.path.frame.positions, info.log_acceptance, volumes[1] - volumes[0])
             )

@@ -5,7 +5,7 @@ path are engines of their own (mutants.py).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,8 +21,10 @@ from cvflow.engines.openmm import OpenMMEngine, OpenMMSpec
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
 from cvflow.proposals import GaussianMixture, Proposal
+from cvflow.sampler.cv_jump import CVJump, restraint_jump
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy
-from cvflow.sampler.jump import JumpInfo, JumpState, RestraintJump, step
+from cvflow.sampler.jump import JumpState, WalkerJump, step
+from cvflow.sampler.jump_proposal import Learned
 from cvflow.sampler.local import HybridMonteCarlo
 from tests.engines import dumbbell, mini, molecule
 
@@ -69,7 +71,7 @@ class Case:
     jumps: int = 1
     draws: int = DRAWS
     target: Target = DUMBBELL
-    kernel: type[RestraintJump] = RestraintJump
+    kind: type[CVJump] = CVJump
     gives_up: bool = False
     skips: Callable[[], States] | None = None
 
@@ -141,26 +143,30 @@ def _jump_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     engine, target = case.build(), case.target
     span = target.span * np.sqrt(case.kappa)
     interim_free_energy = target.interim_free_energy() if case.gives_up else None
-    periods = np.array([case.cv.period])
-    kernel = case.kernel(
-        target.kT, np.array([case.kappa]), case.steps, span, periods, interim_free_energy, case.skips and case.skips()
-    )
+    kappa = np.array([case.kappa])
+    jump = of_kind(case.kind, restraint_jump(target.kT, kappa, case.steps, np.array([case.cv.period])))
+    learned = Learned(target.flow, span, interim_free_energy, case.skips and case.skips())
     before = target.exact_draws(case.draws // CHUNKS, rng)
     rows = []
     for positions in before:
         frame = Frame(positions, None)
         state = JumpState(frame, engine.cv_values(frame))
         for _ in range(case.jumps):
-            state, info = step(state, kernel, target.flow, engine, rng)
+            state, info = step(state, jump, learned, kappa, engine, rng)
         rows.append(row(state, info))
     return before, *(np.array(column) for column in zip(*rows, strict=True))
 
 
-def row(state: JumpState, info: JumpInfo) -> tuple:
+def of_kind(kind: type[CVJump], jump: CVJump) -> CVJump:
+    """The same jump as one of another class, such as a mutant's."""
+    return kind(**{item.name: getattr(jump, item.name) for item in fields(jump)})
+
+
+def row(state: JumpState, info: WalkerJump) -> tuple:
     """What a sample holds of a jump, after the draw that it began from."""
-    path, order = info.path, info.order
-    works = (order.log_q_old, order.log_q_new, path.work, path.protocol_work, path.heat)
-    return state.frame.positions, path.frame.positions, *works, order.steering.start, order.steering.end
+    path, orders = info.path, info.orders
+    works = (orders.log_q_old[0], orders.log_q_new[0], path.work, path.protocol_work, path.heat)
+    return state.frame.positions, path.frame.positions, *works, orders.start[0], orders.end[0]
 
 
 def _local_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:

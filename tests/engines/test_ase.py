@@ -20,7 +20,9 @@ from cvflow.cv import anisotropy, distance, from_force, from_torch, functions
 from cvflow.engines.ase import AseSpec
 from cvflow.engines.ase.motion import restrained
 from cvflow.engines.motion import Course
-from cvflow.sampler.jump import JumpState, RestraintJump, step
+from cvflow.sampler.cv_jump import restraint_jump
+from cvflow.sampler.jump import JumpState, step
+from cvflow.sampler.jump_proposal import Learned
 from cvflow.systems import Ag6
 from tests.engines import dumbbell
 from tests.engines.ase_case import AseCase, DumbbellCalculator, atoms
@@ -50,13 +52,15 @@ def test_a_path_is_openmm_s_of_the_same_potential(name):
 def test_a_path_is_given_up_where_openmm_gives_it_up():
     settings = {"steps": 60, "timestep": 0.15, "kappa": 15.0, "friction": 0.4}
     engines = [case(**settings).build() for case in (AseCase, Case)]
-    kernel = RestraintJump(
-        dumbbell.KT, np.array([15.0]), 60, 1.4 * np.sqrt(15.0), np.array([np.inf]), dumbbell.interim_free_energy()
-    )
+    kappa = np.array([15.0])
+    jump = restraint_jump(dumbbell.KT, kappa, 60, np.array([np.inf]))
+    learned = Learned(BAD_FLOW, 1.4 * np.sqrt(15.0), dumbbell.interim_free_energy())
     outcomes = []
     for draw, x in enumerate(dumbbell.exact_draws(12, np.random.default_rng(0))):
         state = JumpState(Frame(x, None), np.array([dumbbell.native_cv().evaluate(Frame(x, None))]))
-        (_, a), (_, b) = (step(state, kernel, BAD_FLOW, engine, np.random.default_rng(draw)) for engine in engines)
+        (_, a), (_, b) = (
+            step(state, jump, learned, kappa, engine, np.random.default_rng(draw)) for engine in engines
+        )
         assert (a.accepted, a.path.outcome, a.path.steps) == (b.accepted, b.path.outcome, b.path.steps)
         assert a.path.log_survival == pytest.approx(b.path.log_survival, abs=1e-6)
         outcomes.append(a.path.outcome)

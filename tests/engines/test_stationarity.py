@@ -113,7 +113,7 @@ def test_jumps_between_states_alone_leave_the_distribution_invariant():
 
 
 def test_a_skip_judged_by_the_configuration_is_caught():
-    assert jumps(replace(BETWEEN_STATES, kernel=SkippedWhereItIs)).largest_z() > THRESHOLD
+    assert jumps(replace(BETWEEN_STATES, kind=SkippedWhereItIs)).largest_z() > THRESHOLD
 
 
 CIRCLE = Case(steps=12, timestep=0.06, kappa=10.0, cv=molecule.cv(), target=MOLECULE, draws=40_000)
@@ -164,7 +164,7 @@ def test_turning_always_the_same_way_is_caught():
 
 @pytest.mark.slow
 def test_a_centre_kept_where_the_arc_has_taken_it_is_caught():
-    assert jumps(replace(CIRCLE, kernel=FarEnd, jumps=2, draws=100_000)).largest_z() > THRESHOLD
+    assert jumps(replace(CIRCLE, kind=FarEnd, jumps=2, draws=100_000)).largest_z() > THRESHOLD
 
 
 WITH_PLUMED = {

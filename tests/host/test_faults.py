@@ -47,7 +47,7 @@ def one_line(capsys):
 
 @pytest.fixture
 def our_fault(monkeypatch):
-    monkeypatch.setattr("cvflow.sampler.walkers.batch._table", {}.get)
+    monkeypatch.setattr("cvflow.sampler.walkers.batch.turn_rows", {}.get)
 
 
 def test_a_users_function_is_named_in_one_line(tmp_path, capsys):

@@ -69,7 +69,7 @@ def test_signals_commit_and_say_how_to_go_on(number, code, word, tmp_path, actin
 @pytest.mark.usefixtures("quick")
 def test_a_signal_before_the_first_jump(tmp_path, capsys, monkeypatch):
     ended = lambda *_: os.kill(os.getpid(), signal.SIGTERM) or 1 / 0  # noqa: E731
-    monkeypatch.setattr("cvflow.sampler.walkers.batch.BatchGroup._piloted", ended)
+    monkeypatch.setattr("cvflow.sampler.walkers.batch.BatchGroup._equilibrated", ended)
     assert run(tmp_path) == 143
     one_line(capsys, "nothing was committed yet")
 

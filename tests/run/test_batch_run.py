@@ -27,12 +27,13 @@ from cvflow.proposals.flows import ARCHITECTURES, architecture
 from cvflow.proposals.io import from_bytes
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.run import run_folder
-from cvflow.sampler.ensemble import EnsembleJump, EnsembleState
+from cvflow.sampler.ensemble import EnsembleState
 from cvflow.sampler.loop import Progress
 from cvflow.setup import from_config
 from cvflow.setup.specification import Setup
 from cvflow.store import MemoryStore, read_record
 from tests import valley
+from tests.engines.batch.stationarity import Jump
 from tests.systems.cases import CASES
 
 PROPOSAL = {"means": [[0.0], [4.0]], "sigmas": [[0.9], [1.0]], "weights": [0.5, 0.5]}
@@ -116,7 +117,7 @@ def sample(out, system=None, **settings):
 @pytest.fixture
 def short(monkeypatch):
     """A short equilibration and few epochs."""
-    monkeypatch.setattr("cvflow.sampler.walkers.batch.PILOT_MOVES", 4)
+    monkeypatch.setattr("cvflow.sampler.walkers.batch.EQUILIBRATION_SAMPLES", 4)
     monkeypatch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=4))
 
 
@@ -597,7 +598,7 @@ def test_jumps_that_cannot_begin_are_refused_one_by_one(kernel):
         "langevin": UnderdampedLangevin(system.potential, system.cv, 1.0, 0.3),
     }
     x = torch.tensor([[0.0, 0.0], [0.1, 0.0], [4.0, 1.6], [-7.0, 0.0]], dtype=torch.float64)
-    jump = EnsembleJump(Paths(kernels[kernel], Linear()), steps=3, span=4.0)
+    jump = Jump(Paths(kernels[kernel], Linear()), steps=3, span=4.0)
     after, info = jump.step(EnsembleState(x, system.cv.value(x)), Ragged(), torch.Generator().manual_seed(1))
     outcomes = [Outcome(code) for code in info.path.outcome.tolist()]
     assert outcomes == [Outcome.OUT_OF_RANGE, Outcome.COMPLETED, Outcome.COMPLETED, Outcome.UNSUPPORTED]
@@ -613,7 +614,7 @@ def test_a_proposal_outside_the_period_is_misuse():
 
     system = valley.valley()
     cv = FunctionCV(("w",), valley.turn, (2,), periods=(1.0,))
-    jump = EnsembleJump(Paths(SoftRestraint(system.potential, cv, 1.0, 0.1, (50.0,)), Linear()), 3, 1.0)
+    jump = Jump(Paths(SoftRestraint(system.potential, cv, 1.0, 0.1, (50.0,)), Linear()), 3, 1.0)
     x = torch.zeros((2, 2), dtype=torch.float64)
     unwrapped = GaussianMixture(((0.9,),), ((0.01,),), (1.0,))
     with pytest.raises(ValueError, match="outside the CV's period"):

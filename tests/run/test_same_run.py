@@ -52,7 +52,7 @@ MOLECULE = {
 
 def shorten(patch):
     """No report, and a short equilibration."""
-    patch.setattr("cvflow.sampler.walkers.batch.PILOT_MOVES", 4)
+    patch.setattr("cvflow.sampler.walkers.batch.EQUILIBRATION_SAMPLES", 4)
     patch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
 
 

@@ -1,48 +1,47 @@
-"""A group: walkers that take their turns together. The run gives orders to groups and knows nothing of engines."""
+"""Walker groups: walkers that take their turns together. The run gives orders to groups and knows no engines."""
 
 from abc import ABC, abstractmethod
 from concurrent.futures import Executor, Future
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
+from jaxtyping import Float
 
 from cvflow.core.frames import Frame
-from cvflow.core.states import States
-from cvflow.proposals.base import Proposal
-from cvflow.sampler.interim_free_energy import InterimFreeEnergy
+from cvflow.sampler.jump_proposal import Learned
+
+EQUILIBRATION_SAMPLES = 24
+"""Local moves at the end of equilibration, whose CV values train the first flow and give the states' mean CVs."""
+
+State = TypeVar("State")
 
 
-class GroupState(NamedTuple):
-    """Where a group stands: what its next turn needs, in the group's own form, and its walkers' frames."""
+@dataclass(frozen=True)
+class GroupState(Generic[State]):
+    """What a group's next turn needs, in the group's own form, and its walkers' frames."""
 
-    state: Any
+    state: State
     frames: list[Frame]
 
 
-class TurnResult(NamedTuple):
+@dataclass(frozen=True)
+class TurnResult(Generic[State]):
     """What came of a turn; `rows` are of the store's `turn_type`, one a walker."""
 
-    group_state: GroupState
+    group_state: GroupState[State]
     rows: np.ndarray
 
 
-class Learned(NamedTuple):
-    """What a run has learned when it orders a turn.
+@dataclass(frozen=True)
+class EquilibratedGroup(Generic[State]):
+    """An equilibrated group and the CV values that its walkers' local moves visited."""
 
-    Attributes:
-        proposal: what draws the jump.
-        span: distance in CV space that takes the configured number of path steps.
-        interim_free_energy: with which paths are given up early; None to run all to their end.
-        skips: states within which jumps are rejected without a path; None to realise all.
-    """
-
-    proposal: Proposal
-    span: float
-    interim_free_energy: InterimFreeEnergy | None = None
-    skips: States | None = None
+    group_state: GroupState[State]
+    samples: Float[np.ndarray, "walkers samples cvs"]
 
 
-class WalkerGroup(ABC):
+class WalkerGroup(ABC, Generic[State]):
     """Law: a turn depends on the group's state, its number and what was learned, and on nothing else."""
 
     walkers: tuple[int, ...]
@@ -50,8 +49,8 @@ class WalkerGroup(ABC):
 
     @abstractmethod
     def take_turn(
-        self, executor: Executor, group_state: GroupState, jump: int, learned: Learned
-    ) -> "Future[TurnResult]":
+        self, executor: Executor, group_state: GroupState[State], jump: int, learned: Learned
+    ) -> "Future[TurnResult[State]]":
         """Begin one turn, a jump and a local move of each walker.
 
         Args:

@@ -22,11 +22,12 @@ from cvflow.engines.batch.kernels.overdamped import EulerMaruyama
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import Paths
 from cvflow.proposals import GaussianMixture
-from cvflow.sampler.ensemble import EnsembleJump, EnsembleMove
+from cvflow.sampler.cv_jump import CVJump
+from cvflow.sampler.ensemble import EnsembleMove
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy, ProgressCoordinate
 from tests.engines.batch import systems
 from tests.engines.batch.circles import CIRCLE, CYLINDER
-from tests.engines.batch.stationarity import Case
+from tests.engines.batch.stationarity import Case, Jump
 from tests.engines.batch.targets import MINI, MINI_ALL, MINI_RANGE, MINI_WALLED, PAIR, PAIR_QUADRATIC, Target
 
 LINEAR, COSINE = Linear(), Cosine()
@@ -109,10 +110,10 @@ def kernels(on: Steps) -> Iterator[tuple[str, RelaxationKernel]]:
     yield from curved_kernels(on)
 
 
-def jump(kernel: RelaxationKernel, target: Target, steps: int, schedule: Schedule = LINEAR) -> EnsembleJump:
+def jump(kernel: RelaxationKernel, target: Target, steps: int, schedule: Schedule = LINEAR) -> Jump:
     """A path takes `steps` over the distance of the modes, and one where `steps` is one."""
     # Blocks of one step leave no chain waiting; the others are worth it for long paths.
-    return EnsembleJump(Paths(kernel, schedule, block=1 if steps < 8 else 4), steps, inf if steps == 1 else target.span)
+    return Jump(Paths(kernel, schedule, block=1 if steps < 8 else 4), steps, inf if steps == 1 else target.span)
 
 
 def setting(steps: int, schedule: Schedule) -> str:
@@ -191,11 +192,11 @@ def interim_free_energy(height: float, lean: float = 0.0) -> InterimFreeEnergy:
     return InterimFreeEnergy(coordinate, profiles, ~np.eye(2, dtype=bool))
 
 
-def given_up(kernel: RelaxationKernel, steps: int, every: int, kind: type[EnsembleJump] = EnsembleJump, **more):
+def given_up(kernel: RelaxationKernel, steps: int, every: int, kind: type[CVJump] = CVJump, **more) -> Jump:
     """A jump whose paths are looked at every so many steps, with a barrier that is not the right one."""
     paths = Paths(kernel, LINEAR, block=every, patience=every)
     more.setdefault("interim_free_energy", interim_free_energy(1.5, 0.8))
-    return kind(paths, steps, MINI.span, **more)
+    return Jump(paths, steps, MINI.span, kind, more)
 
 
 def _giving_up() -> Iterator[Case]:

@@ -3,35 +3,49 @@
 import numpy as np
 import torch
 
+from cvflow.core.periodic import wrapped
+from cvflow.core.schedule import Linear
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
+from cvflow.engines.batch.paths import Paths
+from cvflow.sampler.cv_jump import CVJump
+from cvflow.sampler.ensemble import EnsembleNoise, jump_along
 from tests.engines.batch.circles import CIRCLE
 from tests.engines.batch.targets import Target
-from tests.engines.batch.wrong_curved import WrappedNormalCentre
+from tests.engines.batch.wrong_moves import WrappedNormalCentre
+from tests.engines.stationarity import of_kind
 
 COUNT = 200_000
-SETTINGS = (CIRCLE.potential, CIRCLE.cv, CIRCLE.kT, 0.1, (0.5,))
-RIGHT, WRAPPED = SoftRestraint(*SETTINGS), WrappedNormalCentre(*SETTINGS)
-ERROR = ("K5", "wrapped normal for λ", "circle", f"the draw itself, κ {SETTINGS[-1][0]:g}")
+KAPPA = 0.5
 
 
-def offsets(kernel: SoftRestraint, target: Target) -> np.ndarray:
+def jump(target: Target, kappa: float) -> CVJump:
+    """As a soft restraint has it."""
+    kernel = SoftRestraint(target.potential, target.cv, target.kT, 0.1, (kappa,))
+    return jump_along(Paths(kernel, Linear()), 1, np.ones(1))
+
+
+RIGHT = jump(CIRCLE, KAPPA)
+WRAPPED = of_kind(WrappedNormalCentre, RIGHT)
+ERROR = ("K5", "wrapped normal for λ", "circle", f"the draw itself, κ {KAPPA:g}")
+
+
+def offsets(jump: CVJump, target: Target) -> np.ndarray:
     """λ - ξ(x), brought into half a period, for one x."""
-    x = target.configurations(100)[:1].expand(COUNT, -1)
-    uniform = torch.rand(COUNT, 1, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    centre = kernel.origin(x, uniform)
-    assert all(bool((centre.abs() <= period / 2).all()) for period in target.cv.periods)
-    return kernel.cv.wrapped(centre - kernel.cv.value(x))[:, 0].numpy()
+    value = target.cv.value(target.configurations(100)[:1].expand(COUNT, -1)).numpy()
+    centre = jump.origin(value, EnsembleNoise(torch.Generator().manual_seed(3), torch.float64))
+    assert (np.abs(centre) <= jump.periods / 2).all()
+    return wrapped(centre - value, jump.periods)[:, 0]
 
 
 def _square(d: np.ndarray) -> np.ndarray:
     return d**2
 
 
-def largest_z(kernel: SoftRestraint, target: Target) -> float:
+def largest_z(jump: CVJump, target: Target) -> float:
     """Against the normal, cut at half a period on both sides; its means come from quadrature."""
-    width = (target.kT / kernel.kappa[0]) ** 0.5
+    width = jump.width[0]
     limit = min(target.cv.periods[0] / 2, 12 * width)
-    d, drawn, z = np.linspace(-limit, limit, 20_001), offsets(kernel, target), []
+    d, drawn, z = np.linspace(-limit, limit, 20_001), offsets(jump, target), []
     weight = np.exp(-0.5 * (d / width) ** 2)
     for function in (np.sin, np.cos, _square):
         exact = np.trapezoid(function(d) * weight, d) / np.trapezoid(weight, d)

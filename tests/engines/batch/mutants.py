@@ -15,7 +15,8 @@ from cvflow.engines.batch.kernels.mala import CoinMala
 from cvflow.engines.batch.kernels.overdamped import EulerMaruyama
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import Paths
-from cvflow.sampler.ensemble import EnsembleJump, EnsembleMove
+from cvflow.sampler.cv_jump import CVJump
+from cvflow.sampler.ensemble import EnsembleMove
 from tests.engines.batch import wrong_curved, wrong_moves, wrong_split
 from tests.engines.batch.cases import (
     GHMC,
@@ -31,10 +32,10 @@ from tests.engines.batch.cases import (
     setting,
 )
 from tests.engines.batch.circles import CIRCLE, CYLINDER
-from tests.engines.batch.stationarity import Case
+from tests.engines.batch.stationarity import Case, Jump
 from tests.engines.batch.systems import ANGLE, ELLIPSOID, TUNNEL
 from tests.engines.batch.targets import BALL, MINI, PAIR, Target
-from tests.engines.mutants import Quadratic
+from tests.engines.mutants import Quadratic, SkippedWhereItIs
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,12 @@ def _paths(error: str, right: Case, **changes) -> Mutant:
     return _wrong(error, right, move=replace(right.move, paths=replace(right.move.paths, **changes)))
 
 
-def _jump(error: str, right: Case, kind: type[EnsembleJump]) -> Mutant:
+def _jump(error: str, right: Case, kind: type[Jump]) -> Mutant:
     return _wrong(error, right, move=kind(right.move.paths, right.move.steps, right.move.span))
+
+
+def _proposal(error: str, right: Case, kind: type[CVJump]) -> Mutant:
+    return _wrong(error, right, move=replace(right.move, kind=kind))
 
 
 def _move(error: str, right: Case, move: EnsembleMove) -> Mutant:
@@ -130,27 +135,22 @@ K3_ODD = Case(
 )
 _WEAK = Paths(_restrained(MINI, 0.6, 0.2), LINEAR, block=1)
 K5_SKIPS = Case(
-    "K5", "N = 1, dt 0.6, κ 0.2, between states alone", MINI, EnsembleJump(_WEAK, 1, MINI.span, skips=LOW_AND_HIGH)
+    "K5",
+    "N = 1, dt 0.6, κ 0.2, between states alone",
+    MINI,
+    Jump(_WEAK, 1, MINI.span, more={"skips": LOW_AND_HIGH}),
 )
 
 MUTANTS = (
-    _wrong("given up by another number", K3_LOOKS, move=given_up(_steered(MINI, 0.5), 20, 4, wrong_moves.DecidedTwice)),
-    _wrong("a cap on the work so far", K3_LOOKS, move=given_up(_steered(MINI, 0.5), 20, 4, wrong_moves.CapOnTheWork)),
+    _proposal("given up by another number", K3_LOOKS, wrong_moves.DecidedTwice),
+    _proposal("a cap on the work so far", K3_LOOKS, wrong_moves.CapOnTheWork),
     _wrong(
         "barrier not the same backwards",
         K3_LOOKS,
         move=given_up(_steered(MINI, 0.5), 20, 4, interim_free_energy=_LEANING),
     ),
-    _wrong(
-        "looks at other steps backwards",
-        K3_ODD,
-        move=given_up(_steered(MINI, 0.7), 6, 4, wrong_moves.OneWayLooks, interim_free_energy=_FLAT),
-    ),
-    _wrong(
-        "a skip judged by ξ(x)",
-        K5_SKIPS,
-        move=wrong_moves.SkippedWhereItIs(_WEAK, 1, MINI.span, skips=LOW_AND_HIGH),
-    ),
+    _proposal("looks at other steps backwards", K3_ODD, wrong_moves.OneWayLooks),
+    _proposal("a skip judged by ξ(x)", K5_SKIPS, SkippedWhereItIs),
     _formula("log q of the start dropped", K3, wrong_moves.no_reverse_density),
     _formula("both log q left out", K3, wrong_moves.no_densities),
     _formula("sign of W", K3, wrong_moves.wrong_sign),
@@ -176,8 +176,8 @@ MUTANTS = (
     _kernel("half-step velocities, kick first", K5_SHORT_STEP, wrong_curved.HalfStepVelocities),
     _kernel("half-step velocities, drift first", K5_SHORT_STEP, wrong_curved.DriftFirst),
     _kernel("protocol work for the work", K5, wrong_curved.ProtocolWorkAlone),
-    _kernel("λ at ξ(x), not drawn", K5, wrong_curved.CentreAtTheCV),
-    _kernel("a distance's λ kept positive", K5_SOFT, wrong_curved.CutCentre),
+    _proposal("λ at ξ(x), not drawn", K5, wrong_moves.CentreAtTheCV),
+    _proposal("a distance's λ kept positive", K5_SOFT, wrong_moves.CutCentre),
     _kernel("unwrapped distance to λ", K5_CIRCLE, wrong_curved.UnwrappedDistance),
     _kernel("heat counted as work", K5_FRICTION, wrong_curved.RestraintHeatAsWork),
     _move("not Metropolised", MALA, local(EulerMaruyama(MINI.potential, everything_free(2), 1.0, 0.3), 10, False)),

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 from unittest import mock
@@ -15,11 +15,37 @@ from cvflow.core.schedule import Linear
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import Paths
 from cvflow.proposals import Proposal
-from cvflow.sampler.ensemble import EnsembleJump, EnsembleMove, EnsembleState
+from cvflow.sampler.cv_jump import CVJump
+from cvflow.sampler.ensemble import EnsembleMove, EnsembleState, jump_along, step
+from cvflow.sampler.jump_proposal import Learned
 from tests.engines.batch.targets import Target
+from tests.engines.stationarity import of_kind
 
 DRAWS = 100_000
 THRESHOLD = 5.0
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A jump of every chain.
+
+    Attributes:
+        paths: how it is realised.
+        steps: of a path as long as `span`.
+        span: distance in the CVs' own units.
+        kind: how it is proposed; mutants have others.
+        more: what else is learned.
+    """
+
+    paths: Paths
+    steps: int
+    span: float
+    kind: type[CVJump] = CVJump
+    more: dict = field(default_factory=dict)
+
+    def step(self, state: EnsembleState, proposal: Proposal, generator: torch.Generator) -> tuple:
+        jump = of_kind(self.kind, jump_along(self.paths, self.steps, np.ones(state.cv.shape[1])))
+        return step(state, jump, Learned(proposal, self.span, **self.more), self.paths, generator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +67,7 @@ class Case:
     kernel: str
     setting: str
     target: Target
-    move: EnsembleJump | EnsembleMove
+    move: Jump | EnsembleMove
     proposal: Proposal | None = None
     moves: int = 1
     draws: int = DRAWS

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from tests.engines.batch import centre
 from tests.engines.batch.cases import CASES, CURVED, ON_MINI, SPLIT, kernels
 from tests.engines.batch.circles import CIRCLE
@@ -62,8 +61,7 @@ def test_failing_cases_fail():
 
 @pytest.mark.parametrize("kappa", [0.15, 0.5, 6.0])
 def test_on_a_circle_the_centre_is_drawn_from_the_truncated_normal(kappa):
-    kernel = SoftRestraint(CIRCLE.potential, CIRCLE.cv, CIRCLE.kT, 0.1, (kappa,))
-    assert centre.largest_z(kernel, CIRCLE) < THRESHOLD
+    assert centre.largest_z(centre.jump(CIRCLE, kappa), CIRCLE) < THRESHOLD
 
 
 def test_a_wrapped_normal_centre_is_caught():
@@ -71,8 +69,8 @@ def test_a_wrapped_normal_centre_is_caught():
 
 
 def test_on_a_line_the_centre_is_drawn_from_the_normal():
-    kernel = SoftRestraint(MINI.potential, MINI.cv, 2.0, 0.1, (8.0,))
-    assert centre.largest_z(kernel, replace(MINI, kT=2.0)) < THRESHOLD
+    warm = replace(MINI, kT=2.0)
+    assert centre.largest_z(centre.jump(warm, 8.0), warm) < THRESHOLD
 
 
 def test_the_table_lists_every_kernel_and_every_mutant():

@@ -13,16 +13,17 @@ from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import Paths
 from cvflow.engines.batch.potential import Potential
 from cvflow.proposals import GaussianMixture, Proposal
-from cvflow.sampler.ensemble import EnsembleInfo, EnsembleJump, EnsembleState
+from cvflow.sampler.ensemble import EnsembleInfo, EnsembleNoise, EnsembleState, jump_along
 from tests.engines.batch.cases import ON_MINI, curved_kernels, kernels
 from tests.engines.batch.circles import CIRCLE, CYLINDER
+from tests.engines.batch.stationarity import Jump
 from tests.engines.batch.targets import MINI, MINI_RANGE, Target
 
 
 def jumped(kernel, target: Target, proposal: Proposal, steps: int = 3, count: int = 300) -> tuple:
     x = target.configurations(1000)[:count]
     state = EnsembleState(x, target.cv.value(x))
-    jump = EnsembleJump(Paths(kernel, Linear()), steps, target.span)
+    jump = Jump(Paths(kernel, Linear()), steps, target.span)
     after, info = jump.step(state, proposal, torch.Generator().manual_seed(0))
     return state, after, info
 
@@ -53,7 +54,7 @@ def test_a_path_to_where_the_energy_is_not_a_number_is_rejected(name):
     state, after, info = jumped(kernel, EDGE, GaussianMixture(((2.0,),), ((1.5,),), (1.0,)))
     diverged = info.path.outcome == Outcome.DIVERGED
     if kernel.holds_cv:
-        assert torch.equal(diverged, info.end[:, 0] >= 2.0)
+        np.testing.assert_array_equal(diverged, info.orders.end[:, 0] >= 2.0)
     assert_stayed(state, after, info, diverged)
     assert (info.path.steps[diverged] > 0).all()
     assert info.accepted.any()
@@ -72,7 +73,8 @@ def test_a_proposal_out_of_range_is_refused_where_the_cv_is_held(kind):
     kernel = dict(curved_kernels(replace(ON_MINI, target=MINI_RANGE)))[kind]
     state, after, info = jumped(kernel, MINI_RANGE, GaussianMixture(((4.5,),), ((1.0,),), (1.0,)))
     out = info.path.outcome == Outcome.OUT_OF_RANGE
-    beyond = (info.end[:, 0] >= 4.5) | (info.end[:, 0] <= -1.0)
+    end = torch.as_tensor(info.orders.end[:, 0])
+    beyond = (end >= 4.5) | (end <= -1.0)
     assert beyond.any()
     if kernel.holds_cv:
         assert out[beyond].all()
@@ -99,7 +101,7 @@ class OnlyAbove(Proposal):
 def test_a_start_without_support_is_refused(name):
     state, after, info = jumped(dict(kernels(ON_MINI))[name], MINI, OnlyAbove())
     unsupported = info.path.outcome == Outcome.UNSUPPORTED
-    assert torch.equal(unsupported, info.log_q_old.isinf())
+    np.testing.assert_array_equal(unsupported, np.isinf(info.orders.log_q_old))
     assert_stayed(state, after, info, unsupported)
     assert (info.path.steps[unsupported] == 0).all()
     assert info.accepted.any()
@@ -120,15 +122,19 @@ class NotFinite(Proposal):
 @pytest.mark.parametrize("name", ["K0", "K1", "K3", "K4", "K5"])
 def test_a_proposal_that_is_not_finite_is_refused(name):
     state, after, info = jumped(dict(kernels(ON_MINI))[name], MINI, NotFinite())
-    broken = ~info.end[:, 0].isfinite()
+    broken = ~torch.as_tensor(info.orders.end[:, 0]).isfinite()
     assert (info.path.outcome[broken] == Outcome.OUT_OF_RANGE).all()
     assert_stayed(state, after, info, broken)
 
 
-def test_a_centre_is_finite_for_every_uniform_number():
-    kernel = SoftRestraint(MINI.potential, MINI.cv, 1.0, 0.1, (15.0,))
-    x = MINI.configurations(1000)[:2].float()
-    assert kernel.origin(x, torch.tensor([[0.0], [1 - 2**-24]])).isfinite().all()
+def test_a_centre_is_finite_for_every_uniform_number(monkeypatch):
+    extreme = torch.tensor([[0.0], [1 - 2**-24]])
+    monkeypatch.setattr("cvflow.sampler.ensemble.uniforms", lambda shape, like, generator: extreme)
+    paths = Paths(SoftRestraint(MINI.potential, MINI.cv, 1.0, 0.1, (15.0,)), Linear())
+    cv = MINI.cv.value(MINI.configurations(1000)[:2].float()).numpy()
+    centre = jump_along(paths, 1, np.ones(1)).origin(cv, EnsembleNoise(torch.Generator(), torch.float32))
+    assert np.isfinite(centre).all()
+    assert (centre != cv).all()
 
 
 def test_a_proposal_outside_the_circle_raises():

@@ -9,11 +9,10 @@ from cvflow.core.early_rejection import PROGRESS
 from cvflow.core.periodic import wrapped
 from cvflow.core.states import States
 from cvflow.engines.batch.paths import Paths
-from cvflow.sampler.ensemble import EnsembleJump
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy, ProgressCoordinate
 from tests.engines.batch.cases import CURVED, LINEAR, curved_kernels
 from tests.engines.batch.circles import CIRCLE
-from tests.engines.batch.stationarity import THRESHOLD, Case, run
+from tests.engines.batch.stationarity import THRESHOLD, Case, Jump, run
 
 KERNELS = dict(curved_kernels(next(on for on in CURVED if on.target is CIRCLE)))
 
@@ -27,7 +26,7 @@ def case(kernel: str, words: str) -> Case:
     profiles[0, 1], profiles[1, 0] = profile, profile[::-1]
     interim_free_energy = InterimFreeEnergy(coordinate, profiles, ~np.eye(2, dtype=bool))
     paths = Paths(KERNELS[kernel], LINEAR, block=2, patience=2)
-    jump = EnsembleJump(paths, 8, CIRCLE.span, interim_free_energy=interim_free_energy)
+    jump = Jump(paths, 8, CIRCLE.span, more={"interim_free_energy": interim_free_energy})
     return Case(kernel, f"N = 8, given up early{words}", CIRCLE, jump)
 
 

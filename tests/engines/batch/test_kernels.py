@@ -20,7 +20,7 @@ from cvflow.engines.batch.kernels.mala import CoinMala, SymmetricMala
 from cvflow.engines.batch.kernels.overdamped import EulerMaruyama
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import BatchPath, Paths
-from cvflow.sampler.ensemble import EnsembleJump
+from cvflow.sampler.ensemble import jump_along
 from tests.engines.batch import systems
 from tests.engines.batch.cases import CURVED, ON_MINI, Steps, curved_kernels, kernels
 from tests.engines.batch.own_noise import OwnNoise
@@ -181,9 +181,7 @@ BAD_SETTINGS = {
     "K5 kappas": lambda: SoftRestraint(MINI.potential, MINI.cv, 1.0, 0.1, (1.0, 1.0)),
     "MALA": lambda: MalaWalk(MINI.potential, 1.0, 0.0),
     "GHMC": lambda: GeneralisedHybrid(MINI.potential, 1.0, 0.1, -1.0),
-    "path steps": lambda: EnsembleJump(Paths(ALL["HMC"][0], Linear()), 0, 1.0),
-    "span": lambda: EnsembleJump(Paths(ALL["K3"][0], Linear()), 1, 0.0),
-    "scale": lambda: EnsembleJump(Paths(ALL["K3"][0], Linear()), 1, 1.0, (1.0, 2.0)),
+    "path steps": lambda: jump_along(Paths(ALL["K3"][0], Linear()), 0, np.ones(1)),
 }
 
 

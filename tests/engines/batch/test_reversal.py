@@ -11,6 +11,8 @@ from cvflow.engines.batch.kernels.base import RelaxationKernel
 from cvflow.engines.batch.kernels.constrained import ConstrainedLangevin
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.kernels.solver import Newton
+from cvflow.engines.batch.paths import Paths
+from cvflow.sampler.ensemble import EnsembleNoise, jump_along
 from cvflow.systems.dimer import Dimer
 from tests.engines.batch import retrace, systems
 from tests.engines.batch.cases import CURVED, ON_MINI, SPLIT, Steps, curved_kernels, kernels
@@ -30,8 +32,9 @@ def kernel_of(name: str, on: Steps) -> RelaxationKernel:
 
 def there_and_back(kernel: RelaxationKernel, x: torch.Tensor, end: torch.Tensor, schedule=Cosine()):  # noqa: B008
     generator = torch.Generator().manual_seed(4)
-    uniform = torch.rand(end.shape, generator=generator, dtype=x.dtype)
-    centres = retrace.centres_between(kernel, kernel.origin(x, uniform), end, schedule, STEPS)
+    jump, cv = jump_along(Paths(kernel, schedule), 1, np.ones(end.shape[1])), kernel.cv.value(x)
+    start = torch.from_numpy(jump.origin(cv.numpy(), EnsembleNoise(generator, x.dtype)))
+    centres = retrace.centres_between(kernel, start, end, schedule, STEPS)
     first, noise = retrace.drawn(kernel, x, STEPS, generator)
     path = retrace.run(kernel, x, centres, first, noise)
     return path, retrace.back(kernel, path)

@@ -1,4 +1,4 @@
-"""Wrong kernels for any differentiable CV, and wrong draws of the restraint's centre."""
+"""Wrong kernels for any differentiable CV."""
 
 import torch
 
@@ -96,34 +96,6 @@ class ProtocolWorkAlone(SoftRestraint):
     def finish(self, state, z):
         ending = super().finish(state, z)
         return ending._replace(work=ending.protocol_work)
-
-
-class CutCentre(SoftRestraint):
-    """K5 on a distance whose centre is kept positive, drawn and proposed."""
-
-    @property
-    def holds_cv(self):
-        return True
-
-    def origin(self, x, uniform):
-        value, width = self.cv.value(x), (self.kT / torch.tensor(self.kappa)) ** 0.5
-        below = torch.special.ndtr(-value / width)
-        return value + width * torch.special.ndtri(below + (1 - below) * uniform)
-
-
-class CentreAtTheCV(SoftRestraint):
-    """K5 that starts its centre at ξ(x) instead of drawing it."""
-
-    def origin(self, x, uniform):
-        return self.cv.value(x)
-
-
-class WrappedNormalCentre(SoftRestraint):
-    """K5 on a circle that winds a normal round it instead of cutting it at half a period."""
-
-    def origin(self, x, uniform):
-        width = (self.kT / torch.tensor(self.kappa)) ** 0.5
-        return self.cv.wrapped(self.cv.value(x) + width * torch.special.ndtri(uniform))
 
 
 class UnwrappedDistance(SoftRestraint):

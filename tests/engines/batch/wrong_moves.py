@@ -1,13 +1,17 @@
-"""Wrong jumps around right kernels: acceptances, retries, schedules, densities on a circle."""
+"""Wrong jumps around right kernels: acceptances, retries, draws of the centre, densities on a circle."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.special import ndtr, ndtri
 
+from cvflow.core.periodic import wrapped
 from cvflow.proposals import Proposal
-from cvflow.sampler.ensemble import EnsembleJump, EnsembleState
+from cvflow.sampler.cv_jump import CVJump
+from cvflow.sampler.ensemble import EnsembleState
 from tests.engines.batch.circles import WrappedMixture
+from tests.engines.batch.stationarity import Jump
 
 
 def no_reverse_density(log_q_old, log_q_new, work):
@@ -25,7 +29,7 @@ def wrong_sign(log_q_old, log_q_new, work):
     return log_q_old - log_q_new + work
 
 
-class RetriedRejections(EnsembleJump):
+class RetriedRejections(Jump):
     """Tries once more where the jump was rejected."""
 
     def step(self, state, proposal, generator):
@@ -34,7 +38,7 @@ class RetriedRejections(EnsembleJump):
         return EnsembleState(*(_where(info.accepted, a, b) for a, b in zip(first, second, strict=True))), info
 
 
-class RetriedFailures(EnsembleJump):
+class RetriedFailures(Jump):
     """Tries again, up to eight times, where the path failed."""
 
     def step(self, state, proposal, generator):
@@ -47,35 +51,54 @@ class RetriedFailures(EnsembleJump):
         return after, info
 
 
-class DecidedTwice(EnsembleJump):
+class DecidedTwice(CVJump):
     """Holds paths under way against another number than the end."""
 
-    def _criterion(self, *arguments):
-        criterion = super()._criterion(*arguments)
+    def criterion(self, *arguments):
+        criterion = super().criterion(*arguments)
         other = np.random.default_rng(3).random(len(criterion.log_uniform))
         return criterion._replace(log_uniform=np.log(other))
 
 
-class CapOnTheWork(EnsembleJump):
+class CapOnTheWork(CVJump):
     """Gives up all paths that have lost as much on their way, whatever their number."""
 
-    def _criterion(self, *arguments):
-        criterion = super()._criterion(*arguments)
+    def criterion(self, *arguments):
+        criterion = super().criterion(*arguments)
         return criterion._replace(log_uniform=np.full_like(criterion.log_uniform, -0.5))
 
 
-class OneWayLooks(EnsembleJump):
+class OneWayLooks(CVJump):
     """Looks at steps counted from the start, which from the end are others."""
 
-    def lengths(self, start, end):
-        return EnsembleJump(self.paths, self.steps, self.span).lengths(start, end)
+    def lengths(self, start, end, learned):
+        return super().lengths(start, end, learned._replace(interim_free_energy=None))
 
 
-class SkippedWhereItIs(EnsembleJump):
-    """Leaves out jumps within the state of ξ(x), where it should be that of λ_0."""
+class CentreAtTheCV(CVJump):
+    """Starts a restraint's centre at ξ(x) instead of drawing it."""
 
-    def _skipped(self, both, like):
-        return super()._skipped(np.concatenate([like.numpy(), both[len(like) :]]), like)
+    def origin(self, cv, noise):
+        return cv
+
+
+class CutCentre(CVJump):
+    """Keeps the centre of a restraint on a distance positive, drawn and proposed."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "ranges", np.array([[0.0, np.inf]]))
+
+    def origin(self, cv, noise):
+        below = ndtr(-cv / self.width)
+        uniform = ndtr(noise.normal(len(cv), np.full(1, np.inf)))
+        return cv + self.width * ndtri(below + (1 - below) * uniform)
+
+
+class WrappedNormalCentre(CVJump):
+    """Winds a normal round a circle instead of cutting it at half a period."""
+
+    def origin(self, cv, noise):
+        return wrapped(cv + self.width * noise.normal(len(cv), np.full(1, np.inf)), self.periods)
 
 
 def _where(keep, this, that):

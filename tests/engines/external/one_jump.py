@@ -15,7 +15,9 @@ from cvflow.engines.external import ExternalSpec
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
 from cvflow.proposals.base import Proposal
-from cvflow.sampler.jump import JumpState, RestraintJump, step
+from cvflow.sampler.cv_jump import restraint_jump
+from cvflow.sampler.jump import JumpState, step
+from cvflow.sampler.jump_proposal import Learned
 from tests.engines.stationarity import ACCEPTANCE_MUTANTS, THRESHOLD, Sample, Target, log_ratios, row
 
 CHUNKS = 8
@@ -62,13 +64,13 @@ def jumps(case: Case) -> Sample:
 
 def _chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     rng, spec = np.random.default_rng([17, chunk]), case.spec()
-    kernel = RestraintJump(
-        spec.kT, np.array([case.kappa]), case.steps, case.span * case.kappa**0.5, np.array([case.period])
-    )
+    kappa, learned = np.array([case.kappa]), Learned(case.flow, case.span * case.kappa**0.5)
+    jump = restraint_jump(spec.kT, kappa, case.steps, np.array([case.period]))
     before, rows = case.draws(case.count // CHUNKS, rng), []
     for positions, value in zip(before, case.value(before), strict=True):
         engine = spec.build()  # for each path: of two in a row that blow up, the second would stop a run
-        state, info = step(JumpState(Frame(positions, case.box()), np.array([value])), kernel, case.flow, engine, rng)
+        begun = JumpState(Frame(positions, case.box()), np.array([value]))
+        state, info = step(begun, jump, learned, kappa, engine, rng)
         assert info.path.outcome in (Outcome.COMPLETED, Outcome.DIVERGED)
         rows.append(row(state, info))
     return before, *(np.array(column) for column in zip(*rows, strict=True))

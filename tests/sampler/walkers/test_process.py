@@ -1,6 +1,8 @@
 """Walkers before their first jump."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 
@@ -43,7 +45,7 @@ class Line:
 
 def equilibrated(z):
     start = Frame(np.full((1, 3), z), None)
-    return process.equilibrate(Line(), start, Stepping(), Stepping(), 1, 0, STATES).samples[:, 0]
+    return process.equilibrate(Line(), start, Stepping(), Stepping(), 1, 0, STATES).samples[0, :, 0]
 
 
 def test_equilibration_stays_in_its_state_and_what_lies_between():
@@ -51,7 +53,7 @@ def test_equilibration_stays_in_its_state_and_what_lies_between():
 
 
 def test_a_start_in_no_state_goes_where_it_likes():
-    assert equilibrated(0.0)[-1] == process.EQUILIBRATION_MOVES + process.PILOT_MOVES
+    assert equilibrated(0.0)[-1] == process.EQUILIBRATION_MOVES + process.EQUILIBRATION_SAMPLES
 
 
 def test_states_travel_to_workers():
@@ -74,5 +76,24 @@ def test_a_minimum_in_another_state_is_not_where_equilibration_begins(monkeypatc
         process.equilibrate(Line(), Frame(np.array([[z, 0, 0]]), None), Stepping(), Stepping(), 1, 0, STATES)
         for z in (-60.0, 0.0)
     )
-    assert left.samples[:, 0].tolist() == list(range(-43, -19))
-    assert nowhere.samples[0, 0] > 5
+    assert left.samples[0, :, 0].tolist() == list(range(-43, -19))
+    assert nowhere.samples[0, 0, 0] > 5
+
+
+def test_each_thread_has_an_engine_of_its_own():
+    """Few libraries may be called from two threads at once."""
+
+    class Building(Line):
+        def build(self):
+            return Line()
+
+    spec, meeting = Building(), Barrier(2, timeout=60)
+
+    def built(_):
+        meeting.wait()
+        return process.engine_for(spec), process.engine_for(spec)
+
+    with ThreadPoolExecutor(2) as executor:
+        (first, again), (second, _) = executor.map(built, range(2))
+    assert first is again
+    assert first is not second

@@ -68,9 +68,10 @@ class RelaxationKernel(ABC):
     relaxes: bool = True
     """Whether there is anything to do at the points between; if not, paths have a single step."""
 
-    def origin(self, x: Batch, uniform: Points) -> Points:
-        """z_0 of a path that starts at x: the CV itself, unless the kernel has a centre of its own."""
-        return self.cv.value(x)
+    @property
+    def centre_widths(self) -> tuple[float, ...]:
+        """Standard deviation of each component of z_0 around ξ(x); zero where the kernel holds the CV."""
+        return (0.0,) * len(self.cv.names)
 
     @property
     def holds_cv(self) -> bool:

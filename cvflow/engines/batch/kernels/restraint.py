@@ -6,7 +6,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cvflow.core.periodic import truncated_normal
 from cvflow.cv.batch import Batch, BatchCV, Points
 from cvflow.engines.batch.kernels.base import (
     Ending,
@@ -75,15 +74,9 @@ class SoftRestraint(RelaxationKernel):
     def holds_cv(self) -> bool:
         return False
 
-    def origin(self, x: Batch, uniform: Points) -> Points:
-        """λ | x, the Gibbs draw: normal around ξ(x), on a circle truncated to half a period on both sides."""
-        value = self.cv.value(x)
-        offsets = []
-        for i, (kappa, period) in enumerate(zip(self.kappa, self.cv.periods, strict=True)):
-            width = (self.kT / kappa) ** 0.5
-            drawn = truncated_normal(uniform[:, i].double().cpu().numpy(), 0.5 * period / width)
-            offsets.append(width * torch.from_numpy(drawn))
-        return self.cv.wrapped(value + torch.stack(offsets, dim=1).to(value))
+    @property
+    def centre_widths(self) -> tuple[float, ...]:
+        return tuple((self.kT / kappa) ** 0.5 for kappa in self.kappa)
 
     def start(self, x: Batch, z: Points, noise: Noise) -> RestraintState:
         p = maxwell(self.masses, self.kT, noise.normal[0])
