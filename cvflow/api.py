@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,6 +170,20 @@ def _noting_the_way_on(setup: Setup, folder: Path) -> Iterator[None]:
 _IN_MEMORY = "what is done is committed, but the system is in no file: `cvflow resume` cannot go on with it"
 
 
+def _check_executor(executor: Executor | None, workers: int | None, system: object) -> None:
+    """Raises ValueError if turns cannot be run there."""
+    if executor is None:
+        return
+    if not isinstance(executor, Executor):
+        raise ValueError(f"executor must be one of concurrent.futures, got {brief(executor)}")
+    if workers is not None:
+        raise ValueError("executor and workers say both where the work is done: give one of them")
+    if isinstance(system, TorchSystem) and not isinstance(executor, ThreadPoolExecutor):
+        raise ValueError(
+            "executor: chains of the batch engine stay in this process: give a ThreadPoolExecutor, or leave it out"
+        )
+
+
 def sample(
     system: MolecularSystem | AseSystem | TorchSystem,
     cvs: Sequence[CollectiveVariable] = (),
@@ -178,6 +193,7 @@ def sample(
     *,
     quiet: bool = False,
     workers: int | None = None,
+    executor: Executor | None = None,
     wall_time: str | None = None,
     path: Mapping[str, object] | None = None,
     engine: Mapping[str, object] | None = None,
@@ -202,6 +218,10 @@ def sample(
         out: folder for the results.
         quiet: plain progress lines.
         workers: worker processes; one a walker, up to the number of cores, if left out.
+        executor: where the walkers' turns are run, in the place of workers of cvflow's own: any executor of
+            `concurrent.futures`, threads or processes, or another library's. The chain is the same, bit by bit. It is
+            the caller's to close; lost workers are not replaced, nor are cores shared out. A `TorchSystem` takes a
+            `ThreadPoolExecutor` alone. Processes are started by "spawn": a forked one inherits threads that it lacks.
         wall_time: when to stop, counted from the call, e.g. ``"11:30:00"``.
         path: settings of `[path]`, e.g. ``{"steps": 2000, "timestep": 0.0005}``; for molecules the time step [ps] is
             0.0005 here unless given, since bonds to hydrogen are not constrained, and 0.001 with ASE.
@@ -230,6 +250,7 @@ def sample(
         raise ValueError(f"cvs must be a list of collective variables, got {brief(cvs)}")
     if not isinstance(out, str | Path):
         raise ValueError(f"out must be the name of a folder, got {brief(out)}")
+    _check_executor(executor, workers, system)
     if workers is not None and (not isinstance(workers, int) or workers < 1):
         raise ValueError(f"workers must be a whole number from 1, got {brief(workers)}")
     sections = {name: plain(values) for name, values in chosen.items() if values is not None}
@@ -238,5 +259,5 @@ def sample(
         warnings.warn(note, stacklevel=2)
     folder = Path(out)
     with watching(quiet) as watch, _noting_the_way_on(setup, folder):
-        summary = run_folder.begin(setup, folder, watch, workers, until)
+        summary = run_folder.begin(setup, folder, watch, workers, until, executor)
     return Result(folder, run_folder.open_record(folder), summary)

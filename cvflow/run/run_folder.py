@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +47,12 @@ def _attended(folder: Path, until: float | None) -> Iterator[Stopping]:
 
 
 def begin(
-    setup: Setup, folder: Path, watch: Watch, workers: int | None = None, until: float | None = None
+    setup: Setup,
+    folder: Path,
+    watch: Watch,
+    workers: int | None = None,
+    until: float | None = None,
+    executor: Executor | None = None,
 ) -> Summary:
     """Run a setup from its starts to its report; returns the summary.
 
@@ -57,6 +62,7 @@ def begin(
         watch: is told how far it is.
         workers: processes, if not as many as suit.
         until: `time.monotonic()` at which it has to have stopped, if ever.
+        executor: where the walkers' turns are run, if not on workers of this run's own; it is left open.
 
     Raises:
         ConfigError: the folder already holds a run, cannot be written, holds files that the run reads or that are none
@@ -69,7 +75,8 @@ def begin(
         prepare_folder(setup, folder)
         for line in setup.opening_words:
             watch(line)
-        with _attended(folder, until) as stop, setup.walkers.executor(workers) as pool:
+        working = setup.walkers.executor(workers) if executor is None else nullcontext(executor)
+        with _attended(folder, until) as stop, working as pool:
             group_states, samples = equilibrated = setup.equilibrate(pool)
             for walker, frame in enumerate(frame for group_state in group_states for frame in group_state.frames):
                 setup.check_frame(walker, frame)
@@ -80,6 +87,8 @@ def begin(
             kappa = setup.kappa(samples)
             lock.check()
             write_config(folder, setup.config)
+            if executor is not None:
+                workers = _workers_of(executor, len(setup.walkers.groups(setup, kappa)))
             made = header(setup, kappa, workers, folder)
             store = HDF5Store(folder / STORE, made, samples, group_states[0].frames[0])
             write_topology(setup, group_states[0].frames[0], folder)
@@ -89,6 +98,11 @@ def begin(
                 wall_before=time.perf_counter() - begun, check=setup.check_frame, still_ours=lock.check,
             )  # fmt: skip
             return _finish(run, pool, store, folder, stop)
+
+
+def _workers_of(executor: Executor, groups: int) -> int:
+    """How many of an executor's workers have something to do, for the record; where it does not say, enough for all."""
+    return min(getattr(executor, "_max_workers", groups), groups)
 
 
 def resume(

@@ -45,12 +45,15 @@ class EnsembleNoise:
     dtype: torch.dtype
 
     def normal(self, walkers: int, reach: Float[np.ndarray, " *shape"]) -> Float[np.ndarray, " walkers *shape"]:
+        """Standard normal numbers, truncated to ± reach, from uniform ones."""
         return truncated_normal(self._uniforms(walkers, *reach.shape).double().numpy(), reach)
 
     def generator(self) -> np.random.Generator:
+        """One seeded by the next number."""
         return numpy_generator(self.generator_of_all)
 
     def log_thresholds(self, walkers: int) -> PerWalker:
+        """The ln u of the Metropolis decisions."""
         return log_thresholds(self._uniforms(walkers)).numpy()
 
     def _uniforms(self, *shape: int) -> Tensor:

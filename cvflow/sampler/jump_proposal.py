@@ -113,13 +113,16 @@ class WalkerNoise:
     rng: np.random.Generator
 
     def normal(self, walkers: int, reach: Float[np.ndarray, " *shape"]) -> Float[np.ndarray, " walkers *shape"]:
+        """Standard normal numbers, truncated to ± reach; on a line as the generator gives them."""
         normal = self.rng.standard_normal((walkers, *reach.shape))
         return np.where(np.isinf(reach), normal, truncated_normal(ndtr(normal), reach))
 
     def generator(self) -> np.random.Generator:
+        """The one generator."""
         return self.rng
 
     def log_thresholds(self, walkers: int) -> PerWalker:
+        """The ln u of the Metropolis decisions."""
         return np.array([log_threshold(self.rng) for _ in range(walkers)])
 
 
