@@ -371,7 +371,8 @@ def test_every_local_move_runs_from_a_file(local, tmp_path):
     assert record.header.exact == (local != "langevin")
     assert ("unadjusted Langevin" in record.header.exact_reason) == (local == "langevin")
     if local == "langevin":
-        assert summarise(record)["exact"] == {"value": False, "reason": record.header.exact_reason}
+        exact = summarise(record).exact
+        assert (exact.value, exact.reason) == (False, record.header.exact_reason)
 
 
 @pytest.mark.usefixtures("quick")
