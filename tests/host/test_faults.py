@@ -64,18 +64,18 @@ def test_a_users_function_is_named_in_one_line(tmp_path, capsys):
 def test_a_fault_of_ours_leaves_its_trace(tmp_path, capsys):
     assert run(tmp_path) == 1
     line = one_line(capsys)
-    assert "the run failed: TypeError: get expected at most 2 arguments, got 3; the traceback is in" in line
+    assert "the run failed: TypeError: get expected at most 2 arguments, got 6; the traceback is in" in line
     assert f"{tmp_path / 'out' / FILE}; what is done is committed, go on with `cvflow resume" in line
     log = (tmp_path / "out" / FILE).read_text()
     assert "Traceback (most recent call last)" in log
-    assert "in _rows" in log
+    assert "in _turned" in log
 
 
 @pytest.mark.usefixtures("our_fault")
 def test_debug_prints_the_trace(tmp_path, capsys):
     assert run(tmp_path, "--debug") == 1
     said = capsys.readouterr().err
-    assert "in _rows" in said
+    assert "in _turned" in said
     assert said.splitlines()[-1].startswith("cvflow: the run failed: TypeError")
 
 
@@ -83,7 +83,7 @@ def test_debug_prints_the_trace(tmp_path, capsys):
 def test_python_gets_the_exception_itself(tmp_path):
     with pytest.raises(TypeError, match="get expected"):
         sample(tmp_path)
-    assert "in _rows" in (tmp_path / FILE).read_text()
+    assert "in _turned" in (tmp_path / FILE).read_text()
 
 
 @pytest.mark.usefixtures("quick")
