@@ -180,3 +180,10 @@ def test_no_file_of_a_run_is_written_in_place():
     for path in MODULES:
         if not own_folders & set(path.parents) and path not in own_files:
             assert not writing.search(path.read_text()), path
+
+
+def test_the_page_of_modules_is_up_to_date():
+    """`python -m tests.house` writes it."""
+    from tests.house import DOCUMENT, page
+
+    assert DOCUMENT.read_text(encoding="utf-8") == page(), "run python -m tests.house"

@@ -1,6 +1,8 @@
 """Signals that end a run, at a moment of one's own choosing: Ctrl-C, and what schedulers and terminals send."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,12 +29,44 @@ def terminable() -> Iterator[None]:
 
     One that is ignored, as nohup has it, or handled by the program around, is left alone.
     """
-    with handled(_terminate, *(number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL)):
+    with _insisting(), handled(_terminate, *(number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL)):
         yield
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated(number)
+
+
+SOON = 0.1
+"""Seconds after which a signal whose exception was swallowed is sent again."""
+
+
+@contextmanager
+def _insisting() -> Iterator[None]:
+    """Send a signal again whose exception Python swallowed, as it does in destructors and in callbacks of weak references."""
+    earlier = sys.unraisablehook
+
+    def hook(swallowed: "sys.UnraisableHookArgs") -> None:
+        number = _sent_by(swallowed.exc_value)
+        if number is None:
+            earlier(swallowed)
+        else:
+            again = threading.Timer(SOON, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = earlier
+
+
+def _sent_by(error: BaseException | None) -> int | None:
+    """The signal that raised an exception, if one did."""
+    if isinstance(error, KeyboardInterrupt):
+        return getattr(error, "number", signal.SIGINT)
+    return None
 
 
 @contextmanager
@@ -53,6 +87,8 @@ def handled(handler: Callable[[int, FrameType | None], Any], *numbers: int) -> I
 def deferred_interrupt() -> Iterator[Callable[[], None]]:
     """Hold such signals back while the context lasts; yields a function that raises what the first of them would have.
 
+    One that came after the last call raises when the context ends.
+
     A KeyboardInterrupt between two lines that belong together, a walker's new frame and the row that says how it got
     there, would leave a store that no run has ever been in. Outside the main thread nothing is held back.
     """
@@ -60,8 +96,10 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
     before = {number: signal.getsignal(number) for number in HELD}
 
     def check() -> None:
-        if came and callable(handler := before[came[0]]):
-            handler(came[0], None)
+        if came and callable(handler := before[first := came[0]]):
+            came.clear()
+            handler(first, None)
 
     with handled(lambda number, frame: came.append(number), *(number for number in HELD if callable(before[number]))):
         yield check
+    check()  # what came after the last look

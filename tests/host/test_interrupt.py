@@ -1,10 +1,12 @@
 import os
 import signal
 import threading
+import time
+import weakref
 
 import pytest
 
-from cvflow.host.interrupt import deferred_interrupt
+from cvflow.host.interrupt import Terminated, deferred_interrupt, terminable
 
 
 def test_ctrl_c_comes_when_it_is_asked_for():
@@ -18,6 +20,30 @@ def test_ctrl_c_comes_when_it_is_asked_for():
             check()
     assert done
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_comes_after_the_last_look_comes_at_the_end():
+    done = []
+    with pytest.raises(KeyboardInterrupt), deferred_interrupt() as check:
+        check()
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("what belongs together")
+    assert done
+
+
+class Thing:
+    """Something to refer to."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_comes_while_python_swallows_exceptions_is_sent_again(number):
+    thing = Thing()
+    watched = weakref.ref(thing, lambda _: os.kill(os.getpid(), number))
+    with pytest.raises(KeyboardInterrupt) as raised, terminable():
+        del thing
+        assert watched() is None
+        time.sleep(30)
+    assert isinstance(raised.value, Terminated) == (number == signal.SIGTERM)
 
 
 def test_other_threads_are_left_alone():
