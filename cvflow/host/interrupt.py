@@ -29,7 +29,8 @@ def terminable() -> Iterator[None]:
 
     One that is ignored, as nohup has it, or handled by the program around, is left alone.
     """
-    with _insisting(), handled(_terminate, *(number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL)):
+    unhandled = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
+    with _insisting(), handled(_terminate, *unhandled):
         yield
 
 
@@ -43,7 +44,7 @@ SOON = 0.1
 
 @contextmanager
 def _insisting() -> Iterator[None]:
-    """Send a signal again whose exception Python swallowed, as it does in destructors and in callbacks of weak references."""
+    """Send a signal again whose exception Python swallowed, as in destructors and callbacks of weak references."""
     earlier = sys.unraisablehook
 
     def hook(swallowed: "sys.UnraisableHookArgs") -> None:

@@ -24,10 +24,15 @@ def test_ctrl_c_comes_when_it_is_asked_for():
 
 def test_what_comes_after_the_last_look_comes_at_the_end():
     done = []
-    with pytest.raises(KeyboardInterrupt), deferred_interrupt() as check:
-        check()
-        os.kill(os.getpid(), signal.SIGINT)
-        done.append("what belongs together")
+
+    def work():
+        with deferred_interrupt() as check:
+            check()
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("what belongs together")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert done
 
 
@@ -37,12 +42,17 @@ class Thing:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_that_comes_while_python_swallows_exceptions_is_sent_again(number):
-    thing = Thing()
-    watched = weakref.ref(thing, lambda _: os.kill(os.getpid(), number))
-    with pytest.raises(KeyboardInterrupt) as raised, terminable():
-        del thing
-        assert watched() is None
-        time.sleep(30)
+
+    def work():
+        thing = Thing()
+        watched = weakref.ref(thing, lambda _: os.kill(os.getpid(), number))
+        with terminable():
+            del thing
+            assert watched() is None
+            time.sleep(30)
+
+    with pytest.raises(KeyboardInterrupt) as raised:
+        work()
     assert isinstance(raised.value, Terminated) == (number == signal.SIGTERM)
 
 
