@@ -23,7 +23,7 @@ from cvflow.estimate.free_energy import chain_difference
 from cvflow.estimate.schema import Summary
 from cvflow.host.faults import brief
 from cvflow.host.functions import check_not_importing, reference_to
-from cvflow.host.pool import UnguardedError, check_not_a_worker
+from cvflow.host.main_module import UnguardedError, check_not_a_worker
 from cvflow.host.stopping import seconds_of
 from cvflow.report.figures import free_energy_figure, laid_out, surface_figure
 from cvflow.run import run_folder

@@ -32,13 +32,14 @@ LAYERS = [
 ROOMS = {name: level for level, names in enumerate(LAYERS) for name in names}
 PHYSICS = {"host", "core", "cv", "engines"}
 WORKER = (
+    "cvflow.host.worker",
     "cvflow.sampler.walkers.process",
     "cvflow.engines.openmm",
     "cvflow.engines.lammps",
     "cvflow.engines.ase",
     "cvflow.host.functions",
 )
-"""What worker processes import: all but the first where the engine comes from."""
+"""What worker processes import: all but the first two where the engine comes from."""
 
 
 def room(path: Path) -> str:

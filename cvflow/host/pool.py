@@ -1,4 +1,4 @@
-"""Worker processes that are replaced when they die or hang, and that leave when their parent does.
+"""The main process's side of worker processes: it hands out tasks, and replaces workers that die or hang.
 
 Each worker is an executor of one process of its own: which task is on which process and core is known exactly, and a
 worker that dies takes no other with it. A task that was lost is run again in a fresh process. That is no second chance
@@ -7,27 +7,25 @@ worker dies is nothing that a path's acceptance is asked for.
 """
 
 import multiprocessing
-import os
 import pickle
-import signal
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import FrameType, ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from cvflow.host.cores import Claim
 from cvflow.host.functions import GUARD
 from cvflow.host.journal import LOG
+from cvflow.host.main_module import UNGUARDED, UnguardedError, main_module_hidden
+from cvflow.host.worker import GRACE, TICK, perform, settle
 
 TRIES = 3
 """Times that a task is begun before the run stops."""
@@ -41,23 +39,9 @@ SHORTEST = 60.0
 UNKNOWN = 86400.0
 """Seconds after which the first task of its kind hangs."""
 
-TICK = 1.0
-"""Seconds between two looks at the workers."""
-
-GRACE = 2.0
-"""Seconds in which a worker that is told to leave can end the programs that it has started."""
-
-
-UNGUARDED = 78
-"""Exit code of a worker for which the user's script is imported and calls for workers itself."""
-
 
 class WorkerLostError(RuntimeError):
     """A task that no worker brought to its end."""
-
-
-class UnguardedError(ValueError):
-    """A script that workers have to import, and that samples whenever it is imported."""
 
 
 @dataclass(eq=False)
@@ -286,60 +270,15 @@ def _begun(process: _Process | None, core: int, packed: bytes) -> "tuple[_Proces
         BrokenProcessPool: the process is dead.
     """
     if process is not None:
-        return process, process.executor.submit(_perform, packed)
+        return process, process.executor.submit(perform, packed)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    executor = ProcessPoolExecutor(1, mp_context=context, initializer=_settle, initargs=(core, theirs))
-    with _main_module_hidden(packed):
-        outcome = executor.submit(_perform, packed)
+    executor = ProcessPoolExecutor(1, mp_context=context, initializer=settle, initargs=(core, theirs))
+    with main_module_hidden(packed):
+        outcome = executor.submit(perform, packed)
     theirs.close()
     # Private, but there is no other way to the process; it is there as soon as it has a task.
     return _Process(executor, ours, list(executor._processes.values())), outcome
-
-
-@contextmanager
-def _main_module_hidden(packed: bytes) -> Iterator[None]:
-    """Let new processes not import the main module, unless what they are given needs it.
-
-    Python would have them run the user's script again, whose call of `cvflow.sample` is often not guarded, or look for
-    the file of a script that came through a pipe. Functions that the script gives are all that is needed of it.
-    """
-    main = sys.modules["__main__"]
-    if not _of_main(packed):
-        sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-def _of_main(packed: bytes) -> bool:
-    """Whether something in it is found in the main module alone."""
-    return b"__main__" in packed
-
-
-def check_travels(thing: Any, what: str) -> None:
-    """Check that worker processes will find what a thing is made of; `what` names it in errors.
-
-    Raises:
-        ValueError: it is defined in a notebook or in a script from a pipe, or it is no plain data.
-    """
-    try:
-        packed = pickle.dumps(thing)
-    except Exception as error:  # pickle raises what it likes
-        raise ValueError(f"{what} cannot be sent to worker processes: {error}") from error
-    file = getattr(sys.modules["__main__"], "__file__", None)
-    if _of_main(packed) and not (file and Path(file).is_file()):
-        raise ValueError(
-            f"{what} is defined in a notebook, a session or a script from a pipe, where worker processes do not find "
-            "it: put it into a file of its own and import it from there"
-        )
-
-
-def check_not_a_worker() -> None:
-    """Called by whoever wants workers: in a worker that imports the script for its functions, this is the end of it."""
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        os._exit(UNGUARDED)
 
 
 def _dismiss(processes: list[_Process]) -> None:
@@ -355,79 +294,3 @@ def _dismiss(processes: list[_Process]) -> None:
         child.kill()
     for process in processes:
         process.executor.shutdown(cancel_futures=True)
-
-
-class _LeavingError(BaseException):
-    """The worker is told to leave: what is under way is cleared away on its way out."""
-
-
-_LEAVE = getattr(signal, "SIGUSR2", None)
-"""What a worker's watching thread sends to its main thread; there is no such thing on Windows."""
-
-
-def _settle(core: int, lifeline: Connection) -> None:
-    """What a worker does first: it leaves signals to the main process, watches its lifeline, and takes its core."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        _hold(getattr(signal, name, None))
-    if _LEAVE is not None:
-        signal.signal(_LEAVE, _leave)
-    threading.Thread(target=_leave_with, args=(lifeline, os.getppid()), daemon=True).start()
-    if hasattr(os, "sched_setaffinity"):
-        with suppress(OSError):  # a core that has gone since
-            os.sched_setaffinity(0, {core})
-
-
-def _hold(number: int | None) -> None:
-    """Make a signal do nothing: schedulers and terminals send it to all processes, and the main one says what to do.
-
-    A handler of our own rather than SIG_IGN, which the programs that a worker starts would inherit.
-    """
-    if number is None:
-        return
-    signal.signal(number, lambda number, frame: None)
-    if hasattr(signal, "siginterrupt"):
-        signal.siginterrupt(number, False)
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    while frame is not None:
-        if frame.f_code is _perform.__code__:
-            raise _LeavingError
-        frame = frame.f_back
-    os._exit(1)  # nothing is under way
-
-
-def _leave_with(lifeline: Connection, parent: int) -> None:
-    """Wait for the end of the parent, or for its word to leave, and leave: politely first."""
-    # Its end closes the lifeline, unless another process that it has forked holds it open.
-    while not lifeline.poll(TICK) and os.getppid() == parent:
-        pass
-    if _LEAVE is not None:
-        signal.pthread_kill(threading.main_thread().ident or 0, _LEAVE)
-        time.sleep(GRACE)
-    os._exit(1)
-
-
-def _perform(packed: bytes) -> bytes:
-    """A task, in a worker.
-
-    Raises:
-        Exception: what it raised; in words, where that itself could not be sent.
-    """
-    try:
-        function, arguments = pickle.loads(packed)
-        return pickle.dumps(function(*arguments))
-    except _LeavingError:
-        os._exit(1)
-    except Exception as error:
-        if not _portable(error):
-            raise RuntimeError(f"{type(error).__name__}: {error}") from error
-        raise
-
-
-def _portable(error: Exception) -> bool:
-    """Whether it can be sent to another process: exceptions with arguments of their own often can't."""
-    try:
-        return isinstance(pickle.loads(pickle.dumps(error)), type(error))
-    except Exception:  # whatever it raises
-        return False

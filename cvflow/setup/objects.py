@@ -16,7 +16,7 @@ from cvflow.core.units import thermal_energy
 from cvflow.cv import CollectiveVariable, resolve
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.host.faults import brief
-from cvflow.host.pool import check_travels
+from cvflow.host.main_module import check_travels
 from cvflow.setup import ase
 from cvflow.setup.ase import AseSystem
 from cvflow.setup.batch import IN_MEMORY, batch_setup
