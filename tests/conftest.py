@@ -13,6 +13,7 @@ import pytest
 
 from cvflow.host.plumed_action import built, found_plumed
 from tests.cv import with_plumed
+from tests.long_tests import named
 
 
 @cache
@@ -83,6 +84,14 @@ def pytest_configure():
     for number, handler in handlers.items():
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that take long are marked so; `make quick` leaves them out."""
+    long = named()
+    for item in items:
+        if item.nodeid.partition("[")[0] in long:
+            item.add_marker(pytest.mark.long)
 
 
 def pytest_runtest_setup(item):

@@ -191,7 +191,8 @@ class _Foreman:
             return
         try:
             process, outcome = _begun(worker.process, worker.core, packed)
-        except BrokenProcessPool:  # it died while it had nothing to do
+        except BrokenProcessPool:
+            LOG.warning("a worker process died while it had nothing to do; another takes its place")
             process, outcome = _begun(None, worker.core, packed)
         worker.process = process
         outcome.add_done_callback(lambda done: self._events.put(_Ended(worker, task, process, done)))

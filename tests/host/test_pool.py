@@ -97,11 +97,12 @@ def test_the_tasks_of_a_dead_worker_are_run_again(pool, tmp_path, caplog):
     assert "a worker process died" in caplog.text
 
 
-def test_a_worker_that_died_idle_is_replaced(pool):
+def test_a_worker_that_died_idle_is_replaced(pool, caplog):
     victim = pool.submit(own_process).result()
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: not alive(victim))
     assert [pool.submit(square, x).result() for x in range(4)] == [0, 1, 4, 9]
+    assert "a worker process died" in caplog.text
 
 
 def test_a_task_that_kills_every_worker_ends_in_words(pool):
