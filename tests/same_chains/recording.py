@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_info
 
 from tests.same_chains.stores import Arrays
 
@@ -24,14 +25,21 @@ class Recording(NamedTuple):
 
 
 def machine() -> dict[str, str]:
-    """What the last digits depend on: packages that compute, and the processor's kind."""
+    """What the last digits depend on: packages that compute, the processor's kind, and the kernels they choose."""
     return {
         "processor": _of_processor("model name"),
         "flags": sha256(_of_processor("flags").encode()).hexdigest()[:16],
+        "linear algebra": " ".join(sorted(_libraries())),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "python": platform.python_version(),
         **{name: _version(name) for name in _PACKAGES},
     }
+
+
+def _libraries() -> set[str]:
+    """The libraries of linear algebra that are loaded; the environment, too, decides which kernels they use."""
+    found = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    return {f"{info['prefix']} {info.get('architecture', '')}" for info in found}
 
 
 def _version(package: str) -> str:
