@@ -4,6 +4,7 @@ A run is files and commands of `cvflow`, or a script of the Python API: public w
 made by versions whose insides have other names.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -44,8 +45,12 @@ class ShortRun:
 
     @property
     def digest(self) -> np.ndarray:
-        """Of what is written and run, but for what `prepare` adds: runs that differ in it are not to be compared."""
-        return np.frombuffer(sha256(repr((sorted(self.files.items()), self.commands)).encode()).digest(), np.uint8)
+        """Of what is written and run, but for what `prepare` adds: runs that differ in it are not to be compared.
+
+        Where the interpreter lies makes no difference.
+        """
+        written = repr((sorted(self.files.items()), self.commands)).replace(sys.executable, "python")
+        return np.frombuffer(sha256(written.encode()).digest(), np.uint8)
 
     def write(self, folder: Path) -> None:
         """Fill the folder."""
