@@ -58,10 +58,9 @@ def test_a_run_from_the_command_line_and_on(config, tmp_path):
 
 
 @needs_plumed
-def test_what_is_stored_of_it_is_its_text(config, tmp_path):
+def test_what_is_stored_of_it_is_its_text(config):
     setup = from_config(load(config), config.parent)
-    setup.write_inputs(tmp_path)
-    stored = (tmp_path / "system.xml").read_text()
+    stored = setup.files["system.xml"]
     assert "Python" not in stored
     assert openmm.XmlSerializer.deserialize(stored).getNumForces() == molecule.system().getNumForces()
     assert "TORSION" in setup.config.to_toml()
