@@ -43,7 +43,7 @@ def check_places(cv: str, what: str, atoms: Group, count: int) -> None:
     Raises:
         ValueError: it has not.
     """
-    words = {2: "two", 3: "three", 4: "four"}[count]
+    words = {2: "two", 3: "three", 4: "four"}.get(count, count)
     if len(atoms) != count or _faulty(atoms):
         raise ValueError(f"CV {cv}: {what} needs {words} different atoms counted from 0, got {atoms}")
 

@@ -57,7 +57,7 @@ class BatchWalkers(Walkers):
         starts: one configuration a chain, or none when a run is continued from its store.
         device: where the chains lie.
         dtype: of the configurations.
-        threads: of torch; its own number where None.
+        threads: cores that torch uses; one where None.
         compile: whether paths go through torch.compile; None where that depends on how long the run is.
     """
 

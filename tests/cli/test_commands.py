@@ -13,6 +13,7 @@ import pytest
 
 from cvflow.cli.commands import execute
 from cvflow.run.folder_lock import LockLostError
+from cvflow.run.overwriting import _in_the_way
 from cvflow.store import read_record
 from tests.once import made_once
 from tests.store.altered import rewrite
@@ -64,6 +65,13 @@ def test_a_run_says_what_it_found_and_where(done):
         "flow.safetensors", "fes.dat", "fes_r.png", "work.png", "acceptance.png", "trace.png", "report.html",
         "summary.json",
     } <= {path.name for path in (folder / "out").iterdir()}  # fmt: skip
+
+
+def test_what_a_run_writes_is_what_it_will_not_write_over(done):
+    """A file that `_in_the_way` does not know would take the place of a user's of that name."""
+    folder, _ = done
+    known = {path.name for path in _in_the_way(folder / "out", ["system.xml"])}
+    assert {path.name for path in (folder / "out").iterdir()} - known == {"run.log", "run.previous.h5"}
 
 
 def test_the_resolved_config_runs_to_the_same_chain(done):

@@ -18,7 +18,7 @@ from cvflow.cv import (
     torsion,
 )
 from cvflow.cv.functions import gyration as of_positions
-from cvflow.cv.selection import AtomNames
+from cvflow.cv.selection import AtomNames, check_places
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +137,10 @@ def test_residues_without_numbers_are_counted_from_one():
     for number in ("LIG", "7"):
         made.addAtom("C", app.element.carbon, made.addResidue("MOL", chain, number))
     assert AtomNames(made).atoms("d", ("resid 2",)) == (1,)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_any_number_of_places_is_refused_in_words(count):
+    check_places("h", "a CV of one's own", tuple(range(count)), count)
+    with pytest.raises(ValueError, match=f"needs {count} different atoms"):
+        check_places("h", "a CV of one's own", (0, 0), count)
