@@ -159,3 +159,17 @@ def test_one_series_alone():
     figure = scan_figure([Varied("path steps", [5.0, 50.0], [some(10), some(20)], 1)], "alone")
     assert figure.axes[0].get_xscale() == "log"
     assert [axes.get_xlabel() for axes in figure.axes] == ["", "path steps"]
+
+
+@pytest.mark.parametrize("dearest", [700, 70_000])
+def test_costs_can_be_read_off(dearest):
+    """Also where they lie within one decade, and above a setting on a logarithmic axis."""
+    costs = [some(100, steps=21_000), some(100, steps=100 * dearest)]
+    figure = scan_figure([Varied("path steps", [5.0, 50.0], costs, 0)], "alone")
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    low, high = axes.get_ylim()
+    labels = zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+    told = [label.get_text() for at, label in labels if low < at < high]
+    assert len([text for text in told if text]) >= 2
+    assert "500" in told

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from cvflow.estimate.cost import Cost
 from cvflow.report.figures.drawing import BLUE, GREY, VERMILION, in_our_style
@@ -27,7 +28,7 @@ def scan_figure(series: Sequence[Varied], title: str) -> Figure:
     figure = Figure(figsize=(2.6 * max(2, len(series)), 5.4), layout="constrained")
     upper, lower = figure.subplots(2, len(series), squeeze=False, sharex="col", sharey="row")
     for column, found in enumerate(series):
-        _draw(upper[0, column] if upper.ndim == 2 else upper[column], lower[column], found)
+        _draw(upper[column], lower[column], found)
     upper[0].set_ylabel("path steps per mode change")
     lower[0].set_ylabel("acceptance between states")
     figure.suptitle(title)
@@ -52,6 +53,9 @@ def _draw(cost_axes: Axes, acceptance_axes: Axes, found: Varied) -> None:
     if found.best is not None:
         cost_axes.plot(x[found.best], cost[found.best], "o", mfc="none", mec=VERMILION, markersize=12, mew=1.8)
     cost_axes.set_yscale("log", nonpositive="clip")  # a bad setting costs a hundred times what a good one does
+    cost_axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    cost_axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    cost_axes.yaxis.set_minor_locator(NullLocator())
     acceptance_axes.set_ylim(bottom=0)
     for axes in (cost_axes, acceptance_axes):
         axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
@@ -61,7 +65,7 @@ def _draw(cost_axes: Axes, acceptance_axes: Axes, found: Varied) -> None:
         elif (x > 0).all() and x.max() > 3 * x.min():
             axes.set_xscale("log")
             axes.set_xticks(x, [f"{value:.3g}" for value in x], minor=False)
-            axes.minorticks_off()
+            axes.xaxis.minorticks_off()
             axes.tick_params(axis="x", rotation=45)
         else:
             axes.set_xticks(x, [f"{value:.3g}" for value in x])
