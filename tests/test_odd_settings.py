@@ -22,8 +22,8 @@ from cvflow.cv import angle, anisotropy, centre_distance, combination, coordinat
 from cvflow.proposals import GaussianMixture
 from cvflow.proposals.io import from_bytes, to_bytes
 from cvflow.setup import cv_section
-from cvflow.setup.cvs import cvs_from
-from cvflow.setup.plumed_input import check_plumed
+from cvflow.setup.molecules.cvs import cvs_from
+from cvflow.setup.programs.plumed_input import check_plumed
 from tests.setup.test_cvs import topology
 
 QUICK = settings(

@@ -26,7 +26,7 @@ from cvflow.run.same_run import checked_config, checked_versions
 from cvflow.run.tuning import Trying, tuned
 from cvflow.sampler.loop import Progress, Run
 from cvflow.setup import Equilibrated, Setup, from_config, header
-from cvflow.setup.topology_file import has_names, topology_text
+from cvflow.setup.files.topology_file import has_names, topology_text
 from cvflow.store import HDF5Store, Record, previous, read_record
 from cvflow.store.trajectory import Trajectories
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cvflow.config.settings import Config, ConfigError, load, parse
-from cvflow.setup.inputs import fingerprint
+from cvflow.setup.fingerprints import fingerprint
 from cvflow.setup.versions import versions
 from cvflow.store import Header
 

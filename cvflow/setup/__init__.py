@@ -7,21 +7,21 @@ from pathlib import Path
 from cvflow.config.cv_section import cv_section
 from cvflow.config.engine_section import ProgramSection
 from cvflow.config.settings import Config, ConfigError
-from cvflow.setup.ase import AseSystem
-from cvflow.setup.ase import from_built_in as from_built_in_ase
-from cvflow.setup.ase import from_function as from_function_ase
-from cvflow.setup.ase import system_from as ase_system_from
-from cvflow.setup.batch import IN_MEMORY, batch_setup, from_function
-from cvflow.setup.driven import from_driven
-from cvflow.setup.files import from_files, parametrised, start_frame
+from cvflow.setup.batch.chains import IN_MEMORY, batch_setup, from_function
+from cvflow.setup.files.molecule import from_files, parametrised, start_frame
+from cvflow.setup.fingerprints import files_read
 from cvflow.setup.header import header
-from cvflow.setup.inputs import files_read
-from cvflow.setup.lammps import from_built_in as from_built_in_lammps
-from cvflow.setup.molecular import from_built_in
+from cvflow.setup.molecules.ase import AseSystem
+from cvflow.setup.molecules.ase import from_built_in as from_built_in_ase
+from cvflow.setup.molecules.ase import from_function as from_function_ase
+from cvflow.setup.molecules.ase import system_from as ase_system_from
+from cvflow.setup.molecules.lammps import from_built_in as from_built_in_lammps
+from cvflow.setup.molecules.openmm import from_built_in
+from cvflow.setup.molecules.positions import around, leads_positions, observed_only
 from cvflow.setup.objects import MolecularSystem, from_objects
-from cvflow.setup.positions import around, leads_positions, observed_only
+from cvflow.setup.programs.driven import from_driven
 from cvflow.setup.specification import Equilibrated, Setup
-from cvflow.setup.starts import WalkerStarts, in_turn
+from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
 from cvflow.systems import BUILT_IN, AseReference, BatchReference, MolecularReference, ReferenceSystem
 
 __all__ = [

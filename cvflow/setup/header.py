@@ -6,7 +6,7 @@ import numpy as np
 
 from cvflow import __version__
 from cvflow.core.frames import Point
-from cvflow.setup.inputs import fingerprints
+from cvflow.setup.fingerprints import fingerprints
 from cvflow.setup.specification import Setup
 from cvflow.setup.versions import versions
 from cvflow.store import Header

@@ -17,16 +17,16 @@ from cvflow.cv import CollectiveVariable, resolve
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.host.faults import brief
 from cvflow.host.main_module import check_travels
-from cvflow.setup import ase
-from cvflow.setup.ase import AseSystem
-from cvflow.setup.batch import IN_MEMORY, batch_setup
-from cvflow.setup.files import start_frame
+from cvflow.setup.batch.chains import IN_MEMORY, batch_setup
+from cvflow.setup.files.molecule import start_frame
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
-from cvflow.setup.molecular import assemble
+from cvflow.setup.molecules import ase
+from cvflow.setup.molecules.ase import AseSystem
+from cvflow.setup.molecules.openmm import assemble
 from cvflow.setup.named_states import check_named
 from cvflow.setup.specification import Setup
-from cvflow.setup.starts import WalkerStarts, in_turn
-from cvflow.setup.structures import Reader, structure
+from cvflow.setup.starts.structures import Reader, structure
+from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
 
 Sections = dict[str, Any]
 """Settings as a config has them, by section."""

@@ -27,8 +27,8 @@ from cvflow.sampler.local import LocalMove
 from cvflow.sampler.loop import Progress, Run
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.walkers.base import GroupState, WalkerGroup
-from cvflow.setup.nearest_images import NearestImages
-from cvflow.setup.starts import Opening, strayed, words
+from cvflow.setup.starts.nearest_images import NearestImages
+from cvflow.setup.starts.walker_starts import Opening, strayed, words
 from cvflow.store import Store
 from cvflow.store.trajectory import Trajectories
 

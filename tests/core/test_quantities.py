@@ -14,7 +14,7 @@ import cvflow
 from cvflow.core.frames import Frame
 from cvflow.core.quantities import plain, positive
 from cvflow.setup.objects import from_objects
-from cvflow.setup.structures import structure
+from cvflow.setup.starts.structures import structure
 from tests.host import odd_arguments
 from tests.setup.test_steady import PROPOSAL, STARTS, pair
 

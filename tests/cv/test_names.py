@@ -10,7 +10,7 @@ from cvflow.core.states import States
 from cvflow.cv.names import LONGEST, RESERVED, check_together, checked_name
 from cvflow.estimate.free_energy import profile
 from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text
-from cvflow.setup.cvs import check_force_files
+from cvflow.setup.molecules.cvs import check_force_files
 from cvflow.store import Header
 from tests.report.synthetic import POLYMER, THREE, Lengths, fake_record
 

@@ -20,7 +20,7 @@ from cvflow.run.folder_lock import FolderTakenError, LockLostError
 from cvflow.run.same_run import begun_config, checked_config, checked_versions, edited
 from cvflow.run.setting_scan import scan_run
 from cvflow.setup import from_config
-from cvflow.setup.inputs import fingerprints
+from cvflow.setup.fingerprints import fingerprints
 from cvflow.setup.versions import versions
 from cvflow.store import read_record
 from tests.report.synthetic import POLYMER, Lengths, fake_record

@@ -209,7 +209,7 @@ def test_a_device_that_is_not_there(folder, capsys):
 
 
 def test_compiling_without_a_compiler(folder, capsys, monkeypatch):
-    monkeypatch.setattr("cvflow.setup.batch.compiler_available", lambda: False)
+    monkeypatch.setattr("cvflow.setup.batch.chains.compiler_available", lambda: False)
     assert "engine.compile = true needs a C++ compiler" in says(folder, capsys, engine={"compile": True})
 
 

@@ -16,7 +16,7 @@ from cvflow.core.units import temperature
 from cvflow.cv import combination, from_force, from_torch, resolve
 from cvflow.run import run_folder
 from cvflow.setup import cv_section, from_config
-from cvflow.setup.cvs import cvs_from, force_cvs
+from cvflow.setup.molecules.cvs import cvs_from, force_cvs
 from cvflow.store import read_record
 from tests.cv.cases import CASES, draws
 from tests.engines import molecule

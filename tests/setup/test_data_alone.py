@@ -14,7 +14,7 @@ from cvflow.core.frames import Frame
 from cvflow.cv import ForceCV, from_force
 from cvflow.cv.geometry import Distance
 from cvflow.engines.openmm import OpenMMSpec, prepare
-from cvflow.setup.force_field import force_field
+from cvflow.setup.files.force_field import force_field
 
 
 class Payload:

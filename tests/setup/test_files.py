@@ -15,7 +15,7 @@ from cvflow.cli.commands import execute
 from cvflow.config.settings import ConfigError, load
 from cvflow.host.openmm_xml import deserialised
 from cvflow.setup import from_config, header
-from cvflow.setup.files import parametrised
+from cvflow.setup.files.molecule import parametrised
 from cvflow.systems.peptide import alanine_dipeptide_positions, alanine_dipeptide_topology
 from tests.systems.alanine_umbrella import torsion
 

@@ -10,9 +10,18 @@ from cvflow.config.settings import ConfigError
 from cvflow.core.frames import Frame
 from cvflow.cv import combination, coordination, distance, from_force
 from cvflow.setup.objects import from_objects
-from cvflow.setup.placing import bonds_of, box_words, boxed, check_spacing, in_one_box, made_whole, spacing, whole_in
-from cvflow.setup.same_atoms import check_same_atoms
-from cvflow.setup.starts import WalkerStarts
+from cvflow.setup.starts.placing import (
+    bonds_of,
+    box_words,
+    boxed,
+    check_spacing,
+    in_one_box,
+    made_whole,
+    spacing,
+    whole_in,
+)
+from cvflow.setup.starts.same_atoms import check_same_atoms
+from cvflow.setup.starts.walker_starts import WalkerStarts
 
 SIDE = 2.0
 CUBE = SIDE * np.eye(3)

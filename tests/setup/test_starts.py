@@ -3,7 +3,7 @@ import pytest
 
 from cvflow.core.frames import Frame
 from cvflow.core.states import States
-from cvflow.setup.starts import in_turn, opened, start_notes, strayed, words
+from cvflow.setup.starts.walker_starts import in_turn, opened, start_notes, strayed, words
 
 STATES = States({"left": "z < -1", "middle": "-0.5 < z < 0.5", "right": "z > 1"}, ["z"])
 

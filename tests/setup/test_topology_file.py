@@ -9,7 +9,7 @@ import pytest
 from openmm import app
 
 from cvflow.core.frames import Frame
-from cvflow.setup.topology_file import topology_text
+from cvflow.setup.files.topology_file import topology_text
 from cvflow.store.trajectory import Trajectories
 
 

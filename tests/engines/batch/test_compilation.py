@@ -68,7 +68,7 @@ def test_long_runs_ask_for_it_and_short_ones_do_not(tmp_path):
 
 def test_where_there_is_one_long_runs_are_compiled(tmp_path, monkeypatch):
     monkeypatch.setattr("cvflow.engines.batch.compilation.compiler_available", lambda: True)
-    monkeypatch.setattr("cvflow.setup.batch.compiler_available", lambda: True)
+    monkeypatch.setattr("cvflow.setup.batch.chains.compiler_available", lambda: True)
     assert compiled(tmp_path, run=LONG)
     assert compiled(tmp_path, run=LONG, engine={"compile": "auto"})
     assert compiled(tmp_path, run=LONG | {"jumps": 1}, engine={"compile": True})
@@ -78,7 +78,7 @@ def test_where_there_is_one_long_runs_are_compiled(tmp_path, monkeypatch):
 
 def test_steps_that_unroll_newtons_method_are_not_compiled_unasked(tmp_path, monkeypatch):
     monkeypatch.setattr("cvflow.engines.batch.compilation.compiler_available", lambda: True)
-    monkeypatch.setattr("cvflow.setup.batch.compiler_available", lambda: True)
+    monkeypatch.setattr("cvflow.setup.batch.chains.compiler_available", lambda: True)
     constrained = {"kernel": "constrained", "steps": 10, "timestep": 0.1}
     assert not compiled(tmp_path, run=LONG | {"jumps": 100_000}, path=constrained)
     assert compiled(tmp_path, run=LONG, path=constrained, engine={"compile": True})

@@ -19,15 +19,15 @@ from cvflow.engines.ase import AseSpec
 from cvflow.engines.ase.potential import frame_of, made
 from cvflow.host.faults import USERS_FAULTS, said
 from cvflow.host.functions import NamedFunction, load_function
-from cvflow.setup.atoms import Atoms, check_atoms, of_atoms
-from cvflow.setup.cvs import cvs_from
 from cvflow.setup.engine_walkers import check_moves
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
-from cvflow.setup.molecular import built_in_starts, settled
+from cvflow.setup.molecules.atoms import Atoms, check_atoms, of_atoms
+from cvflow.setup.molecules.cvs import cvs_from
+from cvflow.setup.molecules.openmm import built_in_starts, settled
 from cvflow.setup.named_states import check_named
-from cvflow.setup.placing import boxed, check_spacing, in_one_box, spacing
 from cvflow.setup.specification import Setup
-from cvflow.setup.starts import WalkerStarts, in_turn
+from cvflow.setup.starts.placing import boxed, check_spacing, in_one_box, spacing
+from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
 from cvflow.systems import AseReference
 
 TIMESTEP = 0.001

@@ -16,7 +16,7 @@ from cvflow.cv.names import checked_name
 from cvflow.engines.external import Custom, Gromacs, Lammps, PesMD, Program
 from cvflow.engines.external.gromacs import prepared
 from cvflow.engines.external.lammps import prepared as prepared_lammps
-from cvflow.setup.plumed_input import check_plumed
+from cvflow.setup.programs.plumed_input import check_plumed
 
 
 class Files:

@@ -20,8 +20,8 @@ from cvflow.sampler.local import LocalMove
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.positions_jump import PositionsJump
 from cvflow.sampler.walkers.process import ProcessGroup
-from cvflow.setup.atoms import space_of
 from cvflow.setup.engine_walkers import EngineWalkers
+from cvflow.setup.molecules.atoms import space_of
 from cvflow.setup.named_states import checked_states
 from cvflow.setup.specification import Setup, Springs, Steered, Visited, checked
 

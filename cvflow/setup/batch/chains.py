@@ -28,12 +28,12 @@ from cvflow.proposals.base import Proposal
 from cvflow.sampler.ensemble import EnsembleMove, jump_along
 from cvflow.sampler.walkers.base import GroupState, WalkerGroup
 from cvflow.sampler.walkers.batch import BatchGroup, one_thread
-from cvflow.setup.batch_cvs import batch_cv, found_from
-from cvflow.setup.kernels import kernel, local_move
+from cvflow.setup.batch.cvs import batch_cv, found_from
+from cvflow.setup.batch.kernels import kernel, local_move
+from cvflow.setup.batch.probe import probe
 from cvflow.setup.named_states import checked_states
-from cvflow.setup.probe import probe
 from cvflow.setup.specification import Equilibrated, Setup, Springs, Walkers, checked, fixed_proposal
-from cvflow.setup.starts import opened
+from cvflow.setup.starts.walker_starts import opened
 from cvflow.setup.steered import SteeredCVs
 
 IN_MEMORY = "<memory>"

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from cvflow.config.settings import Config, ConfigError
 from cvflow.engines.lammps import LammpsSpec
-from cvflow.setup.atoms import Atoms, check_atoms, of_atoms
 from cvflow.setup.engine_walkers import check_moves
-from cvflow.setup.molecular import built_in_starts, settled
+from cvflow.setup.molecules.atoms import Atoms, check_atoms, of_atoms
+from cvflow.setup.molecules.openmm import built_in_starts, settled
 from cvflow.setup.specification import Setup
-from cvflow.setup.starts import WalkerStarts
+from cvflow.setup.starts.walker_starts import WalkerStarts
 from cvflow.systems import MolecularReference
 
 

@@ -19,10 +19,10 @@ from cvflow.engines.external.gromacs_mdp import overridden
 from cvflow.sampler.local import FreshVelocities
 from cvflow.setup.engine_walkers import EngineWalkers
 from cvflow.setup.named_states import check_named, checked_states
-from cvflow.setup.placing import in_one_box
-from cvflow.setup.programs import Files, plumed_lines, program_of
+from cvflow.setup.programs.program import Files, plumed_lines, program_of
 from cvflow.setup.specification import Setup, checked
-from cvflow.setup.starts import WalkerStarts, in_turn, opened, start_notes
+from cvflow.setup.starts.placing import in_one_box
+from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn, opened, start_notes
 from cvflow.setup.steady import check_same_energies, check_same_points
 from cvflow.setup.steered import SteeredCVs
 

@@ -16,10 +16,11 @@ from cvflow.core.streams import Purpose, stream
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.images import Bonds, Molecules
 from cvflow.engines.openmm import OpenMMSpec, default_box, particles_of, piston, prepare
-from cvflow.setup.atoms import Atoms, check_atoms, of_atoms
-from cvflow.setup.cvs import check_force_files, cvs_from, force_cvs
 from cvflow.setup.engine_walkers import check_moves
-from cvflow.setup.placing import (
+from cvflow.setup.molecules.atoms import Atoms, check_atoms, of_atoms
+from cvflow.setup.molecules.cvs import check_force_files, cvs_from, force_cvs
+from cvflow.setup.specification import Setup
+from cvflow.setup.starts.placing import (
     bonds_of,
     boxed,
     check_bond_lengths,
@@ -28,8 +29,7 @@ from cvflow.setup.placing import (
     made_whole,
     whole_in,
 )
-from cvflow.setup.specification import Setup
-from cvflow.setup.starts import WalkerStarts
+from cvflow.setup.starts.walker_starts import WalkerStarts
 from cvflow.systems import AtomsReference, MolecularReference
 
 Reference = TypeVar("Reference", bound=AtomsReference)

@@ -18,10 +18,10 @@ from cvflow.engines.base import EngineSpec
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 from cvflow.setup.engine_walkers import EngineWalkers
 from cvflow.setup.named_states import checked_states
-from cvflow.setup.nearest_images import NearestImages
-from cvflow.setup.placing import bonds_of
 from cvflow.setup.specification import Setup, checked
-from cvflow.setup.starts import WalkerStarts, opened, start_notes
+from cvflow.setup.starts.nearest_images import NearestImages
+from cvflow.setup.starts.placing import bonds_of
+from cvflow.setup.starts.walker_starts import WalkerStarts, opened, start_notes
 from cvflow.setup.steady import looked_at
 from cvflow.setup.steered import SteeredCVs
 

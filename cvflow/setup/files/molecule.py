@@ -15,16 +15,16 @@ from cvflow.core.frames import Frame
 from cvflow.core.units import thermal_energy
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.openmm import with_hydrogen_mass
-from cvflow.setup.cvs import cvs_from
-from cvflow.setup.force_field import force_field
+from cvflow.setup.files.force_field import force_field
+from cvflow.setup.files.topology_file import nameless
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
-from cvflow.setup.molecular import assemble
+from cvflow.setup.molecules.cvs import cvs_from
+from cvflow.setup.molecules.openmm import assemble
 from cvflow.setup.named_states import check_named
-from cvflow.setup.placing import is_no_box
-from cvflow.setup.same_atoms import check_same_atoms
 from cvflow.setup.specification import Setup
-from cvflow.setup.starts import WalkerStarts, in_turn
-from cvflow.setup.topology_file import nameless
+from cvflow.setup.starts.placing import is_no_box
+from cvflow.setup.starts.same_atoms import check_same_atoms
+from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
 
 TIMESTEP = 0.0005
 """`path.timestep` [ps] of molecules from files where the config has none: bonds to hydrogen are free to vibrate."""

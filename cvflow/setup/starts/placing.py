@@ -1,4 +1,4 @@
-"""WalkerStarts as the system takes them: all in its box, with whole molecules and lengths in nm."""
+"""Starts as the system takes them: all in its box, with whole molecules and lengths in nm."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 
 from cvflow.core.frames import Box, Frame, Positions
 from cvflow.cv.images import Bonds, Cell, Molecules, molecules_of, whole
-from cvflow.setup.starts import WalkerStarts
+from cvflow.setup.starts.walker_starts import WalkerStarts
 
 ROUNDING = 2e-4
 """Two boxes are one [nm] if no component differs by more: files round to 0.001 Å."""

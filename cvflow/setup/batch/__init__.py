@@ -1,0 +1,1 @@
+"""Systems of torch functions on the batch engine."""

@@ -1,0 +1,1 @@
+"""A molecule from its files: names, bonds and potential."""

@@ -1,0 +1,1 @@
+"""Runs of atoms on an engine inside cvflow: OpenMM, LAMMPS, ASE."""

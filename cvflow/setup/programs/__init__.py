@@ -1,0 +1,1 @@
+"""Runs whose paths an external program makes."""
