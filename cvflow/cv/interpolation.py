@@ -4,7 +4,6 @@ Law of every interpolation: knots(a, b) == knots(b, a)[::-1], up to rounding. Wi
 path, and the chain biased.
 """
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,19 +13,8 @@ Beads = Float[np.ndarray, "beads 3"]
 Knots = Float[np.ndarray, "knots beads 3"]
 
 
-class Interpolation(ABC):
-    """Where the atoms are steered."""
-
-    pieces: int
-    """Straight pieces of the way: one less than its knots."""
-
-    @abstractmethod
-    def knots(self, start: Beads, end: Beads) -> Knots:
-        """Positions [nm] from start to end, both included, passed at equal spaces of time and joined by lines."""
-
-
 @dataclass(frozen=True)
-class Straight(Interpolation):
+class Straight:
     """Every atom on its straight line: after the alignment, the least Σ |Δ|², hence the least friction.
 
     Distances along the chain shrink on the way. Where the atoms are held, that costs nothing: their own energy counts
@@ -36,11 +24,12 @@ class Straight(Interpolation):
     pieces = 1
 
     def knots(self, start: Beads, end: Beads) -> Knots:
+        """The two ends."""
         return np.stack([start, end])
 
 
 @dataclass(frozen=True)
-class LengthKeeping(Interpolation):
+class LengthKeeping:
     """The straight line, drawn back to where neighbours' and next neighbours' distances go evenly from start to end.
 
     Each point of the line is moved by steps against the gradient of Σ (distance - wanted)², whatever comes before or
@@ -55,6 +44,7 @@ class LengthKeeping(Interpolation):
     iterations: int = 200
 
     def knots(self, start: Beads, end: Beads) -> Knots:
+        """The way, one more point than pieces."""
         fraction = np.linspace(0, 1, 8 * self.pieces + 1)[:, None, None]
         fine = start + (end - start) * fraction
         wanted = [(by, (1 - fraction) * _lengths(start, by) + fraction * _lengths(end, by)) for by in (1, 2)]
@@ -88,6 +78,9 @@ def _even(fine: Knots, pieces: int) -> Float[np.ndarray, "even beads 3"]:
     knots[0], knots[-1] = fine[0], fine[-1]
     return knots
 
+
+Interpolation = Straight | LengthKeeping
+"""`pieces`, and `knots`: positions [nm] from start to end, both included, at equal spaces of time, joined by lines."""
 
 INTERPOLATIONS: dict[str, type[Straight] | type[LengthKeeping]] = {"straight": Straight, "lengths": LengthKeeping}
 """By the name that `[path] way` takes."""

@@ -22,7 +22,7 @@ from cvflow.setup.objects import MolecularSystem, from_objects
 from cvflow.setup.programs.driven import from_driven
 from cvflow.setup.specification import Equilibrated, Setup
 from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
-from cvflow.systems import BUILT_IN, AseReference, BatchReference, MolecularReference, ReferenceSystem
+from cvflow.systems import BUILT_IN, AtomsReference, BatchReference, ReferenceSystem
 
 __all__ = [
     "IN_MEMORY",
@@ -87,17 +87,17 @@ def _from_name(config: Config, folder: Path, with_starts: bool) -> Setup:
     if name not in BUILT_IN:
         raise ConfigError(f"unknown system {name!r}; built in are {', '.join(BUILT_IN)} (`cvflow systems`)")
     reference = _with_parameters(BUILT_IN[name], config.system.parameters)
-    if config.engine.name == "lammps" and isinstance(reference, MolecularReference):
+    if config.engine.name == "lammps" and isinstance(reference, AtomsReference):
         _check_no_positions(config)
         return from_built_in_lammps(reference, config, folder, with_starts)
     if config.engine.name != reference.engine:
         raise ConfigError(f'system {name!r} runs on [engine] name = "{reference.engine}", not "{config.engine.name}"')
     if isinstance(reference, BatchReference):
         return batch_setup(config, reference.system(), folder, with_starts)
-    if isinstance(reference, AseReference):
+    assert isinstance(reference, AtomsReference)
+    if reference.engine == "ase":
         _check_no_positions(config)
         return from_built_in_ase(reference, config, folder, with_starts)
-    assert isinstance(reference, MolecularReference)
     if leads_positions(config):
         return around(from_built_in(reference, observed_only(config), folder, with_starts), config)
     return from_built_in(reference, config, folder, with_starts)

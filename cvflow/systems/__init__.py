@@ -2,7 +2,7 @@
 
 from cvflow.systems.ag6 import Ag6
 from cvflow.systems.alanine_dipeptide import AlanineDipeptide, AlanineDipeptideImplicit
-from cvflow.systems.base import AseReference, AtomsReference, BatchReference, MolecularReference, ReferenceSystem
+from cvflow.systems.base import AtomsReference, BatchReference, ReferenceSystem
 from cvflow.systems.dimer import Dimer
 from cvflow.systems.mixture import GaussianMixtureTarget
 from cvflow.systems.phi4 import Phi4
@@ -37,14 +37,12 @@ __all__ = [
     "AlanineDipeptide",
     "AlanineDipeptideImplicit",
     "Angle",
-    "AseReference",
     "AtomsReference",
     "BatchReference",
     "Dimer",
     "Ellipsoid",
     "GaussianMixtureTarget",
     "GaussianTunnel",
-    "MolecularReference",
     "Phi4",
     "Phi4Modes",
     "Polymer",

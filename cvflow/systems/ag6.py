@@ -9,7 +9,7 @@ from openmm import app
 from cvflow.core.frames import Frame
 from cvflow.core.units import thermal_energy
 from cvflow.cv import CollectiveVariable, anisotropy
-from cvflow.systems.base import AseReference
+from cvflow.systems.base import AtomsReference
 
 _EDGE = 0.272
 """nm between neighbours in the octahedron."""
@@ -30,7 +30,7 @@ def _capped() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Ag6(AseReference):
+class Ag6(AtomsReference):
     """Ag₆ in ASE's EMT, free in space.
 
     Attributes:
@@ -45,6 +45,7 @@ class Ag6(AseReference):
     name: ClassVar[str] = "ag6"
     summary: ClassVar[str] = "six silver atoms, EMT of ASE: octahedron and capped tetrahedron"
     reference: ClassVar[str] = "Monte Carlo with EMT written again in C++, tests/systems/ag6_monte_carlo.cpp"
+    engine: ClassVar[str] = "ase"
     timestep: ClassVar[float] = 0.005
 
     def __post_init__(self) -> None:
@@ -58,7 +59,7 @@ class Ag6(AseReference):
     def states(self) -> dict[str, str]:
         return {"octahedron": "a < 0.22", "capped": "a >= 0.22"}
 
-    def atoms(self) -> Any:
+    def system(self) -> Any:
         from ase import Atoms
         from ase.calculators.emt import EMT
 

@@ -4,7 +4,6 @@ Force field: Amber99SB-ILDN as OpenMM brings it, in vacuum, and with the general
 is needed: `peptide.py` builds the molecule.
 """
 
-from abc import ABC
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,12 +15,12 @@ from cvflow.core.frames import Frame
 from cvflow.core.units import thermal_energy
 from cvflow.cv import CollectiveVariable, torsion
 from cvflow.engines.openmm import with_hydrogen_mass
-from cvflow.systems.base import MolecularReference
+from cvflow.systems.base import AtomsReference
 from cvflow.systems.peptide import PHI, PSI, alanine_dipeptide_positions, alanine_dipeptide_topology
 
 
 @dataclass(frozen=True)
-class _AlanineDipeptide(MolecularReference, ABC):
+class _AlanineDipeptide(AtomsReference):
     """ACE-ALA-NME, 22 atoms, without cutoff and without constraints.
 
     Bonds to hydrogen are free to vibrate. Hydrogens have a mass of their own choosing, 4 amu, which leaves the
@@ -42,6 +41,7 @@ class _AlanineDipeptide(MolecularReference, ABC):
     """OpenMM's own files."""
     homes: ClassVar[dict[str, tuple[float, float]]]
     """φ and ψ [rad] of a structure in each state."""
+    engine: ClassVar[str] = "openmm"
     timestep: ClassVar[float] = 0.0015
     platform: ClassVar[str] = "Reference"
 

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
-import openmm
 from openmm import app
 
 from cvflow.core.frames import Frame
@@ -36,6 +35,14 @@ class ReferenceSystem(ABC):
     def states(self) -> dict[str, str]:
         """Named states as expressions of the CV; free energies are differences from the first."""
 
+    @abstractmethod
+    def system(self) -> Any:
+        """What the engine takes: an openmm.System, an ase.Atoms with its calculator, a `TorchSystem` for a batch.
+
+        Raises:
+            ImportError: the engine's library is missing; the engine says so first.
+        """
+
     def check_state(self, state: str) -> None:
         """Whether a state is one of the system's.
 
@@ -49,8 +56,10 @@ class ReferenceSystem(ABC):
 class AtomsReference(ReferenceSystem):
     """A built-in system of atoms, one walker an engine."""
 
-    timestep: ClassVar[float]
+    timestep: ClassVar[float] = 0.01
     """`path.timestep` [ps] where the config has none."""
+    platform: ClassVar[str] = "CPU"
+    """OpenMM's, `engine.platform`, where the config has none: the faster one on a CPU."""
 
     @abstractmethod
     def topology(self) -> app.Topology:
@@ -64,36 +73,9 @@ class AtomsReference(ReferenceSystem):
     def start(self, state: str, rng: np.random.Generator) -> Frame:
         """A structure in the named state, built from nothing, to be minimised and equilibrated."""
 
-
-class MolecularReference(AtomsReference):
-    """A built-in system for OpenMM, and for LAMMPS where it has a model of it."""
-
-    engine: ClassVar[str] = "openmm"
-    timestep: ClassVar[float] = 0.01
-    platform: ClassVar[str] = "CPU"
-    """`engine.platform` where the config has none: the faster one on a CPU."""
-
-    @abstractmethod
-    def system(self) -> openmm.System:
-        """The potential and the masses."""
-
     def lammps(self) -> LammpsModel | None:
-        """The same potential and masses in LAMMPS; None for a system that only OpenMM runs."""
+        """The same potential and masses in LAMMPS; None for a system that LAMMPS does not run."""
         return None
-
-
-class AseReference(AtomsReference):
-    """A built-in system for ASE."""
-
-    engine: ClassVar[str] = "ase"
-
-    @abstractmethod
-    def atoms(self) -> Any:
-        """An ase.Atoms with its calculator.
-
-        Raises:
-            ImportError: ASE is missing; the engine says so first.
-        """
 
 
 class BatchReference(ReferenceSystem):

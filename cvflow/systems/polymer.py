@@ -16,12 +16,12 @@ from scipy.optimize import brentq
 from cvflow.core.frames import Frame, Positions
 from cvflow.cv import CollectiveVariable, Distance, distance
 from cvflow.engines.lammps import LammpsModel, LongBond
-from cvflow.systems.base import MolecularReference
+from cvflow.systems.base import AtomsReference
 from cvflow.systems.parameters import check_positive
 
 
 @dataclass(frozen=True)
-class Polymer(MolecularReference):
+class Polymer(AtomsReference):
     """The polymer, in reduced Lennard-Jones units (read: nm, ps, amu, kJ/mol).
 
     Solvent-solvent, solvent-bead and bead-bead pairs at least three bonds apart are Lennard-Jones, cut at 2.5 σ and
@@ -49,6 +49,7 @@ class Polymer(MolecularReference):
 
     name: ClassVar[str] = "polymer"
     summary: ClassVar[str] = "9-bead polymer in 200 Lennard-Jones solvent particles: compact and extended"
+    engine: ClassVar[str] = "openmm"
     reference: ClassVar[str] = "arXiv:2406.01524, arXiv:2405.18160"
 
     def __post_init__(self) -> None:

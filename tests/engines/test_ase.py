@@ -68,8 +68,8 @@ def test_a_path_is_given_up_where_openmm_gives_it_up():
 
 
 def test_energies_are_in_our_units():
-    made = Ag6().atoms()
-    engine = AseSpec(Ag6().atoms, Ag6().cvs(), 2.5, 0.01).build()
+    made = Ag6().system()
+    engine = AseSpec(Ag6().system, Ag6().cvs(), 2.5, 0.01).build()
     here = engine._potential.frame()
     assert engine.potential_energy(here) == pytest.approx(made.get_potential_energy() / (kJ / mol), rel=1e-7)
     forces = engine._potential.evaluate(here).forces
@@ -80,7 +80,7 @@ def test_energies_are_in_our_units():
     "cv", [distance("r", 0, 3), anisotropy("r", range(6)), from_torch("r", functions.gyration, [0, 2, 4])]
 )
 def test_forces_are_minus_the_gradient(cv):
-    engine = AseSpec(Ag6().atoms, (cv,), 2.5, 0.01).build()
+    engine = AseSpec(Ag6().system, (cv,), 2.5, 0.01).build()
     order = Steering(np.array([0.2]), np.array([0.2]), np.array([700.0]), 1)
     course = Course(order, np.zeros(1), np.array([np.inf]), Linear())
     x = Ag6().start("capped", np.random.default_rng(0)).positions + 0.01 * np.random.default_rng(1).normal(size=(6, 3))
@@ -98,7 +98,7 @@ def test_forces_are_minus_the_gradient(cv):
 
 
 def test_a_path_depends_on_its_arguments_alone():
-    spec = pickle.loads(pickle.dumps(AseSpec(Ag6().atoms, Ag6().cvs(), Ag6().kT, 0.015)))
+    spec = pickle.loads(pickle.dumps(AseSpec(Ag6().system, Ag6().cvs(), Ag6().kT, 0.015)))
     frame = Ag6().start("capped", np.random.default_rng(0))
     order = Steering(np.array([0.34]), np.array([0.1]), np.array([2000.0]), 12)
     fresh, used = spec.build(), spec.build()
@@ -152,7 +152,7 @@ def test_a_calculator_that_fails_is_a_failed_path(how):
 
 
 def test_what_has_blown_up_never_gets_to_the_calculator():
-    engine = AseSpec(Ag6().atoms, Ag6().cvs(), Ag6().kT, 5.0).build()
+    engine = AseSpec(Ag6().system, Ag6().cvs(), Ag6().kT, 5.0).build()
     order = Steering(np.array([0.0]), np.array([0.4]), np.array([1e9]), 50)
     path = engine.steer(Ag6().start("capped", np.random.default_rng(0)), order, np.random.default_rng(0))
     assert path.outcome is Outcome.DIVERGED
@@ -179,8 +179,8 @@ MISUSE = {
     "no atoms": (lambda: 3, distance("r", 0, 1), "gives a int"),
     "no calculator": (bare, distance("r", 0, 1), "has no calculator"),
     "constraints": (fixed, distance("r", 0, 1), "take atoms.constraints off"),
-    "too few atoms": (Ag6().atoms, distance("r", 0, 6), "atom 6 is out of range, the system has 6 atoms"),
-    "no box": (Ag6().atoms, from_force("f", in_a_box()), "its force takes nearest images"),
+    "too few atoms": (Ag6().system, distance("r", 0, 6), "atom 6 is out of range, the system has 6 atoms"),
+    "no box": (Ag6().system, from_force("f", in_a_box()), "its force takes nearest images"),
 }
 
 

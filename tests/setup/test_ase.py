@@ -81,7 +81,7 @@ def theirs(tmp_path):
     (folder / "run.toml").write_text(OURS)
     (folder / "theirs.py").write_text(FUNCTION)
     for state, file in (("octahedron", "low.xyz"), ("capped", "high.extxyz")):
-        atoms = Ag6().atoms()
+        atoms = Ag6().system()
         atoms.positions = 10 * Ag6().start(state, np.random.default_rng(0)).positions
         write(folder / file, atoms)
     return folder

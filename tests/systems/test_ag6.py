@@ -30,7 +30,7 @@ def structure(state, noise=0.0, seed=0):
 
 def energy(frame):
     """eV, of ASE itself."""
-    atoms = Ag6().atoms()
+    atoms = Ag6().system()
     atoms.positions = 10 * frame.positions
     return atoms.get_potential_energy()
 
@@ -49,7 +49,7 @@ def test_the_starts_are_the_two_isomers():
 
     relaxed = []
     for state in Ag6().states:
-        atoms = Ag6().atoms()
+        atoms = Ag6().system()
         atoms.positions = 10 * structure(state).positions
         apart = atoms.get_all_distances()[np.triu_indices(6, 1)]
         assert (apart < 3.0).sum() == 12

@@ -28,7 +28,7 @@ from cvflow.setup.named_states import check_named
 from cvflow.setup.specification import Setup
 from cvflow.setup.starts.placing import boxed, check_spacing, in_one_box, spacing
 from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
-from cvflow.systems import AseReference
+from cvflow.systems import AtomsReference
 
 TIMESTEP = 0.001
 """`path.timestep` [ps] where the config has none."""
@@ -75,7 +75,7 @@ class AseSystem:
         return frame
 
 
-def from_built_in(reference: AseReference, config: Config, folder: Path, with_starts: bool) -> Setup:
+def from_built_in(reference: AtomsReference, config: Config, folder: Path, with_starts: bool) -> Setup:
     """A run of a built-in system.
 
     Raises:
@@ -83,7 +83,7 @@ def from_built_in(reference: AseReference, config: Config, folder: Path, with_st
     """
     reference, config, cvs = settled(reference, config, folder)
     starts = built_in_starts(reference, config) if with_starts else WalkerStarts()
-    return _assembled(config, reference.name, reference.atoms, reference.topology(), cvs, reference.kT, starts)
+    return _assembled(config, reference.name, reference.system, reference.topology(), cvs, reference.kT, starts)
 
 
 def from_function(config: Config, folder: Path, with_starts: bool) -> Setup:

@@ -9,10 +9,10 @@ from cvflow.setup.molecules.atoms import Atoms, check_atoms, of_atoms
 from cvflow.setup.molecules.openmm import built_in_starts, settled
 from cvflow.setup.specification import Setup
 from cvflow.setup.starts.walker_starts import WalkerStarts
-from cvflow.systems import MolecularReference
+from cvflow.systems import AtomsReference
 
 
-def from_built_in(reference: MolecularReference, config: Config, folder: Path, with_starts: bool) -> Setup:
+def from_built_in(reference: AtomsReference, config: Config, folder: Path, with_starts: bool) -> Setup:
     """A run of a built-in system.
 
     Raises:

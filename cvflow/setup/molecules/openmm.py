@@ -30,7 +30,7 @@ from cvflow.setup.starts.placing import (
     whole_in,
 )
 from cvflow.setup.starts.walker_starts import WalkerStarts
-from cvflow.systems import AtomsReference, MolecularReference
+from cvflow.systems import AtomsReference
 
 Reference = TypeVar("Reference", bound=AtomsReference)
 
@@ -92,7 +92,7 @@ def _placed(starts: WalkerStarts, system: openmm.System, bonds: Bonds, molecules
     return starts
 
 
-def from_built_in(reference: MolecularReference, config: Config, folder: Path, with_starts: bool) -> Setup:
+def from_built_in(reference: AtomsReference, config: Config, folder: Path, with_starts: bool) -> Setup:
     """A run of a built-in system.
 
     Raises:
