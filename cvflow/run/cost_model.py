@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import nnls
 
 from cvflow.core.early_rejection import FRACTIONS, KNOTS
 from cvflow.core.states import States
@@ -34,6 +35,47 @@ class Prospect(NamedTuple):
 
 
 NOTHING = Prospect(nan, inf, nan, 0)
+
+STRAIGHT = 15.0
+"""Lost work [kT] up to which it falls as one over the path's length."""
+
+
+class LossCurve(NamedTuple):
+    """What is lost on paths of any length N between states: constant + falling / N [kT].
+
+    Friction loses work in proportion to the speed, and the time step, or what never relaxes, some that no length saves.
+    `shortest` and `longest` are the lengths that it was taken from.
+    """
+
+    constant: float
+    falling: float
+    shortest: float
+    longest: float
+
+    def at(self, steps: float) -> float:
+        """Lost work [kT] on paths of so many steps."""
+        return self.constant + self.falling / steps
+
+
+def loss_curve(lengths: Sequence[float], prospects: Sequence[Prospect]) -> LossCurve | None:
+    """The curve through what was lost at some lengths, neither part negative; None where fewer than three can tell.
+
+    Args:
+        lengths: time steps of a path between the states, as configured.
+        prospects: what pilots lost at each.
+    """
+    near = [
+        (steps, found)
+        for steps, found in zip(lengths, prospects, strict=True)
+        if found.dissipated < STRAIGHT and found.stderr > 0
+    ]
+    if len(near) < 3:
+        return None
+    steps = np.array([steps for steps, _ in near], dtype=float)
+    weight = 1 / np.array([found.stderr for _, found in near])
+    lost = np.array([found.dissipated for _, found in near])
+    (constant, falling), _ = nnls(weight[:, None] * np.stack([np.ones_like(steps), 1 / steps], axis=1), weight * lost)
+    return LossCurve(float(constant), float(falling), float(steps.min()), float(steps.max()))
 
 
 def prospect(turns: np.ndarray, states: States, seed: int) -> Prospect:
@@ -71,12 +113,23 @@ def price(dissipated: float, *, gives_up: bool) -> float:
         dissipated: mean work lost on a path [kT].
         gives_up: whether paths are given up early.
     """
+    path = path_chance(dissipated, gives_up=gives_up)
+    return path.travelled / path.acceptance if path.acceptance > 0 else inf
+
+
+class PathChance(NamedTuple):
+    """Of a path between states: the probability that it is accepted, and the fraction of its way that it goes."""
+
+    acceptance: float
+    travelled: float
+
+
+def path_chance(dissipated: float, *, gives_up: bool) -> PathChance:
+    """What becomes of a path on which so much work [kT] is lost, by the same law as `price`."""
     if not gives_up:
-        acceptance = erfc(0.5 * sqrt(max(dissipated, 0.0)))
-        return 1 / acceptance if acceptance > 0 else inf
+        return PathChance(erfc(0.5 * sqrt(max(dissipated, 0.0))), 1.0)
     curves = -(dissipated * FRACTIONS + sqrt(2 * max(dissipated, 0.0)) * _diffusion())
-    acceptance = float(_acceptance(curves).mean())
-    return float(_travelled(curves).mean()) / acceptance if acceptance > 0 else inf
+    return PathChance(float(_acceptance(curves).mean()), float(_travelled(curves).mean()))
 
 
 @lru_cache(maxsize=1)

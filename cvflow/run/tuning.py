@@ -12,13 +12,12 @@ from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
 from cvflow.config.resolved import to_tune
 from cvflow.core.frames import Point
 from cvflow.core.streams import Purpose, seed_for, stream
 from cvflow.proposals.base import Proposal
-from cvflow.run.cost_model import Prospect, price, prospect
+from cvflow.run.cost_model import Prospect, loss_curve, price, prospect
 from cvflow.run.in_memory import run_in_memory
 from cvflow.sampler.loop import Progress
 from cvflow.setup import Equilibrated, Setup
@@ -28,9 +27,6 @@ SHORTEST, LONGEST = 64, 16384
 
 PILOTS = 48
 """Pilot paths between states at each setting, about."""
-
-STRAIGHT = 15.0
-"""Lost work [kT] up to which it falls as one over the path's length."""
 
 WORSE = 1.5
 """Factor in cost from which longer paths are not tried any more."""
@@ -55,19 +51,34 @@ class Trying(NamedTuple):
 
 @dataclass(frozen=True)
 class PilotRuns:
-    """Runs pilot jumps of a setup from its equilibrated starts."""
+    """Runs pilot jumps of a setup from its equilibrated starts.
+
+    Attributes:
+        setup: the run.
+        executor: where the walkers' turns are made.
+        start: the equilibrated starts.
+        watch: is told how far it is.
+        paths: between states at each setting, about.
+    """
 
     setup: Setup
     executor: Executor
     start: Equilibrated
     watch: Callable[[Trying], None] = lambda trying: None
+    paths: int = PILOTS
 
     def trial(self, number: int, **setting: Any) -> Trial:
         """Try one setting; `number` says which random numbers."""
-        settings = self.setup.settings
-        jumps = max(4, -(-2 * PILOTS // settings.run.walkers))
-        seed = seed_for(settings.run.seed, Purpose.SCAN, 1000 + number)
-        run = {"seed": seed, "adapt_jumps": jumps, "adapt_limit": 1, "jumps": 1}
+        turns = self.turns(number, **setting)
+        found = prospect(turns, self.setup.states, self._seed(number))
+        gives_up = self.setup.settings.path.early_rejection
+        costs = [_cost(found.steps, found.dissipated + shift * found.stderr, gives_up) for shift in (-1, 0, 1)]
+        return Trial(setting, found, costs[1], 0.5 * (costs[2] - costs[0]))
+
+    def turns(self, number: int, **setting: Any) -> np.ndarray:
+        """Rows of the store of pilot jumps at one setting, all paths run to their end."""
+        jumps = max(4, -(-2 * self.paths // self.setup.settings.run.walkers))
+        run = {"seed": self._seed(number), "adapt_jumps": jumps, "adapt_limit": 1, "jumps": 1}
         setup = self.setup.changed(run=run, path={**setting, "early_rejection": False})
         kappa = setup.kappa(self.start.samples)
 
@@ -76,10 +87,10 @@ class PilotRuns:
 
         taught = _taught(setup, self.start, kappa)
         turns = run_in_memory(setup, self.executor, self.start, kappa, taught, watch).turns
-        found = prospect(turns[~turns["production"]], setup.states, seed)
-        gives_up = settings.path.early_rejection
-        costs = [_cost(found.steps, found.dissipated + shift * found.stderr, gives_up) for shift in (-1, 0, 1)]
-        return Trial(setting, found, costs[1], 0.5 * (costs[2] - costs[0]))
+        return turns[~turns["production"]]
+
+    def _seed(self, number: int) -> int:
+        return seed_for(self.setup.settings.run.seed, Purpose.SCAN, 1000 + number)
 
 
 def tuned(
@@ -121,21 +132,14 @@ def chosen(trials: Sequence[Trial]) -> Trial:
 
 
 def fitted(trials: Sequence[Trial], setup: Setup) -> dict[str, Any]:
-    """The path length of least cost, from a curve through what was lost at all lengths.
-
-    Friction loses work in proportion to the speed, and the time step, or what never relaxes, some that no length saves:
-    D(N) = a + b/N, a and b not negative.
-    """
-    near = [trial for trial in trials if trial.prospect.dissipated < STRAIGHT and trial.prospect.stderr > 0]
-    if len(near) < 3:
+    """The path length of least cost, from a curve through what was lost at all lengths."""
+    lengths = [trial.setting["steps"] for trial in trials]
+    curve = loss_curve(lengths, [trial.prospect for trial in trials])
+    if curve is None:
         return {"steps": min(trials, key=lambda trial: trial.cost).setting["steps"]}
-    steps = np.array([trial.setting["steps"] for trial in near], dtype=float)
-    weight = 1 / np.array([trial.prospect.stderr for trial in near])
-    lost = np.array([trial.prospect.dissipated for trial in near])
-    (constant, falling), _ = nnls(weight[:, None] * np.stack([np.ones_like(steps), 1 / steps], axis=1), weight * lost)
-    lengths = np.geomspace(steps.min(), steps.max(), 100)
-    costs = [_cost(n, constant + falling / n, setup.settings.path.early_rejection) for n in lengths]
-    return {"steps": round(lengths[int(np.argmin(costs))])}
+    between = np.geomspace(curve.shortest, curve.longest, 100)
+    costs = [_cost(n, curve.at(n), setup.settings.path.early_rejection) for n in between]
+    return {"steps": round(between[int(np.argmin(costs))])}
 
 
 def _cost(steps: float, dissipated: float, gives_up: bool) -> float:
