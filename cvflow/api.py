@@ -170,14 +170,12 @@ def _noting_the_way_on(setup: Setup, folder: Path) -> Iterator[None]:
 _IN_MEMORY = "what is done is committed, but the system is in no file: `cvflow resume` cannot go on with it"
 
 
-def _check_executor(executor: Executor | None, workers: int | None, system: object) -> None:
+def _check_executor(executor: Executor | None, system: object) -> None:
     """Raises ValueError if turns cannot be run there."""
     if executor is None:
         return
     if not isinstance(executor, Executor):
         raise ValueError(f"executor must be one of concurrent.futures, got {brief(executor)}")
-    if workers is not None:
-        raise ValueError("executor and workers say both where the work is done: give one of them")
     if isinstance(system, TorchSystem) and not isinstance(executor, ThreadPoolExecutor):
         raise ValueError(
             "executor: chains of the batch engine stay in this process: give a ThreadPoolExecutor, or leave it out"
@@ -217,7 +215,8 @@ def sample(
             States without a start are not found. Not for a `TorchSystem`.
         out: folder for the results.
         quiet: plain progress lines.
-        workers: worker processes; one a walker, up to the number of cores, if left out.
+        workers: worker processes; one a walker, up to the number of cores, if left out. With an executor, how many it
+            has, by which the report reckons its speeds; one a walker if left out.
         executor: where the walkers' turns are run, in the place of workers of cvflow's own: any executor of
             `concurrent.futures`, threads or processes, or another library's. The chain is the same, bit by bit. It is
             the caller's to close; lost workers are not replaced, nor are cores shared out. A `TorchSystem` takes a
@@ -250,7 +249,7 @@ def sample(
         raise ValueError(f"cvs must be a list of collective variables, got {brief(cvs)}")
     if not isinstance(out, str | Path):
         raise ValueError(f"out must be the name of a folder, got {brief(out)}")
-    _check_executor(executor, workers, system)
+    _check_executor(executor, system)
     if workers is not None and (not isinstance(workers, int) or workers < 1):
         raise ValueError(f"workers must be a whole number from 1, got {brief(workers)}")
     sections = {name: plain(values) for name, values in chosen.items() if values is not None}

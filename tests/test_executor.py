@@ -79,7 +79,7 @@ EXECUTORS = {
 @pytest.mark.parametrize("kind", EXECUTORS)
 def test_the_chain_is_that_of_the_default(kind, alone, tmp_path):
     with EXECUTORS[kind]() as executor:
-        assert pair(tmp_path / "out", executor=executor) == alone
+        assert pair(tmp_path / "out", executor=executor, workers=2) == alone
         assert executor.submit(int).result() == 0, "it is the caller's, and left open"
     assert workers(tmp_path / "out") == 2, "of three walkers: the speeds of the report are those of two workers"
 
@@ -90,9 +90,15 @@ def test_chains_of_the_batch_engine_run_on_threads_of_the_caller_s(tmp_path):
     assert workers(tmp_path / "given") == 1
 
 
+def test_an_executor_that_is_not_counted_has_a_worker_for_each_walker(tmp_path):
+    with ThreadPoolExecutor(2) as executor:
+        pair(tmp_path / "out", executor=executor)
+    assert workers(tmp_path / "out") == 3
+
+
 MISUSE = {
     "no executor": (pair, {"executor": 4}, "executor"),
-    "workers as well": (pair, {"executor": ThreadPoolExecutor(1), "workers": 2}, "executor and workers"),
+    "no workers": (pair, {"executor": ThreadPoolExecutor(1), "workers": 0}, "workers must be"),
     "a batch in processes": (chains, {"executor": ProcessPoolExecutor(1)}, "batch engine"),
 }
 

@@ -40,6 +40,11 @@ class PathSettings:
         """Whether paths are steered by a soft restraint, so that a path's first centre strays from ξ(x)."""
         return self.kernel == "restraint"
 
+    @property
+    def has_friction(self) -> bool:
+        """Whether the kernel has momenta, which friction refreshes."""
+        return self.kernel in ("langevin", "constrained", "restraint")
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -60,7 +60,7 @@ def begin(
         setup: the run.
         folder: for all that it writes.
         watch: is told how far it is.
-        workers: processes, if not as many as suit.
+        workers: processes, if not as many as suit; with an executor, how many it has, if not one a group of walkers.
         until: `time.monotonic()` at which it has to have stopped, if ever.
         executor: where the walkers' turns are run, if not on workers of this run's own; it is left open.
 
@@ -70,12 +70,12 @@ def begin(
         PausedError: the time was over, or a file EXIT asked it to stop.
     """
     begun = time.perf_counter()
-    workers = setup.walkers.workers(setup, workers)
+    processes = setup.walkers.workers(setup, workers if executor is None else None)
     with _held(folder) as lock:
         prepare_folder(setup, folder)
         for line in setup.opening_words:
             watch(line)
-        working = setup.walkers.executor(workers) if executor is None else nullcontext(executor)
+        working = setup.walkers.executor(processes) if executor is None else nullcontext(executor)
         with _attended(folder, until) as stop, working as pool:
             group_states, samples = equilibrated = setup.equilibrate(pool)
             for walker, frame in enumerate(frame for group_state in group_states for frame in group_state.frames):
@@ -88,8 +88,9 @@ def begin(
             lock.check()
             write_config(folder, setup.config)
             if executor is not None:
-                workers = _workers_of(executor, len(setup.walkers.groups(setup, kappa)))
-            made = header(setup, kappa, workers, folder)
+                groups = len(setup.walkers.groups(setup, kappa))
+                processes = min(workers or groups, groups)
+            made = header(setup, kappa, processes, folder)
             store = HDF5Store(folder / STORE, made, samples, group_states[0].frames[0])
             write_topology(setup, group_states[0].frames[0], folder)
             trajectories = trajectories_of(setup, folder, [0] * setup.settings.run.walkers)
@@ -98,11 +99,6 @@ def begin(
                 wall_before=time.perf_counter() - begun, check=setup.check_frame, still_ours=lock.check,
             )  # fmt: skip
             return _finish(run, pool, store, folder, stop)
-
-
-def _workers_of(executor: Executor, groups: int) -> int:
-    """How many of an executor's workers have something to do, for the record; where it does not say, enough for all."""
-    return min(getattr(executor, "_max_workers", groups), groups)
 
 
 def resume(

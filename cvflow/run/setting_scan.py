@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cvflow.config.resolved import Settings
+from cvflow.config.resolved import PathSettings, Settings
 from cvflow.config.settings import ConfigError, load
 from cvflow.core.frames import Point
+from cvflow.core.schedule import BY_NAME
 from cvflow.core.streams import Purpose, seed_for
 from cvflow.estimate.cost import Cost, cost
 from cvflow.proposals.base import Proposal
@@ -113,7 +114,7 @@ def scan(bench: Bench, kappa: Point, watch: Callable[[Measured], None] = lambda 
     best = Setting(path.steps, path.timestep, path.friction, path.schedule, tuple(kappa.tolist()))
     known: dict[Setting, Cost] = {}
     measured = []
-    for variation in _variations(path.kernel):
+    for variation in _variations(path):
         for setting in variation.variants(best):
             new = setting not in known
             if new:
@@ -141,7 +142,7 @@ def _timesteps(best: Setting) -> Iterable[Setting]:
 
 
 def _schedules(best: Setting) -> Iterable[Setting]:
-    return (best._replace(schedule=name) for name in ("linear", "cosine"))
+    return (best._replace(schedule=name) for name in BY_NAME)
 
 
 def _frictions(best: Setting) -> Iterable[Setting]:
@@ -162,13 +163,9 @@ _VARIATIONS = (
 )
 
 
-def _variations(kernel: str) -> list[_Variation]:
+def _variations(path: PathSettings) -> list[_Variation]:
     """What the paths of a kernel depend on: where nothing changes, the best of the figures is the luckiest."""
-    return [each for each in _VARIATIONS if each.name != "friction" or kernel not in _WITHOUT_FRICTION]
-
-
-_WITHOUT_FRICTION = ("euler", "mala", "mala-coin")
-"""Kernels of overdamped dynamics."""
+    return [each for each in _VARIATIONS if each.name != "friction" or path.has_friction]
 
 
 def scan_config(

@@ -15,6 +15,7 @@ import numpy as np
 
 from cvflow.config.resolved import to_tune
 from cvflow.core.frames import Point
+from cvflow.core.schedule import BY_NAME
 from cvflow.core.streams import Purpose, seed_for, stream
 from cvflow.proposals.base import Proposal
 from cvflow.run.cost_model import Prospect, loss_curve, price, prospect
@@ -191,7 +192,7 @@ def _frictions(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> 
 
 def _schedules(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> Stage:
     if "schedule" in to_tune(pilots.setup.config):
-        for name in ("linear", "cosine"):
+        for name in BY_NAME:
             yield {**best, "schedule": name}
 
 

@@ -285,6 +285,10 @@ def checked(setup: Setup) -> Setup:
         raise ValueError(f"path.kappa has {len(path.kappa)} numbers for {len(names)} CVs")
     if path.kappa != "auto" and not setup.settings.path.restrained:
         raise ValueError(f"path.kappa is refused: kernel {path.kernel!r} has no restraint")
+    if path.friction != 0 and not setup.settings.path.has_friction:
+        raise ValueError(f"path.friction is refused: kernel {path.kernel!r} has no momenta; set it to 0")
+    if path.way != "straight" and not any(section.type == "positions" for section in setup.config.cv):
+        raise ValueError("path.way is refused: only CVs of type 'positions' are led along one; leave it 'straight'")
     proposal = setup.config.proposal
     tables = {"means": proposal.means, "sigmas": proposal.sigmas} if proposal else {}
     for table, rows in tables.items():
@@ -292,5 +296,21 @@ def checked(setup: Setup) -> Setup:
             if len(row) != len(names):
                 listed = ", ".join(names)
                 raise ValueError(f"proposal.{table} has {len(row)} columns for {len(names)} CVs: {listed}")
-    fixed_proposal(setup.config, setup.space)
+    _check_flow(setup)
     return setup
+
+
+def _check_flow(setup: Setup) -> None:
+    """Raises ValueError if there can be no flow of these CVs."""
+    plan = setup.plan(probing_springs(setup))
+    if plan.fixed is not None:
+        return
+    try:
+        plan.fit.architecture.numbers(plan.space.domains)
+    except ValueError as error:
+        raise ValueError(f"flow.architecture = {plan.fit.architecture.kind!r} takes no such CVs: {error}") from error
+
+
+def probing_springs(setup: Setup) -> Springs:
+    """Any spring constants, for what does not depend on them."""
+    return np.ones(len(setup.space.names)) if setup.settings.path.restrained else np.zeros(0)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from cvflow.cli.commands import execute
-from cvflow.config.settings import ConfigError, load
+from cvflow.config.resolved import resolved
+from cvflow.config.settings import ConfigError, load, parse
 from cvflow.estimate.summary import summarise
 from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.learned import LearnedProposal
@@ -180,13 +181,17 @@ def test_from_the_folder_of_a_run(tmp_path):
     assert (tmp_path / "out" / "scan.png").stat().st_size > 5000
 
 
+def path_of(kernel):
+    return resolved(parse({"system": {"name": "polymer"}, "path": {"kernel": kernel}}, "test")).path
+
+
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("kernel", ["euler", "mala", "mala-coin"])
 def test_friction_is_not_varied_where_there_is_none(kernel, monkeypatch):
     friction = scanning._Variation("friction", scanning._frictions)
     monkeypatch.setattr("cvflow.run.setting_scan._VARIATIONS", (*SMALL, friction))
-    assert friction not in scanning._variations(kernel)
-    assert friction in scanning._variations("langevin")
+    assert friction not in scanning._variations(path_of(kernel))
+    assert friction in scanning._variations(path_of("langevin"))
 
 
 @pytest.mark.usefixtures("small")

@@ -1,9 +1,9 @@
 """Paths of many chains at once: the schedule, each chain's own length, and the steps in blocks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from cvflow.core.frames import Outcome
 from cvflow.core.schedule import Schedule
 from cvflow.cv.batch import Batch, Points
 from cvflow.engines.batch.compilation import compiled
-from cvflow.engines.batch.kernels.base import Ending, Needs, Noise, RelaxationKernel, normals, uniforms
+from cvflow.engines.batch.kernels.base import Ending, KernelState, Needs, Noise, RelaxationKernel, normals, uniforms
 from cvflow.engines.batch.potential import Each
 
 Lengths = Int[np.ndarray, " chains"]
@@ -55,7 +55,7 @@ _AHEAD = 32
 
 
 @dataclass(frozen=True)
-class Paths:
+class Paths(Generic[KernelState]):
     """Drives batches of chains along a schedule by a relaxation kernel.
 
     A block of steps runs on the chains that are still under way: a long path holds up nobody but itself.
@@ -68,7 +68,7 @@ class Paths:
         patience: steps between two looks at whether a path is to be given up, at least; each look costs an energy.
     """
 
-    kernel: RelaxationKernel
+    kernel: RelaxationKernel[KernelState]
     schedule: Schedule
     block: int = 8
     compiled: bool = False
@@ -110,9 +110,11 @@ class Paths:
     def _way(self, start: Points, end: Points) -> Points:
         return self.kernel.cv.wrapped(end - start)
 
-    def _march(self, state: Any, first: Points, way: Points, monitor: PathMonitor, generator: torch.Generator) -> Any:
+    def _march(
+        self, state: KernelState, first: Points, way: Points, monitor: PathMonitor, generator: torch.Generator
+    ) -> KernelState:
         """All steps of all paths."""
-        kind, done, lengths = type(state), [], monitor.lengths
+        done, lengths = [], monitor.lengths
         rows = np.arange(len(lengths))
         # A compiled block has its length; any other need not be longer than the longest path.
         block = self.block if self.compiled else min(self.block, int(lengths.max(initial=1)))
@@ -124,9 +126,9 @@ class Paths:
                 under_way = np.sort([under_way[0], rows[rows != under_way[0]][0]])
             if len(under_way) < len(rows):
                 left = np.setdiff1d(rows, under_way, assume_unique=True)
-                done.append((left, kind(*_taken(state, np.searchsorted(rows, left)))))
+                done.append((left, _taken(state, np.searchsorted(rows, left))))
                 stay = np.searchsorted(rows, under_way)
-                state, rows = kind(*_taken(state, stay)), under_way
+                state, rows = _taken(state, stay), under_way
                 if place:
                     stretch = stretch.taken(torch.as_tensor(stay, device=first.device))
             if place == 0:
@@ -158,18 +160,18 @@ class Paths:
         return _Stretch(centres, torch.as_tensor(at[:-1, None] < lengths, device=first.device))
 
     @cached_property
-    def _run_block(self) -> Callable[..., Any]:
-        def run(state: Any, centres: Tensor, active: Tensor, noise: Noise) -> Any:
+    def _run_block(self) -> Callable[[KernelState, Tensor, Tensor, Noise], KernelState]:
+        def run(state: KernelState, centres: Tensor, active: Tensor, noise: Noise) -> KernelState:
             return run_block(self.kernel, state, centres, active, noise)
 
         return compiled(run) if self.compiled else run
 
     @cached_property
-    def _start(self) -> Callable[..., Any]:
+    def _start(self) -> Callable[[Batch, Points, Noise], KernelState]:
         return compiled(lambda *arguments: self.kernel.start(*arguments)) if self.compiled else self.kernel.start
 
     @cached_property
-    def _finish(self) -> Callable[..., Any]:
+    def _finish(self) -> Callable[[KernelState, Points], Ending]:
         return compiled(lambda *arguments: self.kernel.finish(*arguments)) if self.compiled else self.kernel.finish
 
     def _noise(self, needs: Needs, like: Batch, generator: torch.Generator, *block: int) -> Noise:
@@ -181,16 +183,16 @@ class Paths:
 
 
 def run_block(
-    kernel: RelaxationKernel,
-    state: Any,
+    kernel: RelaxationKernel[KernelState],
+    state: KernelState,
     centres: Float[Tensor, "centres chains cvs"],
     active: Bool[Tensor, "steps chains"],
     noise: Noise,
-) -> Any:
+) -> KernelState:
     """Some steps of the chains that still have some to go; the others stay as they are."""
     for k in range(len(active)):
         moved = kernel.step(state, centres[k], centres[k + 1], Noise(noise.normal[k], noise.uniform[k]))
-        state = type(state)(*(_chosen(active[k], new, old) for new, old in zip(moved, state, strict=True)))
+        state = _like(state, (_chosen(active[k], new, old) for new, old in zip(moved, state, strict=True)))
     return state
 
 
@@ -198,19 +200,23 @@ def _chosen(keep: Tensor, new: Tensor, old: Tensor) -> Tensor:
     return torch.where(keep.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 
 
-def _taken(state: Any, rows: np.ndarray) -> list[Tensor]:
+def _like(state: KernelState, tensors: Iterable[Tensor]) -> KernelState:
+    """A state of the same kind."""
+    return type(state)(*tensors)
+
+
+def _taken(state: KernelState, rows: np.ndarray) -> KernelState:
     index = torch.as_tensor(rows, device=state[0].device)
-    return [field[index] for field in state]
+    return _like(state, (field[index] for field in state))
 
 
-def _gathered(parts: list[tuple[np.ndarray, Any]]) -> Any:
+def _gathered(parts: list[tuple[np.ndarray, KernelState]]) -> KernelState:
     """States of all chains in their own order."""
     if len(parts) == 1:
         return parts[0][1]
     back = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
-    kind = type(parts[0][1])
     index = torch.as_tensor(back, device=parts[0][1][0].device)
-    return kind(*(torch.cat(fields)[index] for fields in zip(*(state for _, state in parts), strict=True)))
+    return _like(parts[0][1], (torch.cat(fields)[index] for fields in zip(*(state for _, state in parts), strict=True)))
 
 
 def _judged(ending: Ending, begun: Batch, kernel: RelaxationKernel, monitor: PathMonitor) -> BatchPath:

@@ -74,7 +74,11 @@ class Architecture(BaseModel):
 
     @abstractmethod
     def numbers(self, domains: Sequence[Domain]) -> int:
-        """How many weights and biases a flow over such CVs has; told without making it, for files may lie."""
+        """How many weights and biases a flow over such CVs has; told without making it, for files may lie.
+
+        Raises:
+            ValueError: there is no flow of this kind over such CVs. A run asks before anything is computed.
+        """
 
     @abstractmethod
     def network(self, domains: Sequence[Domain]) -> Flow:

@@ -21,6 +21,7 @@ from cvflow.core.streams import Purpose, stream
 from cvflow.engines.batch.compilation import compile_or_not, compiler_available
 from cvflow.engines.batch.kernels.solver import Newton
 from cvflow.engines.batch.paths import Paths
+from cvflow.engines.batch.proven import exactness_of
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.host.faults import USERS_FAULTS, said
 from cvflow.host.functions import load_function
@@ -32,7 +33,15 @@ from cvflow.setup.batch.cvs import batch_cv, found_from
 from cvflow.setup.batch.kernels import kernel, local_move
 from cvflow.setup.batch.probe import probe
 from cvflow.setup.named_states import checked_states
-from cvflow.setup.specification import Equilibrated, Setup, Springs, Walkers, checked, fixed_proposal
+from cvflow.setup.specification import (
+    Equilibrated,
+    Setup,
+    Springs,
+    Walkers,
+    checked,
+    fixed_proposal,
+    probing_springs,
+)
 from cvflow.setup.starts.walker_starts import opened
 from cvflow.setup.steered import SteeredCVs
 
@@ -69,12 +78,17 @@ class BatchWalkers(Walkers):
     compile: bool | None
 
     def exactness(self, setup: Setup) -> Exactness:
-        run = setup.settings.run
-        if run.local_steps and run.local == "langevin":
-            return Exactness(False, "local moves are unadjusted Langevin dynamics, biased by the time step")
+        settings = setup.settings
+        run, paths = settings.run, kernel(self.system, settings.path, tuple(probing_springs(setup).tolist()))
+        parts = [exactness_of(paths)]
+        if run.local_steps:
+            moves = local_move(run.local, self.system, settings.local_timestep, run.local_steps, compiled=False)
+            parts += [moves.exactness, exactness_of(moves.paths.kernel)]
         if self.device.type != "cpu":
-            return Exactness(False, f"the one-jump stationarity test has not been run on device {self.device.type}")
-        return Exactness(True, "paths are accepted by their path ratio, local moves are Metropolised")
+            reason = f"the one-jump stationarity test has not been run on device {self.device.type}"
+            parts.append(Exactness(False, reason))
+        doubts = [part for part in parts if not part.value]
+        return Exactness(not doubts, "; ".join(part.reason for part in doubts or parts[:1]))
 
     def workers(self, setup: Setup, wanted: int | None) -> int:
         if wanted not in (None, 1):
@@ -139,11 +153,6 @@ class BatchWalkers(Walkers):
             device=self.device,
             threads=self.threads or 1,
         )
-
-
-def probing_springs(setup: Setup) -> Springs:
-    """Any spring constants, for what does not depend on them."""
-    return np.ones(len(setup.space.names)) if setup.settings.path.restrained else np.zeros(0)
 
 
 def batch_setup(config: Config, system: TorchSystem, folder: Path, with_starts: bool) -> Setup:

@@ -11,7 +11,7 @@ from cvflow.engines.batch.kernels.base import RelaxationKernel
 from cvflow.engines.batch.kernels.constrained import ConstrainedLangevin
 from cvflow.engines.batch.kernels.identity import Identity
 from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
-from cvflow.engines.batch.kernels.mala import CoinMala
+from cvflow.engines.batch.kernels.mala import CoinMala, SymmetricMala
 from cvflow.engines.batch.kernels.overdamped import EulerMaruyama
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import Paths
@@ -107,6 +107,7 @@ K0 = _right("K0", _ON_CYLINDER, CYLINDER, 1)
 K0_TWICE = _right("K0", _ON_CYLINDER, CYLINDER, 1, moves=2)
 K1 = _right("K1", EulerMaruyama(MINI.potential, MINI.cv, 1.0, 0.3), MINI, 1)
 K1_LONGER = _right("K1", EulerMaruyama(MINI.potential, MINI.cv, 1.0, 0.3), MINI, 3)
+K2_SYMMETRIC = _right("K2 symmetric", SymmetricMala(MINI.potential, MINI.cv, 1.0, 0.3), MINI, 1)
 K2 = _right("K2 coin", CoinMala(MINI.potential, MINI.cv, 1.0, 0.3), MINI, 1)
 K3 = _right("K3", _steered(MINI, 0.7), MINI, 6)
 K3_WARM = _right("K3", _steered(TUNNEL, 0.5), TUNNEL, 1)
@@ -161,6 +162,8 @@ MUTANTS = (
     _kernel("the arc's far end kept", K0_TWICE, Identity, cv=wrong_split.FarEnd()),
     _kernel("gradient at the new z twice", K1, wrong_split.NewGradientTwice),
     _kernel("gradient at the old z twice", K1, wrong_split.OldGradientTwice),
+    _kernel("not relaxed at the first point", K2_SYMMETRIC, wrong_split.UnrelaxedStart),
+    _kernel("relaxation counted as work", K2_SYMMETRIC, wrong_split.RelaxationAsWork),
     _kernel("switch always first", K2, wrong_split.SwitchFirstMala),
     _kernel("switch always last", K2, wrong_split.SwitchLastMala),
     _kernel("protocol work only", K3, wrong_split.ProtocolWorkOnly),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cvflow.engines.batch.proven import PROVEN
 from tests.engines.batch import centre
 from tests.engines.batch.cases import CASES, CURVED, ON_MINI, SPLIT, kernels
 from tests.engines.batch.circles import CIRCLE
@@ -43,6 +44,13 @@ def test_every_kernel_meets_every_length_on_the_mini_target():
     for name, kernel in kernels(ON_MINI):
         for steps in (1, 3, 20) if kernel.relaxes else (1,):
             assert (name, f"N = {steps}") in met
+
+
+def test_kernels_are_proven_by_these_cases_and_mutants_alone():
+    """What a run's header calls exact goes by the list."""
+    proven = {type(case.move.paths.kernel) for case in CASES}
+    told_apart = {type(mutant.right.move.paths.kernel) for mutant in MUTANTS}
+    assert proven == told_apart == PROVEN
 
 
 def test_names_of_cases_are_unique():

@@ -4,7 +4,7 @@ import torch
 
 from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
 from cvflow.engines.batch.kernels.local import GeneralisedHybrid
-from cvflow.engines.batch.kernels.mala import CoinMala
+from cvflow.engines.batch.kernels.mala import CoinMala, MalaState, SymmetricMala
 from cvflow.engines.batch.kernels.momenta import kinetic, mass_tensor
 from cvflow.engines.batch.kernels.overdamped import EulerMaruyama, OverdampedState
 from tests.engines.batch.circles import Turn
@@ -22,6 +22,22 @@ class SwitchLastMala(CoinMala):
 
     def start(self, x, z, noise):
         return super().start(x, z, noise._replace(uniform=torch.ones_like(noise.uniform)))
+
+
+class UnrelaxedStart(SymmetricMala):
+    """Relaxes after each switch, but not at the path's first point: the path back would."""
+
+    def start(self, x, z, noise):
+        energy, gradient = self.potential.energy_and_gradient(x)
+        return MalaState(x, energy, self.cv.project(gradient), torch.zeros_like(energy))
+
+
+class RelaxationAsWork(SymmetricMala):
+    """The energy that relaxing takes up or gives off is counted as work."""
+
+    def step(self, state, z_old, z_new, noise):
+        moved = super().step(state, z_old, z_new, noise)
+        return moved._replace(work=state.work + moved.energy - state.energy)
 
 
 class NewGradientTwice(EulerMaruyama):

@@ -5,7 +5,7 @@ its noise is an argument, so that a path can be run backwards with the noise tha
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,6 +15,9 @@ from cvflow.cv.batch import Batch, BatchCV, Points
 from cvflow.engines.batch.potential import Each, Potential
 
 Draws = Float[Tensor, "_draws chains dof"]
+
+KernelState = TypeVar("KernelState", bound=tuple[Tensor, ...])
+"""A NamedTuple of tensors whose first dimension is the chains; the first of them are the configurations."""
 
 
 class Noise(NamedTuple):
@@ -45,14 +48,12 @@ class Ending(NamedTuple):
     converged: Bool[Tensor, " chains"]
 
 
-class RelaxationKernel(ABC):
+class RelaxationKernel(ABC, Generic[KernelState]):
     """Moves the CV along its schedule while the rest of the configuration relaxes, and accounts for the work.
 
     Law: for the path from z_0 to z_N made by `start`, N times `step` and `finish`, and the path back with the noise
     that reverses it, the works add up to zero; and the work is the logarithm of the ratio of the two paths'
     probabilities, start and end included.
-
-    A state is a NamedTuple of tensors whose first dimension is the chains.
     """
 
     potential: Potential
@@ -79,15 +80,15 @@ class RelaxationKernel(ABC):
         return True
 
     @abstractmethod
-    def start(self, x: Batch, z: Points, noise: Noise) -> Any:
+    def start(self, x: Batch, z: Points, noise: Noise) -> KernelState:
         """State at the path's start."""
 
     @abstractmethod
-    def step(self, state: Any, z_old: Points, z_new: Points, noise: Noise) -> Any:
+    def step(self, state: KernelState, z_old: Points, z_new: Points, noise: Noise) -> KernelState:
         """One time step, in which the schedule goes from z_old to z_new."""
 
     @abstractmethod
-    def finish(self, state: Any, z: Points) -> Ending:
+    def finish(self, state: KernelState, z: Points) -> Ending:
         """End of the path, at the schedule's last point."""
 
 

@@ -38,7 +38,7 @@ class ConstrainedState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ConstrainedLangevin(RelaxationKernel):
+class ConstrainedLangevin(RelaxationKernel[ConstrainedState]):
     """O(dt/2), then one RATTLE step from ξ = z_old to ξ = z_new, then O(dt/2), with tangential momenta.
 
     The Hamiltonian is U + (kT/2) ln det G + ½ pᵀM⁻¹p with G = ∇ξᵀM⁻¹∇ξ and p tangential; the Fixman term

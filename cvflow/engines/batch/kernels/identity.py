@@ -16,7 +16,7 @@ class IdentityState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Identity(RelaxationKernel):
+class Identity(RelaxationKernel[IdentityState]):
     """One switch of the CV with everything else left as it is; W = β[U(z̃, y) - U(z_0, y)].
 
     With a CV that is all of x this is an independence sampler (flowMC; Gabrié, Rotskoff, Vanden-Eijnden, PNAS 2022).

@@ -30,7 +30,7 @@ class LangevinState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class UnderdampedLangevin(RelaxationKernel):
+class UnderdampedLangevin(RelaxationKernel[LangevinState]):
     """O(dt/2) B(dt/2; z_old) A(dt; z_old → z_new) B(dt/2; z_new) O(dt/2), from fresh momenta.
 
     W = β(ΔH - heat), exact at any time step; friction zero is Hamiltonian steering.

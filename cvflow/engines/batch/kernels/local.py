@@ -24,7 +24,7 @@ from cvflow.engines.batch.potential import Each, Potential
 
 
 @dataclass(frozen=True)
-class MalaWalk(RelaxationKernel):
+class MalaWalk(RelaxationKernel[MalaState]):
     """Metropolised overdamped Langevin steps of the whole configuration, each decided by itself: no work is left over.
 
     Attributes:
@@ -68,7 +68,7 @@ class HybridState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GeneralisedHybrid(RelaxationKernel):
+class GeneralisedHybrid(RelaxationKernel[HybridState]):
     """Partial momentum refreshment, one Verlet step, Metropolis; a rejected step turns the momentum round.
 
     Attributes:

@@ -55,7 +55,7 @@ def mala_step(
 
 
 @dataclass(frozen=True)
-class SymmetricMala(RelaxationKernel):
+class SymmetricMala(RelaxationKernel[MalaState]):
     """Relaxes at every point of the schedule, both ends included, and switches in between.
 
     Attributes:
@@ -92,7 +92,7 @@ class SymmetricMala(RelaxationKernel):
 
 
 @dataclass(frozen=True)
-class CoinMala(RelaxationKernel):
+class CoinMala(RelaxationKernel[CoinState]):
     """Flips one coin a path that says whether each step switches before or after it relaxes.
 
     The reverse of a path that switches first is one that relaxes first, so the coin makes the pair equally likely;

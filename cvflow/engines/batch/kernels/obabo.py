@@ -40,11 +40,11 @@ class Phase(Protocol):
     def _replace(self, *, p: Any = ..., heat: Any = ...) -> Any: ...
 
 
-State = TypeVar("State", bound=Phase)
+PhasePoint = TypeVar("PhasePoint", bound=Phase)
 
 
 @runtime_checkable
-class Inertial(Protocol[State]):
+class Inertial(Protocol[PhasePoint]):
     """A kernel with momenta: its settings, and the three hooks."""
 
     @property
@@ -63,17 +63,17 @@ class Inertial(Protocol[State]):
     def masses(self) -> Masses:
         """One, or one a coordinate."""
 
-    def drift(self, state: State, p: Batch, z_new: Points) -> State:
+    def drift(self, state: PhasePoint, p: Batch, z_new: Points) -> PhasePoint:
         """X and p after a whole time step from x with these momenta; the rest of the state as it was."""
 
-    def kick(self, start: State, drifted: State, z_old: Points, z_new: Points) -> State:
+    def kick(self, start: PhasePoint, drifted: PhasePoint, z_old: Points, z_new: Points) -> PhasePoint:
         """Half a kick by the force where the drift has led, and all else that is known there."""
 
-    def project(self, p: Batch, state: State) -> Batch:
+    def project(self, p: Batch, state: PhasePoint) -> Batch:
         """The part of a refreshed momentum that the kernel allows at the state's configuration."""
 
 
-def obabo(kernel: Inertial[State], state: State, z_old: Points, z_new: Points, noise: Noise) -> State:
+def obabo(kernel: Inertial[PhasePoint], state: PhasePoint, z_old: Points, z_new: Points, noise: Noise) -> PhasePoint:
     """One time step, in which the schedule goes from z_old to z_new.
 
     Source: Leimkuhler and Matthews, Appl. Math. Res. Express 2013 (the splitting); docs/theory.md, section 7.3.
@@ -98,7 +98,7 @@ def total_energy(kernel: Inertial[Any], potential: Each, p: Batch) -> Each:
     return potential + kinetic(p, mass_tensor(kernel.masses, p))
 
 
-def ending(kernel: Inertial[State], state: State, potential: Each) -> Ending:
+def ending(kernel: Inertial[PhasePoint], state: PhasePoint, potential: Each) -> Ending:
     """How paths end: W = β(ΔH - heat), exact at any time step.
 
     Args:
@@ -110,7 +110,7 @@ def ending(kernel: Inertial[State], state: State, potential: Each) -> Ending:
     return Ending(state.x, work, unknown(work), state.heat / kernel.kT, sound(work))
 
 
-def _half_refreshed(kernel: Inertial[State], state: State, noise: Noise, draw: int) -> State:
+def _half_refreshed(kernel: Inertial[PhasePoint], state: PhasePoint, noise: Noise, draw: int) -> PhasePoint:
     """Half a time step of friction, by one of the step's normal vectors, and its heat; nothing without friction."""
     if not kernel.friction:
         return state

@@ -26,7 +26,7 @@ class OverdampedState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class EulerMaruyama(RelaxationKernel):
+class EulerMaruyama(RelaxationKernel[OverdampedState]):
     """y' = y - dt ∇_yU(z_new, y) + (2 dt kT)^(1/2) η; the reverse step relaxes at z_old.
 
     Attributes:

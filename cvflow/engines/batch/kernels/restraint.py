@@ -33,7 +33,7 @@ class RestraintState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SoftRestraint(RelaxationKernel):
+class SoftRestraint(RelaxationKernel[RestraintState]):
     """Langevin dynamics on U + Σ_i κ_i/2 d(ξ_i, λ_i)², half a kick at the old λ, a drift, half a kick at the new one.
 
     Attributes:
