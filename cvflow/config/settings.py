@@ -13,7 +13,8 @@ from cvflow.config import cv_section, engine_section
 from cvflow.config.cv_section import AnyCvSection, PlumedSection
 from cvflow.config.engine_section import EngineSection, OpenMMSection, ProgramSection, with_drive
 from cvflow.config.flow_section import FlowSection, flow_words
-from cvflow.config.section import BoundedInt, ConfigError, Count, Finite, NonNegative, Positive, Section, Whole
+from cvflow.config.section import ConfigError, Count, Finite, NonNegative, Positive, Section, Whole
+from cvflow.config.system_section import ONE_SOURCE, SystemSection
 from cvflow.host.faults import brief
 from cvflow.host.text_file import text_of
 
@@ -29,43 +30,6 @@ class RunSection(Section):
     local_steps: Whole = 500
     local: Literal["hmc", "mala", "ghmc", "langevin"] = "hmc"
     local_timestep: Positive | None = None
-
-
-ONE_SOURCE = (
-    'give one of name (a built-in system), python = "file.py:function", pdb (with forcefield), '
-    "xml (a serialised OpenMM System)"
-)
-
-
-class SystemSection(Section):
-    """A built-in system by name, a Python function, a PDB with a force field, or a serialised OpenMM System."""
-
-    name: str | None = None
-    python: str | None = None
-    pdb: str | None = None
-    forcefield: list[str] = []
-    hydrogen_mass: Positive | None = None
-    xml: str | None = None
-    topology: str | None = None
-    starts: dict[str, str] = {}
-    parameters: dict[str, Finite | BoundedInt] = {}
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The words given that say what the system is."""
-        return tuple(word for word in ("name", "python", "pdb", "xml") if getattr(self, word) is not None)
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "SystemSection":
-        if len(self.sources) > 1:
-            raise ValueError(ONE_SOURCE)
-        if (self.xml is None) != (self.topology is None):
-            raise ValueError("xml needs topology = a PDB file with the same atoms, and no other system has one")
-        if (self.pdb is None) != (not self.forcefield):
-            raise ValueError('pdb needs forcefield = ["amber14-all.xml", …], and no other system has one')
-        if self.hydrogen_mass is not None and self.pdb is None:
-            raise ValueError("hydrogen_mass goes with pdb and forcefield; a serialised System has its own masses")
-        return self
 
 
 class PathSection(Section):

@@ -8,7 +8,7 @@ from cvflow.config.cv_section import cv_section
 from cvflow.config.engine_section import ProgramSection
 from cvflow.config.settings import Config, ConfigError
 from cvflow.setup.batch.chains import IN_MEMORY, batch_setup, from_function
-from cvflow.setup.files.molecule import from_files, parametrised, start_frame
+from cvflow.setup.files.molecule import from_files, parametrised
 from cvflow.setup.fingerprints import files_read
 from cvflow.setup.header import header
 from cvflow.setup.molecules.ase import AseSystem
@@ -39,7 +39,6 @@ __all__ = [
     "header",
     "in_turn",
     "parametrised",
-    "start_frame",
 ]
 
 
@@ -71,7 +70,8 @@ def _made(config: Config, folder: Path, with_starts: bool) -> Setup:
             return _from_name(config, folder, with_starts)
         if config.engine.name != "openmm":
             raise ConfigError(
-                f"engine.name = {config.engine.name!r} takes no molecules; system.pdb and system.xml are OpenMM's"
+                f"engine.name = {config.engine.name!r} takes no molecules from files: system."
+                f"{config.system.sources[0]} is OpenMM's"
             )
         if leads_positions(config):
             return around(from_files(observed_only(config), folder, with_starts), config)

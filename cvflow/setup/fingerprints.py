@@ -7,13 +7,16 @@ from pathlib import Path
 from cvflow.config.cv_section import with_terms
 from cvflow.config.engine_section import ProgramSection
 from cvflow.config.settings import Config
+from cvflow.setup.starts.structure_file import place
 
 
 def files_read(config: Config, folder: Path) -> tuple[Path, ...]:
     """Every file of the user's that a config names and that is there; `folder` is what its names are relative to."""
     system = config.system
-    names = [system.pdb, system.topology, *system.forcefield, *system.starts.values()]
+    sources = [system.pdb, system.cif, system.prmtop, system.top, system.psf, system.topology]
+    names = [*sources, *system.forcefield, *system.parameter_files]
     paths = [folder / name for name in names if name is not None] + [folder / name for name in _needed(config)]
+    paths += [place(start, folder)[0] for start in system.starts.values()]
     return tuple(dict.fromkeys(path.resolve() for path in paths if path.is_file()))
 
 

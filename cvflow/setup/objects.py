@@ -18,13 +18,14 @@ from cvflow.engines.batch.system import TorchSystem
 from cvflow.host.faults import brief
 from cvflow.host.main_module import check_travels
 from cvflow.setup.batch.chains import IN_MEMORY, batch_setup
-from cvflow.setup.files.molecule import start_frame
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
 from cvflow.setup.molecules import ase
 from cvflow.setup.molecules.ase import AseSystem
 from cvflow.setup.molecules.openmm import assemble
 from cvflow.setup.named_states import check_named
 from cvflow.setup.specification import Setup
+from cvflow.setup.starts.same_atoms import check_structure
+from cvflow.setup.starts.structure_file import of_atom_group, place, read_structure
 from cvflow.setup.starts.structures import Reader, structure
 from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
 
@@ -72,7 +73,7 @@ def from_objects(
         raise ValueError(
             f"system is of type {kind}: make it by cvflow.openmm_system or ase_system, or as a TorchSystem"
         )
-    files = (Path(start) for start in starts.values() if isinstance(start, str | Path))
+    files = (place(start, Path())[0] for start in starts.values() if isinstance(start, str | Path))
     return replace(made, reads=tuple(file.resolve() for file in files))
 
 
@@ -92,7 +93,7 @@ def _of_openmm(
     config, cvs = _config(system, "openmm", sections, cvs)
     check_timestep(config)
     periodic = system.system.usesPeriodicBoundaryConditions()
-    frames = _starts(config, starts, periodic, partial(_from_file, system.topology))
+    frames = _starts(config, starts, periodic, partial(_read, system.topology, periodic))
     kT = thermal_energy(system.temperature)
     setup = assemble(config, "openmm", system.system, system.topology, cvs, kT, frames)
     return setup.noted(*temperature_notes(system.temperature))
@@ -124,12 +125,19 @@ def _config(
     return parse(sections, "cvflow.sample"), resolved
 
 
-def _from_file(topology: app.Topology, given: Any, what: str) -> Frame:
-    if not isinstance(given, str | Path):
+def _read(topology: app.Topology, periodic: bool, given: Any, what: str) -> Frame:
+    """A start from a file, or from MDAnalysis's atoms."""
+    if isinstance(given, str | Path):
+        found = read_structure(given, Path(), what)
+    elif hasattr(given, "atoms") and hasattr(given.atoms, "universe"):
+        found = of_atom_group(given)
+    else:
         raise ValueError(
-            f"{what} is of type {type(given).__name__}: give positions [nm], an openmm.State or a PDB file"
+            f"{what} is of type {type(given).__name__}: give positions [nm], an openmm.State, an MDAnalysis.AtomGroup "
+            "or a file that OpenMM or MDAnalysis reads"
         )
-    return start_frame(Path(given), topology, what)
+    check_structure(found, topology, what)
+    return found.frame_in(periodic)
 
 
 def _starts(config: Config, starts: Mapping[str, Any], periodic: bool, otherwise: Reader) -> WalkerStarts:

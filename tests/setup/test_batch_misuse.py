@@ -99,7 +99,7 @@ CONFIGS = {
     "unknown parameter": ({"system": {"parameters": {"wieght": 0.5}}}, "unexpected keyword argument 'wieght'"),
     "parameter of a wrong type": ({"system": {"parameters": {"weight": "half"}}}, "system.parameters.weight"),
     "name and function": ({"system": {"name": "angle"}}, "give one of name"),
-    "topology of a function": ({"system": {"topology": "a.pdb"}}, "no other system has one"),
+    "topology of a function": ({"system": {"topology": "a.pdb"}}, "topology goes with xml; a function makes its own"),
     "starts of a function": ({"system": {"starts": {"left": "a.pdb"}}}, "system.starts is refused"),
     "a temperature": ({"engine": {"temperature": 300.0}}, "engine.temperature is refused"),
     "functions on OpenMM": ({"engine": {"name": "openmm"}}, 'runs on [engine] name = "batch", not "openmm"'),

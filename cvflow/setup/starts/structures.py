@@ -17,7 +17,7 @@ def structure(given: Any, what: str, periodic: bool, otherwise: Reader) -> Frame
     """A frame [nm] of positions or of an object that has them.
 
     Args:
-        given: an array or Quantity of positions, a State or Simulation, a PDBFile or Modeller, or else.
+        given: an array or Quantity of positions, a State or Simulation, a Modeller or one of OpenMM's files, or else.
         what: names it in errors.
         periodic: whether the system has a box, so that a State's means something.
         otherwise: for what is none of these.
@@ -33,10 +33,20 @@ def structure(given: Any, what: str, periodic: bool, otherwise: Reader) -> Frame
         given = given.context.getState(getPositions=True)
     if isinstance(given, openmm.State):
         return _of_state(given, what, periodic)
-    if hasattr(given, "getPositions") and hasattr(given, "topology"):
-        box = given.topology.getPeriodicBoxVectors()
-        return Frame(_array(given.getPositions(), what), None if box is None else np.array(box._value))
+    if hasattr(given, "getPositions"):
+        return Frame(_array(given.getPositions(), what), _box(given))
     return otherwise(given, what)
+
+
+def _box(given: Any) -> np.ndarray | None:
+    """Of one of OpenMM's files: a PDBFile or Modeller, a GromacsGroFile, an AmberInpcrdFile."""
+    if hasattr(given, "topology"):
+        vectors = given.topology.getPeriodicBoxVectors()
+    elif hasattr(given, "getPeriodicBoxVectors"):
+        vectors = given.getPeriodicBoxVectors()
+    else:
+        vectors = getattr(given, "boxVectors", None)
+    return None if vectors is None else np.array([without_unit(vector, "a box") for vector in vectors])
 
 
 def _of_state(state: openmm.State, what: str, periodic: bool) -> Frame:
