@@ -215,7 +215,7 @@ MISUSE = {
     "a gro of other atoms": (
         "prmtop",
         {"starts": {"short": "benzene.gro", "long": "benzene.gro"}},
-        "system.starts.short: atom 0 is CG of BEN there",
+        "system.starts.short: atom 0 is CG of BENX there",
     ),
 }
 
