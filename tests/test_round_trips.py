@@ -19,7 +19,7 @@ from safetensors.torch import load, save
 from cvflow.core.cv_space import Domain
 from cvflow.core.frames import Frame
 from cvflow.cv.selection import AtomNames, group, places
-from cvflow.proposals.export import FORMAT, MAGIC, from_cvf, to_cvf
+from cvflow.proposals.export import CVF_FORMAT, MAGIC, from_cvf, to_cvf
 from cvflow.proposals.flows import ARCHITECTURES
 from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.io import from_bytes, to_bytes
@@ -345,7 +345,7 @@ def test_the_numbers_of_a_network_are_known_before_it_is_made(axes, architecture
 
 
 def signed(payload):
-    return MAGIC + struct.pack("<IIQ", FORMAT, zlib.crc32(payload), len(payload)) + payload
+    return MAGIC + struct.pack("<IIQ", CVF_FORMAT, zlib.crc32(payload), len(payload)) + payload
 
 
 @FEW

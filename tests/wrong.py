@@ -180,9 +180,9 @@ def unknown_state():
 
 def heavy():
     """Masses that mix the CV with the rest."""
-    from cvflow.cv.batch import Linear
+    from cvflow.cv.batch import LinearCV
 
-    return replace(valley(), cv=Linear(("z",), ((0.6, 0.8),)), masses=(1.0, 2.0))
+    return replace(valley(), cv=LinearCV(("z",), ((0.6, 0.8),)), masses=(1.0, 2.0))
 
 
 def bent():

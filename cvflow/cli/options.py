@@ -25,4 +25,4 @@ ReportOut = Annotated[
     typer.Option("--out", help="Folder to write into, where the run's own is read-only or somebody else's."),
 ]
 Folder = Annotated[Path, typer.Argument(help="The --out folder of a run.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file.")]

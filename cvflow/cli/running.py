@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cvflow.cli.ending import saying_how_to_go_on
-from cvflow.cli.options import Folder, Out, Quiet, Settings, WallTime, Workers
+from cvflow.cli.options import Folder, Out, Overrides, Quiet, WallTime, Workers
 from cvflow.config.section import ConfigError
 from cvflow.host.stopping import seconds_of
 
@@ -57,7 +57,7 @@ def polymer(
 def run(
     config: Annotated[Path, typer.Argument(help="TOML file.")],
     out: Out = None,
-    settings: Settings = None,
+    settings: Overrides = None,
     workers: Workers = None,
     wall_time: WallTime = None,
     quiet: Quiet = False,

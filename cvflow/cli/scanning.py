@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cvflow.cli.options import Settings
+from cvflow.cli.options import Overrides
 from cvflow.config.section import ConfigError
 
 
@@ -14,7 +14,7 @@ def scan(
     what: Annotated[Path, typer.Argument(help="TOML file, or the --out folder of a run.")],
     jumps: Annotated[int, typer.Option(min=1, help="Jumps per walker and setting.")] = 100,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for scan.png and scan.json.")] = None,
-    settings: Settings = None,
+    settings: Overrides = None,
 ) -> None:
     """Find the path length, time step, schedule, friction and kappa of least steps per mode change."""
     from rich.console import Console

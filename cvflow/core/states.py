@@ -15,7 +15,7 @@ from cvflow.host.faults import brief
 Region = Callable[[Float[np.ndarray, "points cvs"]], Bool[np.ndarray, " points"]]
 _Value = Callable[[np.ndarray], np.ndarray | np.float64]
 
-LONGEST = 64
+LONGEST_STATE_NAME = 64
 """Letters of a state's name, which is a word of tables and legends."""
 
 DEEPEST = 50
@@ -68,8 +68,9 @@ class States:
 
 
 def _check_name(name: str) -> None:
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST:
-        raise ValueError(f"a state's name has 1 to {LONGEST} letters that can be printed, got {name[:LONGEST]!r}")
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_STATE_NAME:
+        got = name[:LONGEST_STATE_NAME]
+        raise ValueError(f"a state's name has 1 to {LONGEST_STATE_NAME} letters that can be printed, got {got!r}")
 
 
 def last_named(visited: Int[np.ndarray, "*chains points"]) -> Int[np.ndarray, "*chains points"]:

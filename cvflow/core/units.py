@@ -7,6 +7,12 @@ amu and kJ/mol.
 BOLTZMANN = 0.00831446261815324
 """Boltzmann's constant times Avogadro's, kJ/mol/K (2019 SI, exact to the digits given)."""
 
+ANGSTROM = 0.1
+"""nm."""
+
+ELECTRONVOLT = 96.48533212331002
+"""kJ/mol (2019 SI)."""
+
 
 def thermal_energy(temperature: float) -> float:
     """Return kT [kJ/mol] at a temperature [K].

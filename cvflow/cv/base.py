@@ -13,6 +13,9 @@ from cvflow.cv.names import checked_name
 from cvflow.cv.openmm_force import Energy, callback, callback_of_all
 from cvflow.cv.selection import AtomNames, Group, check_group, check_places, indices
 
+STEPS_PASSED = 5_040_000
+"""Steps that `let_time_pass` lets pass at once; a multiple of whatever stride a force or an action may have."""
+
 
 class Particles(NamedTuple):
     """What an engine knows of its particles, for CVs that need it.

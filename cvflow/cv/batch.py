@@ -17,6 +17,7 @@ from cvflow.core.fixed_tensor import FixedTensor
 from cvflow.cv.names import checked_name
 
 Batch = Float[Tensor, "chains dof"]
+Each = Float[Tensor, " chains"]
 Points = Float[Tensor, "chains cvs"]
 Jacobians = Float[Tensor, "chains cvs dof"]
 
@@ -130,7 +131,7 @@ class Coordinates(SplitCV):
 
 
 @dataclass(frozen=True)
-class Linear(SplitCV):
+class LinearCV(SplitCV):
     """Orthonormal linear combinations of the coordinates, such as a Haar coefficient of a lattice field.
 
     Attributes:

@@ -8,8 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cvflow.cv import formulas
-
-Each = Float[Tensor, " chains"]
+from cvflow.cv.batch import Each
 
 
 def distance(x: Float[Tensor, "chains 2 3"]) -> Each:

@@ -21,11 +21,10 @@ from cvflow.cv.centre_distance import CentreDistance
 from cvflow.cv.combination import Combination
 from cvflow.cv.coordination import Coordination
 from cvflow.cv.force import ForceCV, atoms_of
-from cvflow.cv.geometry import Angle, Distance, Torsion
+from cvflow.cv.geometry import Angle, Distance, Torsion, Vector
 from cvflow.cv.plumed import PlumedCV
 from cvflow.cv.selection import indices
 
-Vector = Float[np.ndarray, "3"]
 Vectors = Float[np.ndarray, "*batch 3"]
 Bonds = Int[np.ndarray, "bonds 2"]
 Molecules = Int[np.ndarray, " atoms"]

@@ -17,7 +17,7 @@ from cvflow.cv.geometry import Distance, Torsion
 from cvflow.cv.names import checked_name
 
 Beads = Float[np.ndarray, "*batch beads 3"]
-Numbers = Float[np.ndarray, "*batch numbers"]
+InternalCoordinates = Float[np.ndarray, "*batch numbers"]
 Values = Float[np.ndarray, " *batch"]
 
 
@@ -66,19 +66,19 @@ class Chain:
         torsions = [Torsion(f"{self.name}_t{i + 1}", self.atoms[i : i + 4]) for i in range(self.beads - 3)]
         return (*neighbours, *torsions)
 
-    def coordinates(self, beads: Beads) -> Numbers:
+    def coordinates(self, beads: Beads) -> InternalCoordinates:
         """Neighbours' distances, next neighbours' distances, torsions in [-π, π)."""
         near, next_near = (np.linalg.norm(_apart(beads, by), axis=-1) for by in (1, 2))
         return np.concatenate([near, next_near, _torsions(beads)], axis=-1)
 
-    def exists(self, coordinates: Numbers) -> Bool[np.ndarray, " *batch"]:
+    def exists(self, coordinates: InternalCoordinates) -> Bool[np.ndarray, " *batch"]:
         """Whether a shape has these coordinates: three distances must make a triangle."""
         near, next_near, _ = self._parts(coordinates)
         first, second = near[..., :-1], near[..., 1:]
         triangle = (next_near < first + second) & (next_near > np.abs(first - second))
         return (near > 0).all(axis=-1) & triangle.all(axis=-1)
 
-    def log_volume(self, coordinates: Numbers) -> Values:
+    def log_volume(self, coordinates: InternalCoordinates) -> Values:
         """Ln J, with J = b_1 b_(n-1) Π s_i: the positions' volume element is J db ds dt times that of rigid motion.
 
         A bond b at an angle θ has b² sin θ db dθ dt, and s ds = b b' sin θ dθ for the distance s across the angle.
@@ -86,7 +86,7 @@ class Chain:
         near, next_near, _ = self._parts(coordinates)
         return np.log(near[..., 0]) + np.log(near[..., -1]) + np.log(next_near).sum(axis=-1)
 
-    def beads_at(self, coordinates: Numbers) -> Beads:
+    def beads_at(self, coordinates: InternalCoordinates) -> Beads:
         """A shape with these coordinates, which must exist; its first atom is at the origin."""
         near, next_near, torsions = self._parts(coordinates)
         first, second = near[..., :-1], near[..., 1:]
@@ -105,7 +105,7 @@ class Chain:
             beads[..., k, :] = beads[..., k - 1, :] + near[..., k - 1, None] * step
         return beads
 
-    def _parts(self, coordinates: Numbers) -> tuple[Any, Any, Any]:
+    def _parts(self, coordinates: InternalCoordinates) -> tuple[Any, Any, Any]:
         """Neighbours' distances, next neighbours' distances, torsions."""
         n = self.beads
         return coordinates[..., : n - 1], coordinates[..., n - 1 : 2 * n - 3], coordinates[..., 2 * n - 3 :]
@@ -158,7 +158,7 @@ def _unit(vector: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"
     return vector / np.linalg.norm(vector, axis=-1, keepdims=True)
 
 
-def _torsions(beads: Beads) -> Numbers:
+def _torsions(beads: Beads) -> InternalCoordinates:
     bonds = _apart(beads, 1)
     first, middle, last = bonds[..., :-2, :], bonds[..., 1:-1, :], bonds[..., 2:, :]
     return formulas.dihedral(first, middle, np.cross(first, middle), np.cross(middle, last), np)

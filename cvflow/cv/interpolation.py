@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-Beads = Float[np.ndarray, "beads 3"]
+from cvflow.cv.internal_coordinates import Beads
+
 Knots = Float[np.ndarray, "knots beads 3"]
 
 

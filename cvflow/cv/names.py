@@ -9,7 +9,7 @@ from cvflow.host.faults import brief
 
 _WORD = re.compile(r"[A-Za-z]\w*\Z")
 
-LONGEST = 64
+LONGEST_NAME = 64
 """Bytes of a name: files are named after two CVs at once, and most file systems take 255."""
 
 RESERVED = frozenset(
@@ -29,8 +29,8 @@ def checked_name(name: str) -> str:
             f"a CV's name must be a word of letters, digits and _ (and none of Python's own, such as and, or, not), "
             f"got {brief(name)}"
         )
-    if len(name.encode()) > LONGEST:
-        raise ValueError(f"a CV's name has at most {LONGEST} letters, got {len(name)}: {name[:12]}…")
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"a CV's name has at most {LONGEST_NAME} letters, got {len(name)}: {name[:12]}…")
     if name in RESERVED:
         raise ValueError(
             f"a CV cannot be called {name!r}: COLVAR or fes.dat has a column of that name; call it {name}_"

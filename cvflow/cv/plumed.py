@@ -15,17 +15,14 @@ import openmm
 
 from cvflow.core.frames import Box, Frame, Positions
 from cvflow.core.periodic import into_period
-from cvflow.cv.base import CollectiveVariable, Particles
+from cvflow.cv.base import STEPS_PASSED, CollectiveVariable, Particles
 from cvflow.cv.names import checked_name
 from cvflow.cv.openmm_force import Energy, callback_of_all
 
-MEND = "conda install -c conda-forge plumed py-plumed"
+PLUMED_MEND = "conda install -c conda-forge plumed py-plumed"
 
-FAR = 1e6
+FARTHEST = 1e6
 """|coordinates| [nm] from which a configuration counts as blown up, and PLUMED is not asked."""
-
-LONG = 5_040_000
-"""Steps between two looks at a CV that must not depend on time; a multiple of whatever stride an action may have."""
 
 _REFUSED = {
     "UNITS": "lengths stay in nm, energies in kJ/mol and times in ps, which are PLUMED's defaults",
@@ -82,7 +79,7 @@ class PlumedCV(CollectiveVariable):
             ValueError: PLUMED fails, or needs masses or charges that are not known.
         """
         x = np.ascontiguousarray(frame.positions, dtype=float)
-        if not (np.abs(x) < FAR).all():
+        if not (np.abs(x) < FARTHEST).all():
             return nan, np.full_like(x, nan)
         box = frame.box if self.particles is None or self.particles.periodic else None
         value, gradient = self._instance_for(len(x)).value_and_gradient(x, box)
@@ -97,7 +94,7 @@ class PlumedCV(CollectiveVariable):
 
     def let_time_pass(self) -> None:
         if self._instance is not None:
-            self._instance.step += LONG
+            self._instance.step += STEPS_PASSED
 
     def _instance_for(self, atoms: int) -> "_Instance":
         if self._instance is None or self._instance.atoms != atoms:
@@ -179,7 +176,7 @@ def _wrapper(name: str) -> ModuleType:
     try:
         import plumed
     except ImportError as error:
-        raise ValueError(f"CV {name}: PLUMED's Python wrapper is missing: {MEND}") from error
+        raise ValueError(f"CV {name}: PLUMED's Python wrapper is missing: {PLUMED_MEND}") from error
     return plumed
 
 
@@ -191,12 +188,13 @@ def _started(name: str, text: str, atoms: int) -> Any:
     """
     wrapper, kernel = _wrapper(name), os.environ.get("PLUMED_KERNEL")
     if kernel and not Path(kernel).is_file():
-        raise ValueError(f"CV {name}: PLUMED_KERNEL={kernel} is not a file: set it to libplumedKernel.so, or {MEND}")
+        mend = f"set it to libplumedKernel.so, or {PLUMED_MEND}"
+        raise ValueError(f"CV {name}: PLUMED_KERNEL={kernel} is not a file: {mend}")
     try:
         plumed = wrapper.Plumed(kernel=kernel)
         plumed.cmd("setRealPrecision", 8)
     except Exception as error:  # the wrapper's, which names no class for it
-        raise ValueError(f"CV {name}: no PLUMED kernel is found: {MEND}, or set PLUMED_KERNEL") from error
+        raise ValueError(f"CV {name}: no PLUMED kernel is found: {PLUMED_MEND}, or set PLUMED_KERNEL") from error
     plumed.cmd("setMDEngine", "cvflow")
     plumed.cmd("setLogFile", os.devnull)
     plumed.cmd("setNatoms", atoms)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from cvflow.doctor.finding import CONDA, Finding, Verdict, first_line, run
-from cvflow.engines.lammps.library import MEND as LAMMPS_MEND
+from cvflow.engines.lammps.library import LAMMPS_MEND
 from cvflow.host.cores import available_cores
 from cvflow.host.plumed_action import last_line
 

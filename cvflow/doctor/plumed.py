@@ -13,7 +13,7 @@ from pathlib import Path
 from cvflow.doctor.finding import CONDA, Finding, Verdict, first_line, run
 from cvflow.host.plumed_action import OLDEST, Plumed, found_plumed, last_line
 
-KERNELS = ("libplumedKernel.so", "libplumedKernel.dylib")
+KERNEL_LIBRARIES = ("libplumedKernel.so", "libplumedKernel.dylib")
 ACTION = ("CVFlow.so", "CVFlow.dylib")
 
 _OLDEST = ".".join(map(str, OLDEST))
@@ -100,7 +100,7 @@ def _kernels() -> Iterator[tuple[Path, str]]:
         if beside := found_plumed().kernel:
             yield beside, "the PATH"
     prefix = Path(os.environ.get("CONDA_PREFIX", sys.prefix))
-    yield from ((prefix / "lib" / name, "conda") for name in KERNELS if (prefix / "lib" / name).is_file())
+    yield from ((prefix / "lib" / name, "conda") for name in KERNEL_LIBRARIES if (prefix / "lib" / name).is_file())
 
 
 def _version_beside(kernel: Path) -> str:

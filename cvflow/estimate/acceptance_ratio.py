@@ -18,11 +18,10 @@ from scipy.optimize import minimize
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-from cvflow.estimate.draws import StateMasses
+from cvflow.estimate.draws import PerState, StateMasses
 from cvflow.estimate.work import Proposals
 
-Pairs = Float[np.ndarray, "states states"]
-PerState = Float[np.ndarray, " states"]
+StatePairs = Float[np.ndarray, "states states"]
 Free = Float[np.ndarray, " free"]
 """Free energies of the known states but the first."""
 
@@ -49,7 +48,7 @@ class Ratios(NamedTuple):
     free_energy: PerState
     influence: Float[np.ndarray, "states walkers turns"]
     unseen_variance: PerState
-    effective_paths: Pairs
+    effective_paths: StatePairs
 
     def effective(self, state: int) -> float:
         """Effective paths of the difference between a state and the first, of the direction that has fewer.
@@ -63,9 +62,9 @@ class Ratios(NamedTuple):
 class _Flows(NamedTuple):
     """Of every pair of states, row into column: proposals, sums of chances and of their squares."""
 
-    proposed: Pairs
-    crossed: Pairs
-    squares: Pairs
+    proposed: StatePairs
+    crossed: StatePairs
+    squares: StatePairs
 
 
 def acceptance_ratios(made: Proposals, masses: StateMasses) -> Ratios:
@@ -99,20 +98,20 @@ def _flows(made: Proposals, states: int) -> _Flows:
     return _Flows(proposed, np.where(both, crossed, 0.0), squares)
 
 
-def _connected(crossed: Pairs) -> Bool[np.ndarray, " states"]:
+def _connected(crossed: StatePairs) -> Bool[np.ndarray, " states"]:
     """States that are reached from the first, and it from them."""
     _, label = connected_components(crossed > 0, directed=True, connection="strong")
     return np.asarray(label == label[0])
 
 
-def _most_likely(crossed: Pairs, offset: Pairs, known: Bool[np.ndarray, " states"]) -> PerState:
+def _most_likely(crossed: StatePairs, offset: StatePairs, known: Bool[np.ndarray, " states"]) -> PerState:
     """Zero for the first state, and for those that are not known."""
     free = np.flatnonzero(known)[1:]
 
     def spread(values: Free) -> PerState:
         return np.bincount(free, values, len(known))
 
-    def odds(values: Free) -> Pairs:
+    def odds(values: Free) -> StatePairs:
         energy = spread(values)
         return energy[:, None] - energy + offset
 
@@ -132,16 +131,16 @@ def _most_likely(crossed: Pairs, offset: Pairs, known: Bool[np.ndarray, " states
     return spread(minimize(loss, start, jac=slope, hess=curvature, method="trust-exact", options={"gtol": 1e-9}).x)
 
 
-def _weights(crossed: Pairs, odds: Pairs) -> Pairs:
+def _weights(crossed: StatePairs, odds: StatePairs) -> StatePairs:
     """What each pair knows of the difference between its states: near the harmonic mean of both crossings."""
     return (crossed + crossed.T) * expit(odds) * expit(-odds)
 
 
-def _laplacian(weights: Pairs) -> Pairs:
+def _laplacian(weights: StatePairs) -> StatePairs:
     return np.diag(weights.sum(axis=1)) - weights
 
 
-def _response(crossed: Pairs, odds: Pairs, known: Bool[np.ndarray, " states"]) -> Pairs:
+def _response(crossed: StatePairs, odds: StatePairs, known: Bool[np.ndarray, " states"]) -> StatePairs:
     """Of each free energy to the slope of the likelihood at each other: the inverse curvature."""
     free = np.flatnonzero(known)[1:]
     response = np.zeros(crossed.shape)
@@ -149,13 +148,13 @@ def _response(crossed: Pairs, odds: Pairs, known: Bool[np.ndarray, " states"]) -
     return response
 
 
-def _of_chance(crossed: Pairs, odds: Pairs) -> Pairs:
+def _of_chance(crossed: StatePairs, odds: StatePairs) -> StatePairs:
     """How the slope between two states goes with each chance."""
     return np.where(crossed + crossed.T > 0, expit(-odds), 0.0)
 
 
 def _influence(
-    made: Proposals, proposed: Pairs, weights: Pairs, response: Pairs, of_chance: Pairs
+    made: Proposals, proposed: StatePairs, weights: StatePairs, response: StatePairs, of_chance: StatePairs
 ) -> Float[np.ndarray, "states walkers turns"]:
     """Of each turn on each free energy: the response times the turn's part of the slope, over all turns."""
     of_count = np.divide(weights, proposed, out=np.zeros_like(weights), where=weights > 0)

@@ -7,14 +7,13 @@ from jaxtyping import Bool, Float, Int
 
 from cvflow.estimate.correlation import standard_error
 from cvflow.estimate.modes import joined, last_states
-from cvflow.estimate.zero import zero_of
+from cvflow.estimate.zero import PerCell, zero_of
 from cvflow.store import Record
 
 _STRETCHES = 256
 """Means over as many stretches of a chain stand for its draws, at most: lags shorter than one matter to no error."""
 
 Cells = Int[np.ndarray, "walkers draws"]
-PerCell = Float[np.ndarray, " cells"]
 Stretches = Float[np.ndarray, "walkers stretches"]
 
 

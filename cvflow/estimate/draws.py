@@ -19,14 +19,14 @@ ENOUGH = 10_000
 _RARE = 0.01
 """Mass below which a state's own proposals are so few that what its mass is known to does not matter."""
 
-Masses = Float[np.ndarray, " states"]
+PerState = Float[np.ndarray, " states"]
 
 
 class StateMasses(NamedTuple):
     """Probability of each named state under the flow, and the variance of its logarithm, infinite where none fell."""
 
-    mass: Masses
-    log_variance: Masses
+    mass: PerState
+    log_variance: PerState
 
 
 def state_masses(record: Record) -> StateMasses:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from cvflow.core.frames import Point
 
-Points = Float[np.ndarray, "count cvs"]
+CVPoints = Float[np.ndarray, "count cvs"]
 """CV values or centres, a row a point, in the CVs' units."""
 
 
@@ -21,11 +21,11 @@ class Proposal(ABC):
     """Counts trainings; the record of every jump names the version that drew it."""
 
     @abstractmethod
-    def draw(self, count: int, rng: np.random.Generator) -> Points:
+    def draw(self, count: int, rng: np.random.Generator) -> CVPoints:
         """Draw points, one a row; on circles within half a period around zero. `rng` is all that they depend on."""
 
     @abstractmethod
-    def log_density(self, points: Points) -> Float[np.ndarray, " count"]:
+    def log_density(self, points: CVPoints) -> Float[np.ndarray, " count"]:
         """Log density at points, in nats, of the volume in CV units; -∞ where no CV can be."""
 
     def log_density_at(self, point: Point) -> float:

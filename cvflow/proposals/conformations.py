@@ -13,12 +13,12 @@ from jaxtyping import Float
 
 from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Point
-from cvflow.cv.internal_coordinates import Shapes
+from cvflow.cv.internal_coordinates import Beads, Shapes, Values
 from cvflow.proposals import contaminated_normal, torsion_histograms
-from cvflow.proposals.base import Points, Proposal
+from cvflow.proposals.base import CVPoints, Proposal
 from cvflow.proposals.contaminated_normal import ContaminatedNormal
 from cvflow.proposals.fit import FitSettings, Training
-from cvflow.proposals.history import Chains, effective_size, replayed, split
+from cvflow.proposals.history import Visits, effective_size, replayed, split
 from cvflow.proposals.pair_functions import PairFunctions, distances, learn
 from cvflow.proposals.torsion_histograms import TorsionHistograms
 
@@ -32,8 +32,6 @@ FLOOR = -25.0
 """Lowest tilt below the ceiling [nats], so that log q is finite wherever a chain can be."""
 
 Internal = Float[np.ndarray, "count numbers"]
-Beads = Float[np.ndarray, "count beads 3"]
-Values = Float[np.ndarray, " count"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class ConformationProposal(Proposal):
     log_mass: float
     version: int
 
-    def draw(self, count: int, rng: np.random.Generator) -> Points:
+    def draw(self, count: int, rng: np.random.Generator) -> CVPoints:
         kept: list[np.ndarray] = []
         while (missing := count - sum(map(len, kept))) > 0:
             drawn = self.untilted.draw(min(20_000, 1 + int(missing * np.exp(-self.log_mass))), rng)
@@ -87,7 +85,7 @@ class ConformationProposal(Proposal):
             kept.append(self.shapes.points(beads[np.log(1 - rng.random(len(beads))) < self.log_tilt(beads)]))
         return np.concatenate(kept)[:count]
 
-    def log_density(self, points: Points) -> Values:
+    def log_density(self, points: CVPoints) -> Values:
         """Log density of the positions [nm^-(3n-6)], at points whose shape exists."""
         internal = self.shapes.internal(points)
         log_tilt = self.log_tilt(self.shapes.chain.beads_at(internal))
@@ -112,7 +110,7 @@ class ConformationLearner:
 
     def __call__(
         self,
-        chains: Chains,
+        chains: Visits,
         space: CVSpace,
         blur: Point,
         settings: FitSettings,
@@ -141,7 +139,7 @@ class ConformationLearner:
             seconds=time.perf_counter() - begun,
         )
 
-    def _centres(self, history: Points, rng: np.random.Generator) -> Internal:
+    def _centres(self, history: CVPoints, rng: np.random.Generator) -> Internal:
         """Internal coordinates of λ for each sample."""
         beads = self.shapes.beads(history)
         return self.shapes.chain.coordinates(beads + self.blur * rng.standard_normal(beads.shape))

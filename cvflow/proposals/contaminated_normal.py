@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy.linalg import solve_triangular
 
 from cvflow.core.frames import Point
-from cvflow.proposals.base import Points
+from cvflow.proposals.base import CVPoints
 
 BROAD = 1.5
 """Standard deviation of the broad part of a mixture, in those of the narrow one."""
@@ -30,12 +30,12 @@ class ContaminatedNormal:
     factor: Float[np.ndarray, "cvs cvs"]
     epsilon: float
 
-    def draw(self, count: int, rng: np.random.Generator) -> Points:
+    def draw(self, count: int, rng: np.random.Generator) -> CVPoints:
         """Points in the CVs' units, a row each, from the generator alone."""
         width = np.where(rng.random((count, 1)) < self.epsilon, BROAD, 1.0)
         return self.mean + width * rng.standard_normal((count, len(self.mean))) @ self.factor.T
 
-    def log_density(self, points: Points) -> Float[np.ndarray, " count"]:
+    def log_density(self, points: CVPoints) -> Float[np.ndarray, " count"]:
         """Log density in nats, of the volume in CV units."""
         standard = solve_triangular(self.factor, (points - self.mean).T, lower=True)
         square, dimension = (standard**2).sum(axis=0), len(self.mean)
@@ -45,7 +45,7 @@ class ContaminatedNormal:
         return np.logaddexp(narrow, broad) - volume
 
 
-def fitted(samples: Points, epsilon: float) -> ContaminatedNormal:
+def fitted(samples: CVPoints, epsilon: float) -> ContaminatedNormal:
     """The normal with the samples' mean and covariance.
 
     With few samples covariances are noise: they are shrunk by the factor samples / (samples + 10 dimensions).

@@ -29,8 +29,8 @@ from cvflow.proposals.standard_coordinates import BOUND, StandardCoordinates
 MAGIC = b"CVFLOW\r\n"
 """A transfer that takes it for text changes these bytes."""
 
-FORMAT = 1
-MOST_CVS = 64
+CVF_FORMAT = 1
+MOST_EXPORTED_CVS = 64
 SPLINE, MIXTURE = 1, 2
 DOMAINS = (Domain.LINE, Domain.CIRCLE, Domain.BOX)
 """By their number in the file."""
@@ -76,15 +76,15 @@ def to_cvf(proposal: Proposal, names: Sequence[str], units: Sequence[str]) -> by
         ValueError: there are more CVs than the file can name, or a name or unit too long for it.
     """
     kind, domains, periods, body = _density(proposal)
-    if not len(names) == len(units) == len(domains) <= MOST_CVS:
+    if not len(names) == len(units) == len(domains) <= MOST_EXPORTED_CVS:
         raise ValueError(
-            f"flow.cvf: {len(domains)} CVs with {len(names)} names and {len(units)} units; at most {MOST_CVS}"
+            f"flow.cvf: {len(domains)} CVs with {len(names)} names and {len(units)} units; at most {MOST_EXPORTED_CVS}"
         )
     parts = [struct.pack("<III", kind, proposal.version, len(domains))]
     for domain, period, name, unit in zip(domains, periods, names, units, strict=True):
         parts += [struct.pack("<Id", DOMAINS.index(domain), period), _label(name), _label(unit)]
     payload = b"".join([*parts, body])
-    return MAGIC + struct.pack("<IIQ", FORMAT, zlib.crc32(payload), len(payload)) + payload
+    return MAGIC + struct.pack("<IIQ", CVF_FORMAT, zlib.crc32(payload), len(payload)) + payload
 
 
 def _label(text: str) -> bytes:
@@ -170,8 +170,8 @@ def from_cvf(data: bytes) -> Exported:
     if data[:8] != MAGIC or len(data) < 24:
         raise ValueError("flow.cvf: it does not begin like one")
     form, checksum, length = struct.unpack("<IIQ", data[8:24])
-    if form != FORMAT:
-        raise ValueError(f"flow.cvf: its format is {form}, this version reads {FORMAT}: export it anew")
+    if form != CVF_FORMAT:
+        raise ValueError(f"flow.cvf: its format is {form}, this version reads {CVF_FORMAT}: export it anew")
     if length != len(data) - 24 or checksum != zlib.crc32(data[24:]):
         raise ValueError("flow.cvf: damaged or cut short")
     try:
@@ -228,7 +228,7 @@ def _read_spline(source: _Bytes, domains: tuple[Domain, ...], periods: tuple[flo
     sizes = AutoregressiveSpline(transforms=transforms, hidden=hidden, bins=bins)
     held = sum(weight.numel() + bias.numel() for layers in conditioners for weight, bias in layers)
     alike = all(len(layers) == len(conditioners[0]) for layers in conditioners)
-    if len(domains) > MOST_CVS or held != sizes.numbers(domains) or not alike or not 0 < epsilon < 1:
+    if len(domains) > MOST_EXPORTED_CVS or held != sizes.numbers(domains) or not alike or not 0 < epsilon < 1:
         raise ValueError("flow.cvf: damaged, its sizes do not go together")
     with torch.random.fork_rng():
         flow = sizes.build(domains)

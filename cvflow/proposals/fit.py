@@ -14,17 +14,17 @@ import torch
 from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Point
 from cvflow.core.torch_streams import fenced
-from cvflow.proposals.base import Points, Proposal
+from cvflow.proposals.base import CVPoints, Proposal
 from cvflow.proposals.flows.base import Architecture
 from cvflow.proposals.flows.spline import AutoregressiveSpline
-from cvflow.proposals.history import Chains, Split, effective_size, replayed, split
+from cvflow.proposals.history import Split, Visits, effective_size, replayed, split
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.standard_coordinates import StandardCoordinates
 
 BATCH = 8192
 """Numbers (samples times CVs) that one step of the optimiser sees at most."""
 
-STEPS = 2
+STEPS_AN_EPOCH = 2
 """Steps of the optimiser in one epoch at most, whatever the number of samples."""
 
 LOOK = 5
@@ -87,7 +87,7 @@ class Training(NamedTuple):
 
 
 def fit(
-    chains: Chains,
+    chains: Visits,
     space: CVSpace,
     blur: Point,
     settings: FitSettings,
@@ -159,7 +159,7 @@ def _descend(
     flow, standard = proposal.flow, proposal.standard
     held_out = _blurred(parts.held_out, blur, standard, rng)
     batch = max(1, BATCH // held_out.shape[1])
-    steps = min(STEPS, -(-len(parts.seen) // batch))
+    steps = min(STEPS_AN_EPOCH, -(-len(parts.seen) // batch))
     optimiser = torch.optim.Adam(flow.parameters(), lr=settings.learning_rate * (0.5 if warm else 1.0))
     cooling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps * settings.epochs)
     best_nll, best_weights, best_epoch = _nll(proposal, held_out), deepcopy(flow.state_dict()), 0
@@ -181,12 +181,12 @@ def _descend(
     return best_nll, epoch, best_epoch
 
 
-def _nll(proposal: LearnedProposal, points: Points) -> float:
+def _nll(proposal: LearnedProposal, points: CVPoints) -> float:
     return -float(proposal.log_density(points).mean())
 
 
 def _blurred(
-    points: Points, blur: Point, standard: StandardCoordinates, rng: np.random.Generator
-) -> Points:
+    points: CVPoints, blur: Point, standard: StandardCoordinates, rng: np.random.Generator
+) -> CVPoints:
     """The points with noise, as λ | x has it: normal, on circles truncated at half a period."""
     return points + standard.noise(blur, len(points), rng)

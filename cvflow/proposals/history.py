@@ -27,7 +27,7 @@ FADING = 0.5
 LASTING = 0.1
 """What the very first sample weighs, compared with the latest ones."""
 
-Chains = Sequence[Float[np.ndarray, "_samples cvs"]]
+Visits = Sequence[Float[np.ndarray, "_samples cvs"]]
 
 
 class Split(NamedTuple):
@@ -37,7 +37,7 @@ class Split(NamedTuple):
     held_out: Float[np.ndarray, "held_out cvs"]
 
 
-def replayed(chains: Chains, most: int) -> list[Float[np.ndarray, "_samples cvs"]]:
+def replayed(chains: Visits, most: int) -> list[Float[np.ndarray, "_samples cvs"]]:
     """What is learned from of each walker's history, in the order of time: late samples all, early ones thinned.
 
     At most `most` samples of all walkers together, no walker with more than its even share. Of a history that is too
@@ -55,7 +55,7 @@ def _recalled(samples: int, most: int) -> np.ndarray:
     return np.searchsorted(weights.cumsum(), (np.arange(kept) + 0.5) * weights.sum() / max(kept, 1))
 
 
-def split(chains: Chains, every: int, rng: np.random.Generator) -> Split:
+def split(chains: Visits, every: int, rng: np.random.Generator) -> Split:
     """Hold out every `every`-th block of consecutive samples, at another phase for each walker."""
     phases = rng.permutation(len(chains))
     held_out = [(_blocks(len(chain)) + phase) % every == 0 for chain, phase in zip(chains, phases, strict=True)]
@@ -69,7 +69,7 @@ def _blocks(samples: int) -> np.ndarray:
     return np.arange(samples) // length
 
 
-def effective_size(chains: Chains, periods: Point) -> float:
+def effective_size(chains: Visits, periods: Point) -> float:
     """How many independent samples the histories are worth for a mean, of the CV where it is least; NaN if unknown.
 
     A circle counts by its cosine and sine. Walkers that stay in different modes are worth few: how often each mode is

@@ -24,10 +24,10 @@ from cvflow.proposals.pair_functions import PairFunctions
 from cvflow.proposals.standard_coordinates import StandardCoordinates
 from cvflow.proposals.torsion_histograms import TorsionHistograms
 
-FORMAT = "cvflow-flow-2"
+FLOW_FORMAT = "cvflow-flow-2"
 
 Tensors = dict[str, Tensor]
-Header = dict[str, Any]
+FileHeader = dict[str, Any]
 """What JSON holds of a flow; whatever is made of it is checked there."""
 
 _DOMAINS = {domain.value: domain for domain in Domain}
@@ -86,8 +86,8 @@ def _shapes(proposal: ConformationProposal, cv_names: list[str]) -> bytes:
     return _pack("shapes", proposal, cv_names, tensors, numbers | words)
 
 
-def _pack(kind: str, proposal: Proposal, cv_names: list[str], tensors: Tensors, about: Header) -> bytes:
-    common = {"format": FORMAT, "kind": kind, "cvs": cv_names, "topology": "line", "version": proposal.version}
+def _pack(kind: str, proposal: Proposal, cv_names: list[str], tensors: Tensors, about: FileHeader) -> bytes:
+    common = {"format": FLOW_FORMAT, "kind": kind, "cvs": cv_names, "topology": "line", "version": proposal.version}
     return save(tensors, metadata={"cvflow": json.dumps(common | about)})
 
 
@@ -108,8 +108,9 @@ def from_bytes(data: bytes) -> Proposal:
         header_length = int.from_bytes(data[:8], "little")
         about = json.loads(json.loads(data[8 : 8 + header_length])["__metadata__"]["cvflow"])
         tensors = load(data)
-        if about["format"] != FORMAT:
-            raise ValueError(f"flow: unknown format {about['format']!r}, this version reads {FORMAT}: train it anew")
+        if about["format"] != FLOW_FORMAT:
+            found = about["format"]
+            raise ValueError(f"flow: unknown format {found!r}, this version reads {FLOW_FORMAT}: train it anew")
         for name, tensor in tensors.items():
             if name != "periods" and not torch.isfinite(tensor).all():  # those of lines are infinite
                 raise ValueError(f"flow: damaged, {name} holds what is no number")
@@ -118,13 +119,13 @@ def from_bytes(data: bytes) -> Proposal:
         raise ValueError(f"flow: not a cvflow flow, or damaged ({' '.join(str(error).split())})") from error
 
 
-def _unpack_mixture(tensors: Tensors, about: Header) -> GaussianMixture:
+def _unpack_mixture(tensors: Tensors, about: FileHeader) -> GaussianMixture:
     means, sigmas = (tuple(map(tuple, tensors[name].tolist())) for name in ("means", "sigmas"))
     periods = tuple(tensors["periods"].tolist()) if about["kind"] == "wrapped" else ()
     return GaussianMixture(means, sigmas, tuple(tensors["weights"].tolist()), periods, about["version"])
 
 
-def _unpack_learned(tensors: Tensors, about: Header) -> LearnedProposal:
+def _unpack_learned(tensors: Tensors, about: FileHeader) -> LearnedProposal:
     centre, scale = (tensors.pop(name).numpy() for name in ("centre", "scale"))
     standard = StandardCoordinates(tuple(_DOMAINS[axis] for axis in about["axes"]), centre, scale)
     kind = architecture(about["kind"])
@@ -151,7 +152,7 @@ def _check_network(tensors: Tensors, standard: StandardCoordinates, sizes: Archi
         raise ValueError(f"flow: damaged, {held} numbers are too few for {sizes.kind} of {sizes}")
 
 
-def _unpack_shapes(tensors: Tensors, about: Header) -> ConformationProposal:
+def _unpack_shapes(tensors: Tensors, about: FileHeader) -> ConformationProposal:
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     shapes = Shapes(Chain(about["chain"], tuple(about["atoms"])), tuple(map(tuple, about["observed"])))
     lengths = ContaminatedNormal(arrays["mean"], arrays["factor"], about["epsilon"])
@@ -162,7 +163,7 @@ def _unpack_shapes(tensors: Tensors, about: Header) -> ConformationProposal:
     )
 
 
-_UNPACK: dict[str, Callable[[Tensors, Header], Proposal]] = {
+_UNPACK: dict[str, Callable[[Tensors, FileHeader], Proposal]] = {
     "mixture": _unpack_mixture,
     "wrapped": _unpack_mixture,
     "shapes": _unpack_shapes,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from cvflow.proposals.base import Points, Proposal
+from cvflow.proposals.base import CVPoints, Proposal
 from cvflow.proposals.contaminated_normal import BROAD
 from cvflow.proposals.flows.base import Architecture, Flow
 from cvflow.proposals.standard_coordinates import BOUND, StandardCoordinates
@@ -33,7 +33,7 @@ class LearnedProposal(Proposal):
     epsilon: float
     version: int
 
-    def draw(self, count: int, rng: np.random.Generator) -> Points:
+    def draw(self, count: int, rng: np.random.Generator) -> CVPoints:
         lines = self.standard.lines
         normal, uniform = rng.standard_normal((count, len(lines))), rng.uniform(-BOUND, BOUND, (count, len(lines)))
         with torch.no_grad():
@@ -41,7 +41,7 @@ class LearnedProposal(Proposal):
         broad = rng.random((count, 1)) < self.epsilon
         return self.standard.outward(np.where(broad, np.where(lines, BROAD * normal, uniform), learned))
 
-    def log_density(self, points: Points) -> Float[np.ndarray, " count"]:
+    def log_density(self, points: CVPoints) -> Float[np.ndarray, " count"]:
         u, lines = self.standard.inward(points), self.standard.lines
         normal = -0.5 * ((u / BROAD) ** 2 + np.log(2 * np.pi * BROAD**2))
         log_broad = np.where(lines, normal, -np.log(2 * BOUND)).sum(axis=1)

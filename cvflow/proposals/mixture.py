@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cvflow.core.periodic import wrapped
-from cvflow.proposals.base import Points, Proposal
+from cvflow.proposals.base import CVPoints, Proposal
 
 WIDEST = 0.4
 """Of the period: beyond it three images on each side are not all of a wrapped normal's density."""
@@ -56,19 +56,19 @@ class GaussianMixture(Proposal):
         if not (sigmas <= WIDEST * np.array(self.periods)).all():
             raise ValueError(f"a mixture's sigmas must be at most {WIDEST} of the period")
 
-    def draw(self, count: int, rng: np.random.Generator) -> Points:
+    def draw(self, count: int, rng: np.random.Generator) -> CVPoints:
         component = rng.choice(len(self.weights), size=count, p=self.weights)
         means, sigmas = np.array(self.means), np.array(self.sigmas)
         drawn = means[component] + sigmas[component] * rng.standard_normal((count, means.shape[1]))
         return wrapped(drawn, np.array(self.periods))
 
-    def log_density(self, points: Points) -> Float[np.ndarray, " count"]:
+    def log_density(self, points: CVPoints) -> Float[np.ndarray, " count"]:
         points = wrapped(points, np.array(self.periods))
         images = [(0.0,) if isinf(period) else tuple(period * k for k in range(-3, 4)) for period in self.periods]
         shifted = [self._log_unwrapped(points + np.array(shift)) for shift in product(*images)]
         return np.logaddexp.reduce(np.array(shifted), axis=0)
 
-    def _log_unwrapped(self, points: Points) -> Float[np.ndarray, " count"]:
+    def _log_unwrapped(self, points: CVPoints) -> Float[np.ndarray, " count"]:
         means, sigmas = np.array(self.means), np.array(self.sigmas)
         standard = (points[:, None] - means) / sigmas
         log_components = -0.5 * (standard**2 + np.log(2 * np.pi)).sum(axis=2) - np.log(sigmas).sum(axis=1)

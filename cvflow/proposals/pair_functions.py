@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 CLOSEST_KIN = 3
 """Pairs at least this many places apart along the chain have a function; nearer ones are coordinates themselves."""
 
-KNOTS = 44
+RADIAL_KNOTS = 44
 """Knots of a pair's function, evenly from the smallest distance seen to the largest."""
 
 STRENGTH, SMOOTHNESS = 0.4, 4.0
@@ -60,9 +60,9 @@ def learn(samples: Distances, base: Float[np.ndarray, "draws pairs"]) -> PairFun
         base: of the density that is to be tilted, drawn from it.
     """
     low, high = float(samples.min()), float(samples.max())
-    spacing = (high - low) / (KNOTS - 1)
+    spacing = (high - low) / (RADIAL_KNOTS - 1)
     wanted, drawn = _places(samples, low, spacing), _places(base, low, spacing)
-    shape, count = (samples.shape[1], KNOTS), len(samples)
+    shape, count = (samples.shape[1], RADIAL_KNOTS), len(samples)
     mean = _marginals(shape, *wanted, np.full(count, 1 / count))
 
     def objective(flat: Float[np.ndarray, " _values"]) -> tuple[float, Float[np.ndarray, " _values"]]:
@@ -85,7 +85,7 @@ Places = Int[np.ndarray, "samples pairs"]
 
 def _places(distances: Distances, low: float, spacing: float) -> tuple[Places, Distances]:
     """The knot below each distance, and how far it is on the way to the next."""
-    position = np.clip((distances - low) / spacing, 0, KNOTS - 1 - 1e-9)
+    position = np.clip((distances - low) / spacing, 0, RADIAL_KNOTS - 1 - 1e-9)
     knot = position.astype(int)
     return knot, position - knot
 

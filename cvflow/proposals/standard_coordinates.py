@@ -8,7 +8,7 @@ from jaxtyping import Bool, Shaped
 from cvflow.core import periodic
 from cvflow.core.cv_space import CVSpace, Domain
 from cvflow.core.frames import Point
-from cvflow.proposals.base import Points
+from cvflow.proposals.base import CVPoints
 
 BOUND = 5.0
 """Standard coordinates of circles and boxes fill [-5, 5]; on lines the splines act there and leave the rest alone."""
@@ -42,7 +42,7 @@ class StandardCoordinates:
             )
 
     @classmethod
-    def fitted(cls, samples: Points, space: CVSpace, blur: Point) -> "StandardCoordinates":
+    def fitted(cls, samples: CVPoints, space: CVSpace, blur: Point) -> "StandardCoordinates":
         """Standard coordinates for samples that are seen with noise of width `blur`.
 
         On a line the samples' mean and standard deviation, or a scale so much wider that the splines reach all samples:
@@ -71,26 +71,26 @@ class StandardCoordinates:
         """Log of the volume, in CV units, of a standard unit cell."""
         return float(np.log(self.scale).sum())
 
-    def inward(self, points: Points) -> Points:
+    def inward(self, points: CVPoints) -> CVPoints:
         """From CV units; what lies outside a box is put on its edge."""
         u = (points - self.centre) / self.scale
         kinds, width = _kinds(self.domains), 2 * BOUND
         u = np.where(kinds == "circle", u - width * np.round(u / width), u)
         return np.where(kinds == "box", np.clip(u, -BOUND, BOUND), u)
 
-    def outward(self, u: Points) -> Points:
+    def outward(self, u: CVPoints) -> CVPoints:
         """To CV units; on circles within half a period around zero."""
         points = self.centre + self.scale * u
         return periodic.wrapped(points, np.where(_kinds(self.domains) == "circle", 2 * BOUND * self.scale, np.inf))
 
-    def noise(self, widths: Point, count: int, rng: np.random.Generator) -> Points:
+    def noise(self, widths: Point, count: int, rng: np.random.Generator) -> CVPoints:
         """Normal noise in CV units, on circles truncated at half a period on both sides (not wrapped)."""
         half = np.where(_kinds(self.domains) == "circle", BOUND * self.scale, np.inf)
         reach = np.divide(half, widths, out=np.full(len(widths), np.inf), where=widths > 0)
         uniform = rng.random((count, len(widths)))
         return widths * periodic.truncated_normal(uniform, np.broadcast_to(reach, uniform.shape))
 
-    def outside(self, points: Points) -> Bool[np.ndarray, " count"]:
+    def outside(self, points: CVPoints) -> Bool[np.ndarray, " count"]:
         """Whether a point lies outside a box, where nothing can be."""
         beyond = np.abs(points - self.centre) > BOUND * self.scale * (1 + 2 * EDGE)
         return (beyond & (_kinds(self.domains) == "box")).any(axis=1)

@@ -13,10 +13,10 @@ from rich.text import Text
 from cvflow.estimate.findings import Comparison, Estimate, apart, comparisons
 from cvflow.estimate.schema import Summary, number
 from cvflow.estimate.summary import summarise
-from cvflow.report.tables import Rows, acceptance_rate
+from cvflow.report.tables import TableRows, acceptance_rate
 from cvflow.store import Header, Record
 
-KERNELS = {
+KERNEL_WORDS = {
     "none": "K0",
     "euler": "K1",
     "mala": "K2",
@@ -73,7 +73,7 @@ def names(runs: Sequence[Shown]) -> list[str]:
     return short if len(set(short)) == len(short) else [str(run.folder) for run in runs]
 
 
-def lines(runs: Sequence[Shown]) -> Rows:
+def lines(runs: Sequence[Shown]) -> TableRows:
     """Every quantity that is compared, with a cell for each run; the first run is the one the others stand beside."""
     first = names(runs)[0]
     table = [
@@ -139,7 +139,7 @@ def _cvs(header: Header) -> str:
 
 
 def _kernel(header: Header) -> str:
-    return f"{header.kernel} ({KERNELS[header.kernel]})" if header.kernel in KERNELS else header.kernel
+    return f"{header.kernel} ({KERNEL_WORDS[header.kernel]})" if header.kernel in KERNEL_WORDS else header.kernel
 
 
 def _path_steps(run: Shown) -> str:
@@ -155,7 +155,7 @@ def _price(summary: Summary) -> str:
     return f"{price:,.0f} ± {price / math.sqrt(summary.mode_changes):,.0f}"
 
 
-def _estimates(pair: str, estimator: str, found: Sequence[Estimate], first: str) -> Rows:
+def _estimates(pair: str, estimator: str, found: Sequence[Estimate], first: str) -> TableRows:
     """A ΔF of all runs, and how far each is from that of the first."""
     distances = [apart(found[0], estimate) for estimate in found[1:]]
     words = (f"{distance:.1f} combined errors" if math.isfinite(distance) else "–" for distance in distances)

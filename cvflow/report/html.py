@@ -13,7 +13,7 @@ from cvflow.core.frames import Outcome
 from cvflow.estimate.findings import Estimate, comparisons, discovery
 from cvflow.estimate.schema import Summary
 from cvflow.report.beside import NOTE, Shown, lines, names
-from cvflow.report.tables import Rows, duration, summary_rows
+from cvflow.report.tables import TableRows, duration, summary_rows
 from cvflow.store import Record
 
 
@@ -59,7 +59,7 @@ def _templates() -> Environment:
     return found
 
 
-def _differences(summary: Summary) -> Rows:
+def _differences(summary: Summary) -> TableRows:
     """ΔF by both estimators, in both units, and whether they agree."""
     rows = []
     for found in comparisons(summary):
@@ -76,14 +76,14 @@ def _key(estimate: Estimate) -> str:
     return Markup("<strong>{}</strong>").format(text) if math.isfinite(estimate.errors) else text
 
 
-def _states(record: Record, summary: Summary) -> Rows:
+def _states(record: Record, summary: Summary) -> TableRows:
     return [
         (name, record.header.states[name], str(seen.started), str(seen.found), f"{100 * seen.share:.3g} %")
         for name, seen in summary.states.items()
     ]
 
 
-def _flows(record: Record) -> Rows:
+def _flows(record: Record) -> TableRows:
     return [
         (
             str(flow.version),
@@ -103,7 +103,7 @@ def _finite(value: float, form: str) -> str:
     return format(value, form) if np.isfinite(value) else "–"
 
 
-def _failures(turns: np.ndarray) -> Rows:
+def _failures(turns: np.ndarray) -> TableRows:
     """By reason; a failed path is rejected, never retried."""
     made = turns["production"]
     rows = []
@@ -115,7 +115,7 @@ def _failures(turns: np.ndarray) -> Rows:
     return rows
 
 
-def _times(record: Record, summary: Summary) -> Rows:
+def _times(record: Record, summary: Summary) -> TableRows:
     wall, steps = summary.wall_s, summary.steps
     rate = summary.path_steps_per_s
     speed = f", {rate:,.0f} path steps a second" if rate else ""

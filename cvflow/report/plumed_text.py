@@ -14,7 +14,7 @@ from cvflow.estimate.grid import Axis, cv_period
 from cvflow.estimate.surface import FreeEnergySurface
 from cvflow.store import Header, Record
 
-Columns = Mapping[str, np.ndarray]
+ByName = Mapping[str, np.ndarray]
 
 _ENERGY_UNITS = {
     "units_free_energy": "kT",
@@ -79,7 +79,7 @@ def surface_text(surface: FreeEnergySurface, kT: float) -> str:
     return plumed_text(columns, constants, block=first.shape[1])
 
 
-def _energies(free_energy: np.ndarray, stderr: np.ndarray, kT: float) -> Columns:
+def _energies(free_energy: np.ndarray, stderr: np.ndarray, kT: float) -> ByName:
     return {
         "free_energy": free_energy,
         "stderr": stderr,
@@ -102,7 +102,7 @@ def _circle(cv: str, period: float) -> dict[str, str]:
     return {f"min_{cv}": f"-{end}", f"max_{cv}": end}
 
 
-def plumed_text(columns: Columns, constants: Mapping[str, str], block: int = 0) -> str:
+def plumed_text(columns: ByName, constants: Mapping[str, str], block: int = 0) -> str:
     """Columns of equal length as PLUMED text; floats with the digits that give the same number back.
 
     With a `block`, a blank line follows after so many rows.

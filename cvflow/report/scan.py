@@ -18,10 +18,10 @@ from cvflow.report.figures.scan import Varied, scan_figure
 Value = float | str | Sequence[float]
 """Of one setting: a number, a word, or one number for each CV."""
 
-PathSettings = Mapping[str, Value]
+Words = Mapping[str, Value]
 """All that a scan varies, by the names of `[path]`."""
 
-Row = tuple[str, PathSettings, Cost]
+Row = tuple[str, Words, Cost]
 """Which of the settings was varied, all of them, and what they cost."""
 
 _LABELS = {
@@ -34,7 +34,7 @@ _LABELS = {
 }
 
 
-def scan_table(rows: Sequence[Row], best: PathSettings, again: Cost, local_steps: int) -> Table:
+def scan_table(rows: Sequence[Row], best: Words, again: Cost, local_steps: int) -> Table:
     """Every setting with its cost, a section each for what was varied; the best is bold, and measured again below."""
     title = (
         f"Acceptance between states, mode changes, and path steps per mode change; "
@@ -56,7 +56,7 @@ def scan_table(rows: Sequence[Row], best: PathSettings, again: Cost, local_steps
 
 
 def write_scan(
-    folder: Path, rows: Sequence[Row], best: PathSettings, again: Cost, local_steps: int, title: str
+    folder: Path, rows: Sequence[Row], best: Words, again: Cost, local_steps: int, title: str
 ) -> None:
     """Write `scan.png` and `scan.json`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def write_scan(
     write_whole(folder / "scan.json", json.dumps(found, indent=2, allow_nan=False) + "\n")
 
 
-def _series(rows: Sequence[Row], best: PathSettings) -> list[Varied]:
+def _series(rows: Sequence[Row], best: Words) -> list[Varied]:
     """One series a setting that was varied, by rising value."""
     series = []
     for axis, group in groupby(rows, key=lambda row: row[0]):

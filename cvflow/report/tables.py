@@ -10,7 +10,7 @@ from cvflow.estimate.schema import JumpCounts, Summary, number
 from cvflow.estimate.unsettled import relaxing
 from cvflow.store import Header
 
-Rows = list[tuple[str, ...]]
+TableRows = list[tuple[str, ...]]
 """Of a table: the cells of each row, of which the first says what it is about."""
 
 
@@ -27,12 +27,12 @@ def final_table(summary: Summary, header: Header) -> Table:
     return table
 
 
-def summary_rows(summary: Summary, header: Header) -> Rows:
+def summary_rows(summary: Summary, header: Header) -> TableRows:
     """Name and value of every main figure, the free energies first."""
     return [*_free_energies(summary), *_other_rows(summary, header)]
 
 
-def _other_rows(summary: Summary, header: Header) -> Rows:
+def _other_rows(summary: Summary, header: Header) -> TableRows:
     return [
         ("states", discovery(summary)),
         *_settling(summary),
@@ -67,9 +67,9 @@ def acceptance_rate(counts: JumpCounts) -> str:
     return plus_minus(number(counts.acceptance), number(counts.acceptance_stderr))
 
 
-def _free_energies(summary: Summary) -> Rows:
+def _free_energies(summary: Summary) -> TableRows:
     kT = summary.kT
-    rows: Rows = []
+    rows: TableRows = []
     for found in comparisons(summary):
         for name, estimate in (("chain", found.chain), ("BAR", found.bar)):
             molecular = summary.engine != "batch"  # a model's energies are in whatever unit its potential has
@@ -79,7 +79,7 @@ def _free_energies(summary: Summary) -> Rows:
     return rows
 
 
-def _jumps(summary: Summary, header: Header) -> Rows:
+def _jumps(summary: Summary, header: Header) -> TableRows:
     jumps, per_change = summary.jumps, summary.steps_per_mode_change
     failed = ", ".join(f"{count:,} {reason}" for reason, count in jumps.failed.items())
     beside = f"{header.local_steps:,} local steps a turn, {summary.steps.local:,} in the whole run"
@@ -96,16 +96,16 @@ def _jumps(summary: Summary, header: Header) -> Rows:
     ]
 
 
-def _settling(summary: Summary) -> Rows:
+def _settling(summary: Summary) -> TableRows:
     made, found = summary.adaptation, summary.populations
     longer = f", {made.asked:,} asked for" if made.made > made.asked else ""
     verdict = {None: "", True: "; populations had settled", False: "; populations had NOT settled"}[made.passed]
-    rows: Rows = [("adaptation", f"{made.made:,} jumps a walker{longer}{verdict}")]
+    rows: TableRows = [("adaptation", f"{made.made:,} jumps a walker{longer}{verdict}")]
     return rows if found.passed is None else [*rows, ("populations of the states", relaxing(found))]
 
 
-def _convergence(summary: Summary) -> Rows:
-    rows: Rows = []
+def _convergence(summary: Summary) -> TableRows:
+    rows: TableRows = []
     for cv, value in summary.rhat.items():
         size = summary.ess[cv]
         rows.append((f"R-hat of {cv}", _text(value, ".3f")))
@@ -113,7 +113,7 @@ def _convergence(summary: Summary) -> Rows:
     return rows
 
 
-def _effort(summary: Summary) -> Rows:
+def _effort(summary: Summary) -> TableRows:
     flow, wall, exact = summary.flow, summary.wall_s, summary.exact
     trained = (
         f"{flow.trainings} trainings, held-out -⟨ln q⟩ {_text(flow.holdout_nll, '.3f')} nats, from "

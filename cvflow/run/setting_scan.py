@@ -26,11 +26,11 @@ from cvflow.run.same_run import checked_config
 from cvflow.run.tuning import tuned
 from cvflow.setup import Equilibrated, Setup, from_config
 
-STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)
+LENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 TIMESTEPS = (0.7, 1.0, 1.25, 1.5, 1.75, 2.0)
 FRICTIONS = (0.0, 0.3, 1.0, 4.0)
 KAPPAS = (0.25, 1.0, 4.0)
-PILOTS = 120
+LEARNING_JUMPS = 120
 """Jumps of all walkers from which interim free energies are learned."""
 
 FINE = (0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)
@@ -154,7 +154,7 @@ def _kappas(best: Setting) -> Iterable[Setting]:
 
 
 _VARIATIONS = (
-    _Variation("path length", _lengths(STEPS)),
+    _Variation("path length", _lengths(LENGTHS)),
     _Variation("time step", _timesteps),
     _Variation("schedule", _schedules),
     _Variation("friction", _frictions),
@@ -211,4 +211,4 @@ def _check(setup: Setup) -> None:
 
 def _adaptation(settings: Settings) -> int:
     """Jumps per walker before those that count: interim free energies for early rejection come from them."""
-    return -(-PILOTS // settings.run.walkers) if settings.path.early_rejection else 0
+    return -(-LEARNING_JUMPS // settings.run.walkers) if settings.path.early_rejection else 0

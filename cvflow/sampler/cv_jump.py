@@ -8,11 +8,11 @@ from jaxtyping import Bool, Float, Int
 from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Outcome, Point
 from cvflow.core.periodic import wrapped
-from cvflow.sampler.jump_proposal import Configurations, JumpProposal, Learned, Noise, Orders, PerWalker
+from cvflow.sampler.jump_proposal import Configurations, JumpProposal, Learned, Orders, PerWalker, ProposalNoise
 
 InCVs = Float[np.ndarray, "walkers cvs"]
-Which = Bool[np.ndarray, " walkers"]
-Lengths = Int[np.ndarray, " walkers"]
+OfWalkers = Bool[np.ndarray, " walkers"]
+WalkerSteps = Int[np.ndarray, " walkers"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class CVJump(JumpProposal):
         if len({len(column) for column in (self.width, self.scale, self.periods, self.ranges)}) > 1:
             raise ValueError("jumps need one width, one scale, one period and one range for each CV")
 
-    def propose(self, here: Configurations, learned: Learned, noise: Noise) -> Orders:
+    def propose(self, here: Configurations, learned: Learned, noise: ProposalNoise) -> Orders:
         count, precision = len(here.cv), here.cv.dtype
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused
             start = self.origin(here.cv, noise)
@@ -76,7 +76,7 @@ class CVJump(JumpProposal):
             start, end, start, end, lengths, log_q_old, log_q_new, threshold, outcome, version, criterion
         )
 
-    def origin(self, cv: InCVs, noise: Noise) -> InCVs:
+    def origin(self, cv: InCVs, noise: ProposalNoise) -> InCVs:
         """λ | x, the Gibbs draw: normal around ξ(x), on a circle truncated to half a period both ways, then wrapped.
 
         Drawn where the CV is held as well, so that a stream of random numbers is the same for all kernels.
@@ -86,7 +86,7 @@ class CVJump(JumpProposal):
         offset = self.width * noise.normal(len(cv), reach)
         return np.where(self.width > 0, self._wrapped(cv + offset.astype(cv.dtype)), cv)
 
-    def lengths(self, start: InCVs, end: InCVs, learned: Learned) -> Lengths:
+    def lengths(self, start: InCVs, end: InCVs, learned: Learned) -> WalkerSteps:
         """Steps between two points. Law: the same both ways.
 
         Raises:
@@ -101,7 +101,7 @@ class CVJump(JumpProposal):
             return steps
         return np.where(steps > self.look, self.look * -(-steps // self.look), steps)
 
-    def skipped(self, here: Configurations, start: InCVs, end: InCVs, learned: Learned) -> Which:
+    def skipped(self, here: Configurations, start: InCVs, end: InCVs, learned: Learned) -> OfWalkers:
         """Jumps that stay within a state whose jumps are not made."""
         assert learned.skips is not None
         return learned.skips.shared(start, end)
@@ -114,13 +114,13 @@ class CVJump(JumpProposal):
             return None
         return learned.interim_free_energy.criterion(start, end, log_q_old, log_threshold)
 
-    def _outcome(self, start: InCVs, end: InCVs, log_q_old: PerWalker, log_q_new: PerWalker) -> Lengths:
+    def _outcome(self, start: InCVs, end: InCVs, log_q_old: PerWalker, log_q_new: PerWalker) -> WalkerSteps:
         """Why a jump can have no path: both ends are asked, or a chain outside could come in and never go back."""
         reachable = self._reachable(start) & self._reachable(end) & np.isfinite(log_q_old + log_q_new)
         reason = np.where(np.isfinite(log_q_old), Outcome.OUT_OF_RANGE, Outcome.UNSUPPORTED)
         return np.where(reachable, Outcome.COMPLETED, reason)
 
-    def _reachable(self, points: InCVs) -> Which:
+    def _reachable(self, points: InCVs) -> OfWalkers:
         """Where a path can begin or end: a CV that is held exactly cannot leave its range, nor anything go to NaN."""
         lowest, highest = self.ranges.T.astype(points.dtype)
         return (np.isfinite(points) & (points > lowest) & (points < highest)).all(axis=1)

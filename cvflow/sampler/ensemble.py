@@ -11,10 +11,9 @@ from torch import Tensor
 from cvflow.core.acceptance import accepted, log_acceptance, log_thresholds
 from cvflow.core.frames import Exactness, Outcome, Point
 from cvflow.core.periodic import truncated_normal
-from cvflow.cv.batch import Batch, Points
+from cvflow.cv.batch import Batch, Each, Points
 from cvflow.engines.batch.kernels.base import nothing, uniforms
 from cvflow.engines.batch.paths import BatchPath, Paths
-from cvflow.engines.batch.potential import Each
 from cvflow.sampler.cv_jump import CVJump
 from cvflow.sampler.jump import JumpInfo
 from cvflow.sampler.jump_proposal import Configurations, JumpProposal, Learned, Orders, PerWalker

@@ -14,11 +14,11 @@ from cvflow.core.early_rejection import FRACTIONS, PROGRESS, EarlyRejection, Per
 from cvflow.core.frames import Outcome, Point
 from cvflow.core.periodic import mean, wrapped
 from cvflow.core.states import States
+from cvflow.proposals.base import CVPoints
 
 FEWEST = 8
 """Paths in each direction from which a profile is taken."""
 
-Points = Float[np.ndarray, "paths cvs"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ProgressCoordinate:
     scale: Point
     periods: Point
 
-    def progress(self, start: Points, end: Points, a: np.ndarray, b: np.ndarray) -> tuple[PerPath, PerPath]:
+    def progress(self, start: CVPoints, end: CVPoints, a: np.ndarray, b: np.ndarray) -> tuple[PerPath, PerPath]:
         """Where paths from state a to state b begin and end: 0 at the mean of a, 1 at that of b.
 
         The projections on the line between the means, each end taken from the mean of its own state. NaN for a path
@@ -70,7 +70,7 @@ class InterimFreeEnergy:
     profiles: Float[np.ndarray, "states states grid"]
     known: Bool[np.ndarray, "states states"]
 
-    def criterion(self, start: Points, end: Points, log_q_old: PerPath, log_threshold: PerPath) -> EarlyRejection:
+    def criterion(self, start: CVPoints, end: CVPoints, log_q_old: PerPath, log_threshold: PerPath) -> EarlyRejection:
         """What decides paths between first and last points, given ln u."""
         states = self.coordinate.states
         a, b = states.assign(start), states.assign(end)
@@ -81,7 +81,7 @@ class InterimFreeEnergy:
         return EarlyRejection(np.where(decided, log_threshold, -np.inf), log_q_old, old, new, profile)
 
 
-def progress_between(states: States, samples: Points, scale: Point, periods: Point) -> ProgressCoordinate:
+def progress_between(states: States, samples: CVPoints, scale: Point, periods: Point) -> ProgressCoordinate:
     """The ways between the states, from CV values that walkers visited."""
     inside = states.assign(samples)
     means = [

@@ -11,7 +11,7 @@ from cvflow.engines.base import Engine
 from cvflow.sampler.jump_proposal import Configurations, JumpProposal, Learned, Orders, WalkerNoise
 
 Path = TypeVar("Path")
-Number = TypeVar("Number")
+LogRatio = TypeVar("LogRatio")
 Decision = TypeVar("Decision")
 
 
@@ -28,12 +28,12 @@ class JumpState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class JumpInfo(Generic[Path, Number, Decision]):
+class JumpInfo(Generic[Path, LogRatio, Decision]):
     """What a jump did, of one walker or of one row a chain; works in kT."""
 
     orders: Orders
     path: Path
-    log_acceptance: Number
+    log_acceptance: LogRatio
     accepted: Decision
 
 

@@ -93,7 +93,7 @@ class Orders(NamedTuple):
 
 
 @runtime_checkable
-class Noise(Protocol):
+class ProposalNoise(Protocol):
     """Random numbers of the proposals of some walkers, in the order in which they are asked for."""
 
     def normal(self, walkers: int, reach: Float[np.ndarray, " *shape"]) -> Float[np.ndarray, " walkers *shape"]:
@@ -130,7 +130,7 @@ class JumpProposal(ABC):
     """Law: the density of λ̃ is the proposal's, whatever λ is; and the path back is as long."""
 
     @abstractmethod
-    def propose(self, here: Configurations, learned: Learned, noise: Noise) -> Orders:
+    def propose(self, here: Configurations, learned: Learned, noise: ProposalNoise) -> Orders:
         """Draw λ | x, λ̃ and the number that decides, in this order.
 
         Args:

@@ -6,7 +6,7 @@ import numpy as np
 
 from cvflow.core.frames import Outcome
 from cvflow.cv.internal_coordinates import Shapes, aligned
-from cvflow.sampler.jump_proposal import Configurations, JumpProposal, Learned, Noise, Orders
+from cvflow.sampler.jump_proposal import Configurations, JumpProposal, Learned, Orders, ProposalNoise
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class PositionsJump(JumpProposal):
         if not self.width >= 0:
             raise ValueError(f"the width of λ must not be negative, got {self.width}")
 
-    def propose(self, here: Configurations, learned: Learned, noise: Noise) -> Orders:
+    def propose(self, here: Configurations, learned: Learned, noise: ProposalNoise) -> Orders:
         assert here.positions is not None
         now = here.positions[:, list(self.shapes.chain.atoms)]
         count, (beads, _) = len(now), now.shape[1:]

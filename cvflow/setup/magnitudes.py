@@ -2,7 +2,7 @@
 
 from cvflow.config.settings import Config, ConfigError
 
-LONGEST = 0.25
+LONGEST_TIMESTEP = 0.25
 """Time step [ps] from which molecules cannot be meant: 0.5 and 2 are what one writes in fs."""
 
 COLDEST = 100.0
@@ -16,7 +16,7 @@ def check_timestep(config: Config) -> None:
         ConfigError: it would be one in fs.
     """
     timestep = config.path.timestep
-    if timestep >= LONGEST:
+    if timestep >= LONGEST_TIMESTEP:
         raise ConfigError(
             f"path.timestep = {timestep:g} ps is refused: time steps are in ps, not fs; {timestep:g} fs is "
             f"{timestep / 1000:g}"

@@ -10,10 +10,10 @@ from cvflow.core.frames import Frame, Point
 from cvflow.core.periodic import wrapped
 from cvflow.engines.verlet import VerletEngine
 
-SAME = 1e-5
+SAME_VALUE = 1e-5
 """Relative difference of two values of one configuration that may come from the order of sums in single precision."""
 
-MEND = "it must be a function of the positions alone (dropout left on? the time? what was computed before?)"
+STEADY = "it must be a function of the positions alone (dropout left on? the time? what was computed before?)"
 
 
 class Looked(NamedTuple):
@@ -49,7 +49,7 @@ def looked_at(engine: VerletEngine, frames: Sequence[Frame], names: Sequence[str
             raise ValueError(f"CV {name} is not finite at the start of walker {walker}")
     engine.let_time_pass()
     second = Looked(*(column[::-1] for column in _looked(engine, frames[::-1])))
-    check_same_points(first.points, second.points, names, periods, SAME * np.abs(first.points).max(axis=0))
+    check_same_points(first.points, second.points, names, periods, SAME_VALUE * np.abs(first.points).max(axis=0))
     check_same_energies(first.energies, second.energies, "the potential", 0.01 * engine.kT)
     return first
 
@@ -71,7 +71,7 @@ def check_same_points(
         start, cv = np.argwhere(changed)[0]
         raise ValueError(
             f"CV {names[cv]} is {first[start, cv]:.9g} and then {second[start, cv]:.9g} for the same configuration: "
-            f"{MEND}"
+            f"{STEADY}"
         )
 
 
@@ -90,8 +90,8 @@ def check_same_energies(
         ValueError: one is not.
     """
     for before, after in zip(first, second, strict=True):
-        if np.isfinite(before) and not abs(after - before) <= SAME * abs(before) + allowed:
-            raise ValueError(f"{what} is {before:.9g} and then {after:.9g} kJ/mol for the same configuration: {MEND}")
+        if np.isfinite(before) and not abs(after - before) <= SAME_VALUE * abs(before) + allowed:
+            raise ValueError(f"{what} is {before:.9g} and then {after:.9g} kJ/mol for the same configuration: {STEADY}")
 
 
 def _looked(engine: VerletEngine, frames: Sequence[Frame]) -> Looked:

@@ -13,7 +13,7 @@ from cvflow.core.frames import Frame, Outcome
 from cvflow.cv.names import check_together
 from cvflow.host.faults import brief
 
-FORMAT = "cvflow-run-3"
+RUN_FORMAT = "cvflow-run-3"
 
 
 def outcome_codes() -> dict[str, int]:
@@ -74,7 +74,7 @@ class Header:
     outcomes: dict[str, int] = field(default_factory=outcome_codes)
     inputs: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
-    format: str = FORMAT
+    format: str = RUN_FORMAT
 
     def to_json(self) -> str:
         """Serialise."""
@@ -95,8 +95,8 @@ class Header:
 
     @classmethod
     def _checked(cls, values: dict) -> "Header":
-        if values.get("format") != FORMAT:
-            raise ValueError(f"store: unknown format {values.get('format')!r}, this version reads {FORMAT}")
+        if values.get("format") != RUN_FORMAT:
+            raise ValueError(f"store: unknown format {values.get('format')!r}, this version reads {RUN_FORMAT}")
         header = cls(**values)
         if unknown := dict(header.outcomes.items() - outcome_codes().items()):
             raise ValueError(f"store: unknown codes of outcomes {unknown}: a newer version wrote it")

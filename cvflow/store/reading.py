@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from cvflow.core.frames import Frame
-from cvflow.store.base import FORMAT, Commit, FlowEntry, Header, Record, sorted_turns
+from cvflow.store.base import RUN_FORMAT, Commit, FlowEntry, Header, Record, sorted_turns
 from cvflow.store.seal import DamagedStoreError, Seal, previous, seal_of, verified
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -56,10 +56,10 @@ def _vouched(file: BinaryIO) -> Seal:
     except DamagedStoreError:
         file.seek(0)
         beginning = file.read(_BEGINNING)
-        if beginning.startswith(_HDF5) and (found := _OLDER.search(beginning)) and found[2] != FORMAT.encode():
+        if beginning.startswith(_HDF5) and (found := _OLDER.search(beginning)) and found[2] != RUN_FORMAT.encode():
             version, other = found[1].decode(errors="replace"), found[2].decode()
             raise ValueError(
-                f"{file.name}: a store of format {other}; this version reads {FORMAT}, the cvflow that wrote it "
+                f"{file.name}: a store of format {other}; this version reads {RUN_FORMAT}, the cvflow that wrote it "
                 f"({version}) reads it"
             ) from None
         if not beginning.startswith(_HDF5):

@@ -11,10 +11,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from cvflow.store.base import FORMAT
+from cvflow.store.base import RUN_FORMAT
 
 _LINE = re.compile(
-    rb"\n" + FORMAT.encode() + rb" commit (\d{12}) turns (\d{12}) bytes (\d{15}) blake2b ([0-9a-f]{64})\n"
+    rb"\n" + RUN_FORMAT.encode() + rb" commit (\d{12}) turns (\d{12}) bytes (\d{15}) blake2b ([0-9a-f]{64})\n"
 )
 _PIECE = 1 << 22
 
@@ -45,7 +45,7 @@ class Seal(NamedTuple):
 
 
 def _numbers(commit: int, turns: int, size: int) -> bytes:
-    return f"\n{FORMAT} commit {commit:012d} turns {turns:012d} bytes {size:015d} blake2b ".encode()
+    return f"\n{RUN_FORMAT} commit {commit:012d} turns {turns:012d} bytes {size:015d} blake2b ".encode()
 
 
 _LENGTH = len(Seal(0, 0, 0, 64 * "0").line)

@@ -9,7 +9,7 @@ from cvflow.systems.phi4 import Phi4
 from cvflow.systems.phi4_modes import Phi4Modes
 from cvflow.systems.polymer import Polymer
 from cvflow.systems.tunnel import GaussianTunnel
-from cvflow.systems.zoo import Angle, Ellipsoid, Torsion, TwoDistances
+from cvflow.systems.zoo import Ellipsoid, PlanarAngle, SingleTorsion, TwoDistances
 
 BUILT_IN: dict[str, type[ReferenceSystem]] = {
     system.name: system
@@ -23,8 +23,8 @@ BUILT_IN: dict[str, type[ReferenceSystem]] = {
         Phi4Modes,
         Dimer,
         GaussianMixtureTarget,
-        Angle,
-        Torsion,
+        PlanarAngle,
+        SingleTorsion,
         Ellipsoid,
         TwoDistances,
     )
@@ -36,7 +36,6 @@ __all__ = [
     "Ag6",
     "AlanineDipeptide",
     "AlanineDipeptideImplicit",
-    "Angle",
     "AtomsReference",
     "BatchReference",
     "Dimer",
@@ -45,8 +44,9 @@ __all__ = [
     "GaussianTunnel",
     "Phi4",
     "Phi4Modes",
+    "PlanarAngle",
     "Polymer",
     "ReferenceSystem",
-    "Torsion",
+    "SingleTorsion",
     "TwoDistances",
 ]

@@ -11,15 +11,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from cvflow.cv.batch import FunctionCV
+from cvflow.cv.batch import Each, FunctionCV
 from cvflow.engines.batch.kernels.solver import QuadraticDistance
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
 from cvflow.systems.parameters import check_positive
 
-Particles = Float[Tensor, "chains n 2"]
-Each = Float[Tensor, " chains"]
+Discs = Float[Tensor, "chains n 2"]
 Apart = Float[Tensor, "chains n n"]
 
 
@@ -89,7 +88,7 @@ class Dimer(BatchReference):
             name=self.name,
         )
 
-    def _energy(self, x: Particles) -> Each:
+    def _energy(self, x: Discs) -> Each:
         _, _, r2, repels = self._pairs(x)
         s2 = self.sigma**2 / torch.where(repels, r2, 1.0)
         s6 = s2 * s2 * s2
@@ -99,7 +98,7 @@ class Dimer(BatchReference):
         # Every pair is in the matrix twice.
         return pairs.sum(dim=-1).sum(dim=-1) / 2 + self.h * well * well
 
-    def _gradient(self, x: Particles) -> Particles:
+    def _gradient(self, x: Discs) -> Discs:
         dx, dy, r2, repels = self._pairs(x)
         r2 = torch.where(repels, r2, 1.0)
         s2 = self.sigma**2 / r2
@@ -110,7 +109,7 @@ class Dimer(BatchReference):
         slope = -4 * self.h / self.w * stretch * (1 - stretch * stretch)
         return pairs + self._on_dimer(x, slope)
 
-    def _pairs(self, x: Particles) -> tuple[Apart, Apart, Apart, Bool[Tensor, "chains n n"]]:
+    def _pairs(self, x: Discs) -> tuple[Apart, Apart, Apart, Bool[Tensor, "chains n n"]]:
         """Nearest-image separations x_i - x_j by component, their squares, and which pairs feel each other.
 
         Separate matrices for the components and all pairs at once, rather than a list of pairs: compiled, they fuse
@@ -126,19 +125,19 @@ class Dimer(BatchReference):
     def _nearest(self, separation: Tensor) -> Tensor:
         return separation - self.box * torch.round(separation / self.box)
 
-    def _length(self, x: Particles) -> Each:
+    def _length(self, x: Discs) -> Each:
         return torch.linalg.vector_norm(self._nearest(x[:, 0] - x[:, 1]), dim=1)
 
-    def _on_dimer(self, x: Particles, slope: Each) -> Particles:
+    def _on_dimer(self, x: Discs, slope: Each) -> Discs:
         """∂f(r)/∂x, r the dimer's length, given f' of each chain."""
         apart = self._nearest(x[:, 0] - x[:, 1])
         along = apart * (slope / torch.linalg.vector_norm(apart, dim=1))[:, None]
         return torch.cat([along[:, None], -along[:, None], torch.zeros_like(x[:, 2:])], dim=1)
 
-    def _xi(self, x: Particles) -> Each:
+    def _xi(self, x: Discs) -> Each:
         return (self._length(x) - self.r0) / (2 * self.w)
 
-    def _xi_derivative(self, x: Particles) -> Float[Tensor, "chains 1 n 2"]:
+    def _xi_derivative(self, x: Discs) -> Float[Tensor, "chains 1 n 2"]:
         return self._on_dimer(x, torch.full_like(x[:, 0, 0], 1 / (2 * self.w)))[:, None]
 
     def _starts(self, state: str, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count n 2"]:

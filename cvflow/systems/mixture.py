@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cvflow.cv.batch import Linear
+from cvflow.cv.batch import LinearCV
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
@@ -53,7 +53,7 @@ class GaussianMixtureTarget(BatchReference):
     def system(self) -> TorchSystem:
         return TorchSystem(
             Potential(self._energy, (self.dim,)),
-            Linear(("s",), ((1 / sqrt(self.dim),) * self.dim,)),
+            LinearCV(("s",), ((1 / sqrt(self.dim),) * self.dim,)),
             self.states,
             self._starts,
             kT=self.kT,

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cvflow.cv.batch import Linear
+from cvflow.cv.batch import LinearCV
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
@@ -59,7 +59,7 @@ class Phi4(BatchReference):
     def system(self) -> TorchSystem:
         return TorchSystem(
             Potential(self._energy, (self.n,), self._gradient),
-            Linear(("m",), ((1 / sqrt(self.n),) * self.n,)),
+            LinearCV(("m",), ((1 / sqrt(self.n),) * self.n,)),
             self.states,
             self._starts,
             kT=self.kT,

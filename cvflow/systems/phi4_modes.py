@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cvflow.core.fixed_tensor import FixedTensor
-from cvflow.cv.batch import Linear
+from cvflow.cv.batch import LinearCV
 from cvflow.engines.batch.kernels.solver import Newton
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
@@ -75,7 +75,7 @@ class Phi4Modes(BatchReference):
 
         return TorchSystem(
             Potential(energy, (self.n,), gradient),
-            Linear(("m",), (tuple(np.full(self.n, 1 / sqrt(self.n)) @ modes),)),
+            LinearCV(("m",), (tuple(np.full(self.n, 1 / sqrt(self.n)) @ modes),)),
             self.states,
             starts,
             kT=self.kT,

@@ -13,13 +13,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cvflow.core.fixed_tensor import FixedTensor
-from cvflow.cv.batch import Coordinates
+from cvflow.cv.batch import Batch, Coordinates
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
 from cvflow.systems.parameters import check_positive, check_weight
 
-Batch = Float[Tensor, "chains dof"]
 Column = Float[Tensor, "chains 1"]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvflow.cv.batch import Coordinates, FunctionCV, Linear, everything_free
+from cvflow.cv.batch import Coordinates, FunctionCV, LinearCV, everything_free
 
 STEP = 1e-6
 ROWS = ((0.5, 0.5, 0.5, 0.5, 0.0, 0.0), (0.5, -0.5, -0.5, 0.5, 0.0, 0.0))
@@ -30,7 +30,7 @@ def towards(x):
 CVS = {
     "coordinates": Coordinates(("a", "b"), (4, 1), 6),
     "one coordinate": Coordinates(("a",), (0,), 6),
-    "linear": Linear(("s", "d"), ROWS),
+    "linear": LinearCV(("s", "d"), ROWS),
     "one component": FunctionCV(("r",), length, (2, 3)),
     "with its derivative": FunctionCV(("r",), length, (2, 3), derivative=towards),
     "two components, one on a circle": FunctionCV(
@@ -155,8 +155,8 @@ def test_a_function_s_components_live_on_lines_unless_said():
 def test_settings_are_values():
     """Equal if made of the same parts: tensors that are derived from them do not count."""
     assert Coordinates(("a", "b"), (4, 1), 6) == CVS["coordinates"]
-    assert Linear(("s", "d"), ROWS) == CVS["linear"]
-    assert hash(Linear(("s", "d"), ROWS)) == hash(CVS["linear"])
+    assert LinearCV(("s", "d"), ROWS) == CVS["linear"]
+    assert hash(LinearCV(("s", "d"), ROWS)) == hash(CVS["linear"])
     assert Coordinates(("a",), (1,), 6) != CVS["one coordinate"]
 
 
@@ -168,10 +168,10 @@ def test_settings_are_values():
         (lambda: Coordinates(("a", "b"), (1, 1), 6), "names a coordinate twice"),
         (lambda: Coordinates(("a",), (1, 2), 6), "one name for each"),
         (lambda: Coordinates(("1a",), (1,), 6), "must be a word"),
-        (lambda: Linear(("s",), ROWS), "one name for each of its 2 rows"),
-        (lambda: Linear(("s",), ((1.0, 1.0),)), "orthonormal"),
-        (lambda: Linear(("s", "d"), ((1.0, 0.0), (0.6, 0.8))), "orthonormal"),
-        (lambda: Linear(("not",), ((1.0, 0.0),)), "must be a word"),
+        (lambda: LinearCV(("s",), ROWS), "one name for each of its 2 rows"),
+        (lambda: LinearCV(("s",), ((1.0, 1.0),)), "orthonormal"),
+        (lambda: LinearCV(("s", "d"), ((1.0, 0.0), (0.6, 0.8))), "orthonormal"),
+        (lambda: LinearCV(("not",), ((1.0, 0.0),)), "must be a word"),
         (lambda: FunctionCV(("r s",), length, (2, 3)), "must be a word"),
         (lambda: FunctionCV(("r",), length, (2, 3), periods=(1.0, 2.0)), "one period and one range"),
         (lambda: FunctionCV(("r", "phi"), length, (2, 3), ranges=((0.0, 1.0),)), "one period and one range"),

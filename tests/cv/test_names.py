@@ -7,7 +7,7 @@ import pytest
 
 import cvflow
 from cvflow.core.states import States
-from cvflow.cv.names import LONGEST, RESERVED, check_together, checked_name
+from cvflow.cv.names import LONGEST_NAME, RESERVED, check_together, checked_name
 from cvflow.estimate.free_energy import profile
 from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text
 from cvflow.setup.molecules.cvs import check_force_files
@@ -15,7 +15,7 @@ from cvflow.store import Header
 from tests.report.synthetic import POLYMER, THREE, Lengths, fake_record
 
 
-@pytest.mark.parametrize("name", ["r", "phi_1", "Rg", "t1me", "r" * LONGEST, "jumps", "cv"])
+@pytest.mark.parametrize("name", ["r", "phi_1", "Rg", "t1me", "r" * LONGEST_NAME, "jumps", "cv"])
 def test_words_are_names(name):
     assert checked_name(name) == name
 

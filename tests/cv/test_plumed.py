@@ -25,7 +25,7 @@ from cvflow.cv import (
     gyration,
     torsion,
 )
-from cvflow.cv.plumed import FAR
+from cvflow.cv.plumed import FARTHEST
 from tests.cv.cases import ATOMS, CASES, draws
 from tests.cv.with_plumed import needs_plumed
 
@@ -149,7 +149,7 @@ def test_charges_are_passed_where_they_are_known():
 
 
 @needs_plumed
-@pytest.mark.parametrize("where", [np.nan, np.inf, -2 * FAR])
+@pytest.mark.parametrize("where", [np.nan, np.inf, -2 * FARTHEST])
 def test_what_has_blown_up_has_no_value(where):
     cv, x = (
         from_plumed("n", "n: COORDINATION GROUPA=1-5 GROUPB=6-10 R_0=0.3 NLIST NL_CUTOFF=1 NL_STRIDE=1"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cvflow.proposals import GaussianMixture
-from cvflow.proposals.export import FORMAT, MAGIC, InexpressibleError, exported, from_cvf, to_cvf
+from cvflow.proposals.export import CVF_FORMAT, MAGIC, InexpressibleError, exported, from_cvf, to_cvf
 from cvflow.proposals.io import to_bytes
 from tests.proposals.cases import SPACES, learned
 
@@ -23,7 +23,7 @@ def cvf(proposal):
     return to_cvf(proposal, NAMES[:cvs], UNITS[:cvs])
 
 
-def signed(payload, form=FORMAT):
+def signed(payload, form=CVF_FORMAT):
     return MAGIC + struct.pack("<IIQ", form, zlib.crc32(payload), len(payload)) + payload
 
 
@@ -54,7 +54,7 @@ def test_mixtures_are_read_back_as_they_were():
         (lambda d: d[:-8], "damaged or cut short"),
         (lambda d: d + b"\0", "damaged or cut short"),
         (lambda d: d[:-1] + bytes([d[-1] ^ 1]), "damaged or cut short"),
-        (lambda d: signed(d[24:], FORMAT + 1), "format is 2, this version reads 1"),
+        (lambda d: signed(d[24:], CVF_FORMAT + 1), "format is 2, this version reads 1"),
         (lambda d: signed(d[24:-8]), "not what its checksum promises"),
         (lambda d: signed(struct.pack("<I", 9) + d[28:]), "unknown kind of density 9"),
         (lambda d: signed(d[24:36] + struct.pack("<I", 9) + d[40:]), "not what its checksum promises"),

@@ -11,7 +11,7 @@ import torch
 
 from cvflow.proposals import GaussianMixture
 from cvflow.proposals.flows.base import Architecture
-from cvflow.proposals.io import FORMAT, from_bytes, to_bytes
+from cvflow.proposals.io import FLOW_FORMAT, from_bytes, to_bytes
 from tests.proposals.cases import SPACES, learned
 
 NAMES = ["a", "b", "c"]
@@ -60,8 +60,8 @@ def test_damaged_data_is_refused(damage):
 
 
 def test_an_older_format_is_named():
-    old = to_bytes(learned("line"), ["r"]).replace(FORMAT.encode(), b"cvflow-flow-1")
-    with pytest.raises(ValueError, match=f"unknown format 'cvflow-flow-1', this version reads {FORMAT}"):
+    old = to_bytes(learned("line"), ["r"]).replace(FLOW_FORMAT.encode(), b"cvflow-flow-1")
+    with pytest.raises(ValueError, match=f"unknown format 'cvflow-flow-1', this version reads {FLOW_FORMAT}"):
         from_bytes(old)
 
 

@@ -4,7 +4,6 @@ from types import ModuleType
 from typing import NamedTuple
 
 from cvflow.systems import (
-    Angle,
     BatchReference,
     Dimer,
     Ellipsoid,
@@ -12,7 +11,8 @@ from cvflow.systems import (
     GaussianTunnel,
     Phi4,
     Phi4Modes,
-    Torsion,
+    PlanarAngle,
+    SingleTorsion,
     TwoDistances,
 )
 from tests.systems.exact import angle, ellipsoid, mixture, phi4, torsion, tunnel, two_distances
@@ -31,8 +31,8 @@ CASES = {
         Case(GaussianTunnel(), tunnel),
         Case(Phi4(), phi4),
         Case(GaussianMixtureTarget(), mixture),
-        Case(Angle(), angle),
-        Case(Torsion(), torsion),
+        Case(PlanarAngle(), angle),
+        Case(SingleTorsion(), torsion),
         Case(Ellipsoid(), ellipsoid),
         Case(TwoDistances(), two_distances),
     )

@@ -7,14 +7,14 @@ import torch
 from cvflow.core.states import States
 from cvflow.systems import (
     BUILT_IN,
-    Angle,
     BatchReference,
     Dimer,
     Ellipsoid,
     GaussianMixtureTarget,
     GaussianTunnel,
     Phi4,
-    Torsion,
+    PlanarAngle,
+    SingleTorsion,
     TwoDistances,
 )
 from tests.systems.cases import BATCH_SYSTEMS
@@ -105,7 +105,10 @@ def test_the_system_carries_the_references_parameters(name):
     assert (system.name, system.kT, system.states) == (name, reference.kT, reference.states)
 
 
-@pytest.mark.parametrize("kind", [GaussianTunnel, GaussianMixtureTarget, Angle, Torsion, Ellipsoid, TwoDistances])
+SCALED = [GaussianTunnel, GaussianMixtureTarget, PlanarAngle, SingleTorsion, Ellipsoid, TwoDistances]
+
+
+@pytest.mark.parametrize("kind", SCALED)
 def test_potentials_of_given_densities_scale_with_kT(kind):
     x = shaken(kind.name)
     warm = kind(kT=1.7).system()
@@ -136,8 +139,8 @@ def test_potentials_of_given_densities_scale_with_kT(kind):
         (GaussianMixtureTarget, {"separation": 0.0}),
         (GaussianMixtureTarget, {"weight": 1.0}),
         (GaussianMixtureTarget, {"kT": 0.0}),
-        (Angle, {"weight": 0.0}),
-        (Torsion, {"kT": np.inf}),
+        (PlanarAngle, {"weight": 0.0}),
+        (SingleTorsion, {"kT": np.inf}),
         (Ellipsoid, {"weight": 1.5}),
         (TwoDistances, {"kT": 0.0}),
     ],

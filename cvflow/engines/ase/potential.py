@@ -6,20 +6,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cvflow.core.frames import Frame, Positions
+from cvflow.core.units import ANGSTROM, ELECTRONVOLT
 from cvflow.cv import Particles
 from cvflow.engines.motion import BlownUpError
 from cvflow.host.faults import USERS_FAULTS, UserFunctionError, called, said
 
-ANGSTROM = 0.1
-"""nm."""
-
-ELECTRONVOLT = 96.48533212331002
-"""kJ/mol (2019 SI)."""
-
-FAR = 1e4
+LARGEST_SPREAD = 1e4
 """Distance from the centre [nm] from which a configuration counts as blown up, and the calculator is not asked."""
 
-MEND = "pip install ase"
+ASE_MEND = "pip install ase"
 
 
 class Evaluation(NamedTuple):
@@ -65,8 +60,8 @@ class AsePotential:
             UserFunctionError: it fails in any other way.
         """
         spread = np.abs(frame.positions - frame.positions.mean(axis=0))
-        if not (spread < FAR).all():
-            raise BlownUpError(f"atoms are more than {FAR} nm apart")
+        if not (spread < LARGEST_SPREAD).all():
+            raise BlownUpError(f"atoms are more than {LARGEST_SPREAD} nm apart")
         if frame.box is not None:
             self._atoms.set_cell(frame.box / ANGSTROM)
         self._atoms.set_positions(frame.positions / ANGSTROM)
@@ -127,4 +122,4 @@ def _ase(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ValueError(f"ASE is missing: {MEND} (or the extra cvflow[ase])") from error
+        raise ValueError(f"ASE is missing: {ASE_MEND} (or the extra cvflow[ase])") from error

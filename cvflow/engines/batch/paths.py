@@ -13,10 +13,9 @@ from torch import Tensor
 from cvflow.core.early_rejection import EarlyRejection, PathMonitor
 from cvflow.core.frames import Outcome
 from cvflow.core.schedule import Schedule
-from cvflow.cv.batch import Batch, Points
+from cvflow.cv.batch import Batch, Each, Points
 from cvflow.engines.batch.compilation import compiled
 from cvflow.engines.batch.kernels.base import Ending, KernelState, Needs, Noise, RelaxationKernel, normals, uniforms
-from cvflow.engines.batch.potential import Each
 
 Lengths = Int[np.ndarray, " chains"]
 

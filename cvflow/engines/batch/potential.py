@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from math import prod
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-Batch = Float[Tensor, "chains dof"]
-Each = Float[Tensor, " chains"]
+from cvflow.cv.batch import Batch, Each
 
 
 @dataclass(frozen=True)

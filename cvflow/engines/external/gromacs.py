@@ -13,7 +13,7 @@ from openmm import app
 
 from cvflow.core.frames import Exactness, Frame, Outcome
 from cvflow.engines.external.gromacs_mdp import LAW, settings_of, with_settings
-from cvflow.engines.external.gromacs_rigid import Pairs, began_as_given, kept_lengths, rigid_pairs
+from cvflow.engines.external.gromacs_rigid import Rigid, began_as_given, kept_lengths, rigid_pairs
 from cvflow.engines.external.process import OUTPUT, PathFailedError, ProgramFailedError, run
 from cvflow.engines.external.program import INPUT, PathEnds, PathOrder, Program
 
@@ -46,7 +46,7 @@ class Gromacs(Program):
     gmx: str = "gmx"
     maxwarn: int = 1
     masses: tuple[float, ...] = ()
-    rigid: Pairs = ()
+    rigid: Rigid = ()
 
     @property
     def exactness(self) -> Exactness:

@@ -9,7 +9,7 @@ from MDAnalysis.lib.formats.libmdaxdr import TRRFrame
 
 from cvflow.engines.external.rigid import lengths, tangential
 
-Pairs = tuple[tuple[int, int], ...]
+Rigid = tuple[tuple[int, int], ...]
 """Atoms at a fixed distance, from 0."""
 
 _SLIP = 1e-4
@@ -24,7 +24,7 @@ _WATER = re.compile(r"\(SETTLE\) +(\d+) +(\d+) +(\d+)")
 _VIRTUAL = re.compile(r"functype\[\d+\]=(VSITE\w*)\b")
 
 
-def rigid_pairs(dump: str) -> Pairs:
+def rigid_pairs(dump: str) -> Rigid:
     """The pairs whose distance mdrun keeps, by constraints or as rigid water.
 
     Raises:
@@ -45,7 +45,7 @@ def rigid_pairs(dump: str) -> Pairs:
     return tuple(pairs)
 
 
-def _molecule(text: str) -> tuple[int, Pairs]:
+def _molecule(text: str) -> tuple[int, Rigid]:
     """How many atoms a kind of molecule has, and which of them are held."""
     found = _ATOMS.search(text)
     assert found is not None
@@ -56,7 +56,7 @@ def _molecule(text: str) -> tuple[int, Pairs]:
     return int(found[1]), tuple(bonds)
 
 
-def began_as_given(first: TRRFrame, given: Float[np.ndarray, "atoms 3"], masses: Sequence[float], rigid: Pairs) -> bool:
+def began_as_given(first: TRRFrame, given: Float[np.ndarray, "atoms 3"], masses: Sequence[float], rigid: Rigid) -> bool:
     """Whether a path's first step has the velocities it was given, made tangential to rigid bonds.
 
     Without rigid bonds they are the same to the last bit.
@@ -71,7 +71,7 @@ def began_as_given(first: TRRFrame, given: Float[np.ndarray, "atoms 3"], masses:
     return bool(np.abs(first.v - kept).max() < _SLIP * np.abs(given).max())
 
 
-def kept_lengths(first: TRRFrame, last: TRRFrame, rigid: Pairs) -> bool:
+def kept_lengths(first: TRRFrame, last: TRRFrame, rigid: Rigid) -> bool:
     """Whether rigid bonds are as long at a path's end as at its beginning: where LINCS fails it may warn and go on."""
     if not rigid:
         return True

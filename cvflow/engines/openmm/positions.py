@@ -18,7 +18,7 @@ from cvflow.engines.openmm.preparation import particles_of, prepare
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 from cvflow.host.openmm_xml import deserialised
 
-KERNELS = {"langevin": holding, "restraint": pulling}
+INTEGRATORS = {"langevin": holding, "restraint": pulling}
 """By the name that `[path] kernel` takes: K3, atoms held on their way (no friction), and K5, atoms pulled along it."""
 
 
@@ -63,8 +63,8 @@ class PositionsSpec(VerletSpec):
 
     def check(self) -> None:
         super().check()
-        if self.kernel not in KERNELS:
-            raise ValueError(f"positions are driven by kernel {' or '.join(KERNELS)}, not {self.kernel!r}")
+        if self.kernel not in INTEGRATORS:
+            raise ValueError(f"positions are driven by kernel {' or '.join(INTEGRATORS)}, not {self.kernel!r}")
         if self.friction > 0:
             raise ValueError("paths of positions have no friction: set path.friction = 0")
 
@@ -101,7 +101,7 @@ class PositionsEngine(VerletEngine):
         self._inverse_masses = np.where(moved, 1 / np.where(masses > 0, masses, 1.0), 0.0)
         self._half = 0.5 * spec.timestep * self._inverse_masses
         self._speeds = np.sqrt(spec.kT * self._inverse_masses)
-        integrator = KERNELS[spec.kernel](spec.timestep)
+        integrator = INTEGRATORS[spec.kernel](spec.timestep)
         self._context = PathContext(system, integrator, spec.around.platform, dict(spec.around.properties))
 
     @property

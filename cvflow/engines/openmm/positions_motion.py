@@ -13,7 +13,7 @@ from cvflow.engines.openmm.context import PathContext, blowing_up
 from cvflow.engines.openmm.motion import ContextMotion
 from cvflow.engines.openmm.positions_integrator import PositionsVerlet
 
-Steered = Float[np.ndarray, "steered 3"]
+SteeredAtoms = Float[np.ndarray, "steered 3"]
 
 
 class Guide(NamedTuple):
@@ -31,14 +31,14 @@ class Guide(NamedTuple):
     each: int
     kappa: float
 
-    def at(self, step: int) -> Steered:
+    def at(self, step: int) -> SteeredAtoms:
         """Positions after so many steps [nm]."""
         piece, passed = divmod(step, self.each)
         if not passed:
             return self.knots[piece]
         return self.knots[piece] + passed / self.each * (self.knots[piece + 1] - self.knots[piece])
 
-    def apart(self, positions: Positions, step: int) -> Steered:
+    def apart(self, positions: Positions, step: int) -> SteeredAtoms:
         """From there to where the atoms are [nm]."""
         return positions[self.atoms] - self.at(step)
 
@@ -96,7 +96,7 @@ class PositionsMotion(ContextMotion):
         start, end = self._guide.knots[piece : piece + 2]
         self._integrator.begin(self._among_all(start), self._among_all(end - start), self._guide.each)
 
-    def _among_all(self, steered: Steered) -> Positions:
+    def _among_all(self, steered: SteeredAtoms) -> Positions:
         """Rows of the steered atoms among those of all."""
         rows = np.zeros_like(self._like.positions)
         rows[self._guide.atoms] = steered

@@ -14,34 +14,34 @@ from cvflow.sampler.jump_proposal import Learned
 EQUILIBRATION_SAMPLES = 24
 """Local moves at the end of equilibration, whose CV values train the first flow and give the states' mean CVs."""
 
-State = TypeVar("State")
+OwnForm = TypeVar("OwnForm")
 
 
 @dataclass(frozen=True)
-class GroupState(Generic[State]):
+class GroupState(Generic[OwnForm]):
     """What a group's next turn needs, in the group's own form, and its walkers' frames."""
 
-    state: State
+    state: OwnForm
     frames: list[Frame]
 
 
 @dataclass(frozen=True)
-class TurnResult(Generic[State]):
+class TurnResult(Generic[OwnForm]):
     """What came of a turn; `rows` are of the store's `turn_type`, one a walker."""
 
-    group_state: GroupState[State]
+    group_state: GroupState[OwnForm]
     rows: np.ndarray
 
 
 @dataclass(frozen=True)
-class EquilibratedGroup(Generic[State]):
+class EquilibratedGroup(Generic[OwnForm]):
     """An equilibrated group and the CV values that its walkers' local moves visited."""
 
-    group_state: GroupState[State]
+    group_state: GroupState[OwnForm]
     samples: Float[np.ndarray, "walkers samples cvs"]
 
 
-class WalkerGroup(ABC, Generic[State]):
+class WalkerGroup(ABC, Generic[OwnForm]):
     """Law: a turn depends on the group's state, its number and what was learned, and on nothing else."""
 
     walkers: tuple[int, ...]
@@ -49,8 +49,8 @@ class WalkerGroup(ABC, Generic[State]):
 
     @abstractmethod
     def take_turn(
-        self, executor: Executor, group_state: GroupState[State], jump: int, learned: Learned
-    ) -> "Future[TurnResult[State]]":
+        self, executor: Executor, group_state: GroupState[OwnForm], jump: int, learned: Learned
+    ) -> "Future[TurnResult[OwnForm]]":
         """Begin one turn, a jump and a local move of each walker.
 
         Args:

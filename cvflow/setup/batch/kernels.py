@@ -21,11 +21,11 @@ from cvflow.sampler.ensemble import EnsembleMove
 FRICTION = 1.0
 """Of local moves that have one, in units of 1/(timestep · steps of a move)."""
 
-Springs = tuple[float, ...]
+SpringConstants = tuple[float, ...]
 """Spring constants of the restraint, one a CV; none for kernels without one."""
 
 
-def kernel(system: TorchSystem, path: PathSettings, kappa: Springs) -> RelaxationKernel:
+def kernel(system: TorchSystem, path: PathSettings, kappa: SpringConstants) -> RelaxationKernel:
     """The relaxation kernel that `[path] kernel` names.
 
     Raises:
@@ -58,38 +58,38 @@ def _split(system: TorchSystem, path: PathSettings) -> SplitCV:
     return cv
 
 
-def _identity(system: TorchSystem, path: PathSettings, kappa: Springs) -> Identity:
+def _identity(system: TorchSystem, path: PathSettings, kappa: SpringConstants) -> Identity:
     return Identity(system.potential, _split(system, path), system.kT)
 
 
-def _euler(system: TorchSystem, path: PathSettings, kappa: Springs) -> EulerMaruyama:
+def _euler(system: TorchSystem, path: PathSettings, kappa: SpringConstants) -> EulerMaruyama:
     return EulerMaruyama(system.potential, _split(system, path), system.kT, path.timestep)
 
 
-def _mala(system: TorchSystem, path: PathSettings, kappa: Springs) -> SymmetricMala:
+def _mala(system: TorchSystem, path: PathSettings, kappa: SpringConstants) -> SymmetricMala:
     return SymmetricMala(system.potential, _split(system, path), system.kT, path.timestep)
 
 
-def _mala_coin(system: TorchSystem, path: PathSettings, kappa: Springs) -> CoinMala:
+def _mala_coin(system: TorchSystem, path: PathSettings, kappa: SpringConstants) -> CoinMala:
     return CoinMala(system.potential, _split(system, path), system.kT, path.timestep)
 
 
-def _langevin(system: TorchSystem, path: PathSettings, kappa: Springs) -> UnderdampedLangevin:
+def _langevin(system: TorchSystem, path: PathSettings, kappa: SpringConstants) -> UnderdampedLangevin:
     held = _split(system, path)
     return UnderdampedLangevin(system.potential, held, system.kT, path.timestep, path.friction, system.masses)
 
 
-def _constrained(system: TorchSystem, path: PathSettings, kappa: Springs) -> ConstrainedLangevin:
+def _constrained(system: TorchSystem, path: PathSettings, kappa: SpringConstants) -> ConstrainedLangevin:
     return ConstrainedLangevin(
         system.potential, system.cv, system.kT, path.timestep, path.friction, system.masses, system.solver
     )
 
 
-def _restraint(system: TorchSystem, path: PathSettings, kappa: Springs) -> SoftRestraint:
+def _restraint(system: TorchSystem, path: PathSettings, kappa: SpringConstants) -> SoftRestraint:
     return SoftRestraint(system.potential, system.cv, system.kT, path.timestep, kappa, path.friction, system.masses)
 
 
-_KERNELS: dict[str, Callable[[TorchSystem, PathSettings, Springs], RelaxationKernel]] = {
+_KERNELS: dict[str, Callable[[TorchSystem, PathSettings, SpringConstants], RelaxationKernel]] = {
     "none": _identity,
     "euler": _euler,
     "mala": _mala,

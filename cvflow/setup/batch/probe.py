@@ -11,7 +11,7 @@ from cvflow.cv.batch import BatchCV, FunctionCV
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.host.faults import USERS_FAULTS
-from cvflow.setup.steady import MEND
+from cvflow.setup.steady import STEADY
 
 _FLAT = {torch.float64: 1e-8, torch.float32: 1e-5}
 """Smallest over largest singular value of ∇ξ, below which it has lost rank."""
@@ -153,7 +153,7 @@ def _check_again(what: str, first: Tensor, second: Tensor) -> None:
     """
     alike = _ALIKE.get(first.dtype, max(_ALIKE.values()))
     if not torch.allclose(first, second, rtol=alike, atol=alike):
-        raise ValueError(f"{what} changes from one call to the next: {MEND}")
+        raise ValueError(f"{what} changes from one call to the next: {STEADY}")
 
 
 def _first(chains: Tensor) -> int:

@@ -21,7 +21,7 @@ from cvflow.host.faults import USERS_FAULTS, said
 from cvflow.host.functions import NamedFunction, load_function
 from cvflow.setup.engine_walkers import check_moves
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
-from cvflow.setup.molecules.atoms import Atoms, check_atoms, of_atoms
+from cvflow.setup.molecules.atoms import AtomicSystem, check_atoms, of_atoms
 from cvflow.setup.molecules.cvs import cvs_from
 from cvflow.setup.molecules.openmm import built_in_starts, settled
 from cvflow.setup.named_states import check_named
@@ -30,7 +30,7 @@ from cvflow.setup.starts.placing import boxed, check_spacing, in_one_box, spacin
 from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
 from cvflow.systems import AtomsReference
 
-TIMESTEP = 0.001
+ASE_TIMESTEP = 0.001
 """`path.timestep` [ps] where the config has none."""
 
 
@@ -44,7 +44,7 @@ class AseSystem:
         box: the cell [nm], if any direction is periodic.
         temperature: K.
         periodic: which of the directions are, where there is a cell.
-        spacing: of nearest neighbours among the Atoms as they are made [nm]; NaN for one atom.
+        spacing: of nearest neighbours among the atoms as they are made [nm]; NaN for one atom.
     """
 
     source: NamedFunction
@@ -140,7 +140,7 @@ def assemble(config: Config, system: AseSystem, cvs: tuple[CollectiveVariable, .
     Raises:
         ValueError: they do not.
     """
-    config = with_timestep(config, TIMESTEP)
+    config = with_timestep(config, ASE_TIMESTEP)
     check_timestep(config)
     check_atoms(starts, system.topology.getNumAtoms())
     check_spacing(starts, system.spacing)
@@ -190,5 +190,5 @@ def _assembled(
 ) -> Setup:
     check_moves(config, "ASE")
     check_atoms(starts, topology.getNumAtoms())
-    atoms = Atoms(name, topology, cvs, kT, AseSpec(source, cvs, kT, config.path.timestep), periodic=periodic)
+    atoms = AtomicSystem(name, topology, cvs, kT, AseSpec(source, cvs, kT, config.path.timestep), periodic=periodic)
     return of_atoms(atoms, config, starts)

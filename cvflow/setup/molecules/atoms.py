@@ -27,7 +27,7 @@ from cvflow.setup.steered import SteeredCVs
 
 
 @dataclass(frozen=True)
-class Atoms:
+class AtomicSystem:
     """A system of atoms, as an engine has it.
 
     Attributes:
@@ -54,7 +54,7 @@ class Atoms:
     notes: tuple[str, ...] = ()
 
 
-def of_atoms(atoms: Atoms, config: Config, starts: WalkerStarts) -> Setup:
+def of_atoms(atoms: AtomicSystem, config: Config, starts: WalkerStarts) -> Setup:
     """A run of atoms, once its walkers' starts have been looked at; the last stop before anything is computed.
 
     Raises:

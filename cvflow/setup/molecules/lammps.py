@@ -5,7 +5,7 @@ from pathlib import Path
 from cvflow.config.settings import Config, ConfigError
 from cvflow.engines.lammps import LammpsSpec
 from cvflow.setup.engine_walkers import check_moves
-from cvflow.setup.molecules.atoms import Atoms, check_atoms, of_atoms
+from cvflow.setup.molecules.atoms import AtomicSystem, check_atoms, of_atoms
 from cvflow.setup.molecules.openmm import built_in_starts, settled
 from cvflow.setup.specification import Setup
 from cvflow.setup.starts.walker_starts import WalkerStarts
@@ -27,4 +27,4 @@ def from_built_in(reference: AtomsReference, config: Config, folder: Path, with_
     topology = reference.topology()
     check_atoms(starts, topology.getNumAtoms())
     spec, files = LammpsSpec(model, cvs, reference.kT, config.path.timestep), {"in.lammps": model.script}
-    return of_atoms(Atoms(reference.name, topology, cvs, reference.kT, spec, files), config, starts)
+    return of_atoms(AtomicSystem(reference.name, topology, cvs, reference.kT, spec, files), config, starts)

@@ -17,7 +17,7 @@ from cvflow.cv import CollectiveVariable
 from cvflow.cv.images import Bonds, Molecules
 from cvflow.engines.openmm import OpenMMSpec, default_box, particles_of, piston, prepare
 from cvflow.setup.engine_walkers import check_moves
-from cvflow.setup.molecules.atoms import Atoms, check_atoms, of_atoms
+from cvflow.setup.molecules.atoms import AtomicSystem, check_atoms, of_atoms
 from cvflow.setup.molecules.cvs import check_force_files, cvs_from, force_cvs
 from cvflow.setup.specification import Setup
 from cvflow.setup.starts.placing import (
@@ -66,7 +66,7 @@ def assemble(
     assert isinstance(engine, OpenMMSection)
     platform, properties = engine.platform or "CPU", _properties(engine)
     spec = OpenMMSpec(xml, cvs, kT, config.path.timestep, platform=platform, properties=properties)
-    atoms = Atoms(name, topology, cvs, kT, spec, files, molecules, notes=prepared.notes)
+    atoms = AtomicSystem(name, topology, cvs, kT, spec, files, molecules, notes=prepared.notes)
     return of_atoms(atoms, config, starts)
 
 

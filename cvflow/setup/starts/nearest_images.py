@@ -9,7 +9,7 @@ from cvflow.core.frames import Frame
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.images import Cell, Molecules, image_shift
 
-SAME = 1e-6
+SAME_SHIFT = 1e-6
 """Difference of a CV from its value with nearest images that is rounding."""
 
 
@@ -60,7 +60,7 @@ class NearestImages:
         cell = Cell(frame.box * np.array(self.periodic)[:, None], self.molecules)
         for cv in self.cvs:
             shift = image_shift(cv, frame, cell)
-            if abs(shift) > SAME:
+            if abs(shift) > SAME_SHIFT:
                 value = cv.evaluate(frame)
                 return (
                     f"CV {cv.name} is {value:.3g} as the atoms lie, and {value + shift:.3g} with their nearest images"

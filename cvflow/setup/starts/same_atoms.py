@@ -5,7 +5,7 @@ from openmm import app
 from cvflow.config.section import ConfigError
 from cvflow.setup.starts.structure_file import Structure
 
-MEND = "give the same atoms in the same order"
+SAME_ATOMS = "give the same atoms in the same order"
 
 
 def check_structure(structure: Structure, topology: app.Topology, what: str) -> None:
@@ -29,14 +29,14 @@ def check_same_atoms(start: app.Topology, topology: app.Topology, what: str) -> 
     for ours, theirs in zip(topology.atoms(), start.atoms(), strict=False):
         if not _alike(ours, theirs):
             raise ConfigError(
-                f"{what}: atom {ours.index} is {_words(theirs)} there and {_words(ours)} in the system: {MEND}"
+                f"{what}: atom {ours.index} is {_words(theirs)} there and {_words(ours)} in the system: {SAME_ATOMS}"
             )
     _check_number(start.getNumAtoms(), topology, what)
 
 
 def _check_number(atoms: int, topology: app.Topology, what: str) -> None:
     if atoms != topology.getNumAtoms():
-        raise ConfigError(f"{what}: {atoms} atoms there and {topology.getNumAtoms()} in the system: {MEND}")
+        raise ConfigError(f"{what}: {atoms} atoms there and {topology.getNumAtoms()} in the system: {SAME_ATOMS}")
 
 
 def _alike(ours: app.topology.Atom, theirs: app.topology.Atom) -> bool:

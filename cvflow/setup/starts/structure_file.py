@@ -12,10 +12,8 @@ from openmm import app
 from cvflow.config.references import deserialised, read_text
 from cvflow.config.section import ConfigError
 from cvflow.core.frames import Frame
+from cvflow.core.units import ANGSTROM
 from cvflow.host.faults import said
-
-ANGSTROM = 0.1
-"""nm."""
 
 
 class Structure(NamedTuple):

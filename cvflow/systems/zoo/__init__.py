@@ -5,9 +5,9 @@ two modes of different weight along the CV, and another degree of freedom whose 
 that forgets the Fixman term, or anything else about the metric, samples them wrongly.
 """
 
-from cvflow.systems.zoo.angle import Angle
+from cvflow.systems.zoo.angle import PlanarAngle
 from cvflow.systems.zoo.ellipsoid import Ellipsoid
-from cvflow.systems.zoo.torsion import Torsion
+from cvflow.systems.zoo.torsion import SingleTorsion
 from cvflow.systems.zoo.two_distances import TwoDistances
 
-__all__ = ["Angle", "Ellipsoid", "Torsion", "TwoDistances"]
+__all__ = ["Ellipsoid", "PlanarAngle", "SingleTorsion", "TwoDistances"]

@@ -7,17 +7,13 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
-from cvflow.cv.batch import FunctionCV
+from cvflow.cv.batch import Each, FunctionCV
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
 from cvflow.systems.parameters import check_positive, check_weight
-from cvflow.systems.zoo.terms import confinement, norm, spring, two_modes
-
-Atoms = Float[Tensor, "chains 3 2"]
-Each = Float[Tensor, " chains"]
+from cvflow.systems.zoo.terms import Clusters, confinement, norm, spring, two_modes
 
 MODES, WIDTHS = (1.1, 2.1), (0.16, 0.20)
 BOND_WIDTH = 0.12
@@ -25,7 +21,7 @@ SECOND_BOND, SECOND_WIDTH = 1.2, 0.1
 
 
 @dataclass(frozen=True)
-class Angle(BatchReference):
+class PlanarAngle(BatchReference):
     """Three atoms in the plane, of masses 1, 4 and 12; the CV is the angle θ at the middle one, in (0, π).
 
     With the bonds' lengths r1 = |x_0 - x_1|, r2 = |x_2 - x_1| and the centre of geometry c,
@@ -66,7 +62,7 @@ class Angle(BatchReference):
             name=self.name,
         )
 
-    def _energy(self, x: Atoms) -> Each:
+    def _energy(self, x: Clusters) -> Each:
         theta = bond_angle(x)
         first, second = (spring(theta, mode, width) for mode, width in zip(MODES, WIDTHS, strict=True))
         bonds = spring(norm(x[:, 0] - x[:, 1]), 1 + 0.4 * torch.cos(theta), BOND_WIDTH)
@@ -85,7 +81,7 @@ class Angle(BatchReference):
         return x - x.mean(axis=1, keepdims=True)
 
 
-def bond_angle(x: Atoms) -> Each:
+def bond_angle(x: Clusters) -> Each:
     """Angle [rad] at the middle atom, in [0, π]; smooth but where the atoms are collinear."""
     a, b = x[:, 0] - x[:, 1], x[:, 2] - x[:, 1]
     return torch.atan2(torch.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]), (a * b).sum(dim=1))

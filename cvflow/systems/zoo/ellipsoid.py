@@ -9,15 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cvflow.cv.batch import FunctionCV
+from cvflow.cv.batch import Batch, Each, FunctionCV
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
 from cvflow.systems.parameters import check_positive, check_weight
 from cvflow.systems.zoo.terms import spring, two_modes
-
-Batch = Float[Tensor, "chains 3"]
-Each = Float[Tensor, " chains"]
 
 SQUARES = (1.0, 2.5, 0.4)
 """Diagonal of A."""

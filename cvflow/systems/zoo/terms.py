@@ -8,8 +8,9 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-Each = Float[Tensor, " chains"]
-Molecules = Float[Tensor, "chains atoms dimensions"]
+from cvflow.cv.batch import Each
+
+Clusters = Float[Tensor, "chains atoms dimensions"]
 
 CENTRE_STIFFNESS = 1.0
 """Of the confinement of a molecule's centre of geometry, in kT per squared length."""
@@ -26,7 +27,7 @@ def spring(value: Each, mean: Each | float, width: float) -> Each:
     return scaled * scaled / 2
 
 
-def confinement(x: Molecules) -> Each:
+def confinement(x: Clusters) -> Each:
     """Energy [kT] that keeps the centre of geometry near the origin, so that the density is proper."""
     centre = x.mean(dim=1)
     return CENTRE_STIFFNESS / 2 * (centre * centre).sum(dim=1)

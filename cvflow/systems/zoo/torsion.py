@@ -11,17 +11,15 @@ from scipy.special import i0e
 from torch import Tensor
 
 from cvflow.cv import formulas
-from cvflow.cv.batch import FunctionCV
+from cvflow.cv.batch import Each, FunctionCV
 from cvflow.cv.functions import torsion
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
 from cvflow.systems.parameters import check_positive, check_weight
-from cvflow.systems.zoo.terms import confinement, norm, spring, turned, two_modes
+from cvflow.systems.zoo.terms import Clusters, confinement, norm, spring, turned, two_modes
 
-Atoms = Float[Tensor, "chains 4 3"]
-Vectors = Float[Tensor, "chains 3"]
-Each = Float[Tensor, " chains"]
+Arms = Float[Tensor, "chains 3"]
 
 MODES, CONCENTRATIONS = (-0.2, pi - 0.3), (8.0, 5.0)
 # i0e(κ) = e^-κ I₀(κ). Computed here as torch.compile cannot look into SciPy.
@@ -31,7 +29,7 @@ ANGLE, ANGLE_WIDTH = 1.9, 0.1
 
 
 @dataclass(frozen=True)
-class Torsion(BatchReference):
+class SingleTorsion(BatchReference):
     """Four atoms in space, of masses 1, 4, 12 and 2; the CV is the torsion φ in [-π, π), 0 for cis.
 
     With the bonds' lengths r1, r2, r3, the angles θ1, θ2 and the centre of geometry c,
@@ -75,7 +73,7 @@ class Torsion(BatchReference):
             name=self.name,
         )
 
-    def _energy(self, x: Atoms) -> Each:
+    def _energy(self, x: Clusters) -> Each:
         first, second, third = x[:, 1] - x[:, 0], x[:, 2] - x[:, 1], x[:, 3] - x[:, 2]
         phi = torsion(x)
         modes = (
@@ -114,6 +112,6 @@ class Torsion(BatchReference):
         return turned(x, rng)
 
 
-def _angle(a: Vectors, b: Vectors) -> Each:
+def _angle(a: Arms, b: Arms) -> Each:
     """Angle [rad] between two vectors, in [0, π]; smooth but where they are parallel."""
     return formulas.angle(a, b, torch.linalg.cross(a, b), torch)

@@ -9,15 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cvflow.cv.batch import FunctionCV
+from cvflow.cv.batch import Each, FunctionCV
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
 from cvflow.systems.parameters import check_positive, check_weight
-from cvflow.systems.zoo.terms import confinement, norm, spring, turned, two_modes
-
-Atoms = Float[Tensor, "chains 3 3"]
-Each = Float[Tensor, " chains"]
+from cvflow.systems.zoo.terms import Clusters, confinement, norm, spring, turned, two_modes
 
 MODES = ((1.0, 1.7), (1.6, 1.1))
 WIDTHS = ((0.12, 0.15), (0.15, 0.12))
@@ -66,7 +63,7 @@ class TwoDistances(BatchReference):
             name=self.name,
         )
 
-    def _energy(self, x: Atoms) -> Each:
+    def _energy(self, x: Clusters) -> Each:
         r12, r23 = distances(x).unbind(dim=1)
         first, second = (
             spring(r12, mode[0], width[0]) + spring(r23, mode[1], width[1])
@@ -87,6 +84,6 @@ class TwoDistances(BatchReference):
         return turned(x, rng)
 
 
-def distances(x: Atoms) -> Float[Tensor, "chains 2"]:
+def distances(x: Clusters) -> Float[Tensor, "chains 2"]:
     """|x_0 - x_1| and |x_2 - x_1|; smooth but at zero."""
     return torch.stack([norm(x[:, 0] - x[:, 1]), norm(x[:, 2] - x[:, 1])], dim=1)

@@ -9,7 +9,7 @@ from cvflow.systems.mixture import GaussianMixtureTarget
 from cvflow.systems.phi4 import Phi4
 from cvflow.systems.phi4_modes import Phi4Modes
 from cvflow.systems.tunnel import GaussianTunnel
-from cvflow.systems.zoo import Angle, Ellipsoid, Torsion, TwoDistances
+from cvflow.systems.zoo import Ellipsoid, PlanarAngle, SingleTorsion, TwoDistances
 from tests.engines.batch.circles import WrappedMixture
 from tests.engines.batch.targets import Target, of_system
 from tests.systems.exact import angle, ellipsoid, mixture, phi4, torsion, tunnel, two_distances
@@ -87,7 +87,7 @@ def _angle_rest(x: Tensor) -> dict[str, Tensor]:
 
 
 ANGLE = of_system(
-    Angle(kT=0.8).system(), angle.draw, _angle_rest,
+    PlanarAngle(kT=0.8).system(), angle.draw, _angle_rest,
     GaussianMixture(((1.25,), (2.0,)), ((0.3,), (0.35,)), (0.6, 0.4)), span=1.0,
 )  # fmt: skip
 
@@ -99,7 +99,7 @@ def _torsion_rest(x: Tensor) -> dict[str, Tensor]:
 
 
 TORSION = of_system(
-    Torsion(kT=1.3).system(), torsion.draw, _torsion_rest,
+    SingleTorsion(kT=1.3).system(), torsion.draw, _torsion_rest,
     WrappedMixture((0.2, 2.4), (0.6, 0.8), (0.55, 0.45)), span=3.0,
 )  # fmt: skip
 

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from cvflow.cv.batch import Batch, BatchCV, Points
-from cvflow.engines.batch.potential import Each, Potential
+from cvflow.cv.batch import Batch, BatchCV, Each, Points
+from cvflow.engines.batch.potential import Potential
 
 Draws = Float[Tensor, "_draws chains dof"]
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from cvflow.cv.batch import Batch, BatchCV, Jacobians, Points
+from cvflow.cv.batch import Batch, BatchCV, Each, Jacobians, Points
 from cvflow.engines.batch.kernels.base import (
     Ending,
     Needs,
@@ -20,7 +20,7 @@ from cvflow.engines.batch.kernels.base import (
 from cvflow.engines.batch.kernels.momenta import Masses, mass_tensor, maxwell
 from cvflow.engines.batch.kernels.obabo import ending, half_kicked, obabo, obabo_needs, total_energy
 from cvflow.engines.batch.kernels.solver import ConstraintSolver, Newton, Projection
-from cvflow.engines.batch.potential import Each, Potential
+from cvflow.engines.batch.potential import Potential
 
 Gram = Float[Tensor, "chains cvs cvs"]
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cvflow.cv.batch import Batch, Points, SplitCV
+from cvflow.cv.batch import Batch, Each, Points, SplitCV
 from cvflow.engines.batch.kernels.base import Ending, Noise, RelaxationKernel, nothing, sound
-from cvflow.engines.batch.potential import Each, Potential
+from cvflow.engines.batch.potential import Potential
 
 
 class IdentityState(NamedTuple):

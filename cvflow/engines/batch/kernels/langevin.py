@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-from cvflow.cv.batch import Batch, Points, SplitCV
+from cvflow.cv.batch import Batch, Each, Points, SplitCV
 from cvflow.engines.batch.kernels.base import (
     Ending,
     Needs,
@@ -16,7 +16,7 @@ from cvflow.engines.batch.kernels.base import (
 )
 from cvflow.engines.batch.kernels.momenta import Masses, mass_tensor, maxwell
 from cvflow.engines.batch.kernels.obabo import ending, half_kicked, obabo, obabo_needs, total_energy
-from cvflow.engines.batch.potential import Each, Potential
+from cvflow.engines.batch.potential import Potential
 
 
 class LangevinState(NamedTuple):

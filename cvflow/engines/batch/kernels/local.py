@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 
 from cvflow.core.acceptance import accepted, log_acceptance
-from cvflow.cv.batch import Batch, Points, SplitCV, everything_free
+from cvflow.cv.batch import Batch, Each, Points, SplitCV, everything_free
 from cvflow.engines.batch.kernels.base import (
     Ending,
     Needs,
@@ -20,7 +20,7 @@ from cvflow.engines.batch.kernels.base import (
 )
 from cvflow.engines.batch.kernels.mala import MalaState, mala_step
 from cvflow.engines.batch.kernels.momenta import Masses, kinetic, mass_tensor, maxwell, ornstein_uhlenbeck
-from cvflow.engines.batch.potential import Each, Potential
+from cvflow.engines.batch.potential import Potential
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from cvflow.core.acceptance import accepted, log_acceptance
-from cvflow.cv.batch import Batch, Points, SplitCV
+from cvflow.cv.batch import Batch, Each, Points, SplitCV
 from cvflow.engines.batch.kernels.base import Ending, Needs, Noise, RelaxationKernel, check_timestep, nothing, sound
-from cvflow.engines.batch.potential import Each, Potential
+from cvflow.engines.batch.potential import Potential
 
 
 class MalaState(NamedTuple):

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from cvflow.cv.batch import Batch
-from cvflow.engines.batch.potential import Each
+from cvflow.cv.batch import Batch, Each
 
 Masses = float | tuple[float, ...]
 """One, or one a coordinate."""

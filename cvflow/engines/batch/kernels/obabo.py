@@ -7,10 +7,9 @@ and which momenta they allow.
 from math import exp
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from cvflow.cv.batch import Batch, Points
+from cvflow.cv.batch import Batch, Each, Points
 from cvflow.engines.batch.kernels.base import Ending, Needs, Noise, sound, unknown
 from cvflow.engines.batch.kernels.momenta import Masses, kinetic, mass_tensor, ornstein_uhlenbeck
-from cvflow.engines.batch.potential import Each
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cvflow.cv.batch import Batch, Points, SplitCV
+from cvflow.cv.batch import Batch, Each, Points, SplitCV
 from cvflow.engines.batch.kernels.base import (
     Ending,
     Needs,
@@ -14,7 +14,7 @@ from cvflow.engines.batch.kernels.base import (
     sound,
     unknown,
 )
-from cvflow.engines.batch.potential import Each, Potential
+from cvflow.engines.batch.potential import Potential
 
 
 class OverdampedState(NamedTuple):

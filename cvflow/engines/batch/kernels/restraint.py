@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cvflow.cv.batch import Batch, BatchCV, Points
+from cvflow.cv.batch import Batch, BatchCV, Each, Points
 from cvflow.engines.batch.kernels.base import (
     Ending,
     Needs,
@@ -17,7 +17,7 @@ from cvflow.engines.batch.kernels.base import (
 )
 from cvflow.engines.batch.kernels.momenta import Masses, mass_tensor, maxwell
 from cvflow.engines.batch.kernels.obabo import ending, half_kicked, obabo, obabo_needs, total_energy
-from cvflow.engines.batch.potential import Each, Potential
+from cvflow.engines.batch.potential import Potential
 
 
 class RestraintState(NamedTuple):
