@@ -10,7 +10,8 @@ import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cvflow.config import cv_section, engine_section
-from cvflow.config.cv_section import AnyCvSection, PlumedSection
+from cvflow.config.cv_given import PlumedSection
+from cvflow.config.cv_section import AnyCvSection
 from cvflow.config.engine_section import EngineSection, OpenMMSection, ProgramSection, with_drive
 from cvflow.config.flow_section import FlowSection, flow_words
 from cvflow.config.section import ConfigError, Count, Finite, NonNegative, Positive, Section, Whole

@@ -38,10 +38,12 @@ class Anisotropy(AtomsCV):
         return kappa, 3 * (apart @ tensor - squares / trace * apart) / (kappa * trace**2)
 
 
-def anisotropy(name: str, atoms: Atoms, unit: str = "") -> Anisotropy:
+def anisotropy(name: str, atoms: Atoms, unit: str = "", *, periodic: bool = True) -> Anisotropy:
     """Root of the atoms' relative shape anisotropy: indices counted from 0, selection strings, or a list of both.
+
+    `periodic=False` takes atoms as they lie in a periodic box, without nearest images.
 
     Raises:
         ValueError: the name is none, the group is empty, or the unit is another.
     """
-    return Anisotropy(name, group(atoms), unit)
+    return Anisotropy(name, group(atoms), unit, periodic=periodic)

@@ -1,14 +1,15 @@
 """The collective variable's law, and what CVs of a few atoms have in common."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 import openmm
 
-from cvflow.core.frames import Frame, Positions
+from cvflow.core.frames import Box, Frame, Positions
+from cvflow.cv.images import Cell, gathered
 from cvflow.cv.names import checked_name
 from cvflow.cv.openmm_force import Energy, callback, callback_of_all
 from cvflow.cv.selection import AtomNames, Group, check_group, check_places, indices
@@ -24,11 +25,37 @@ class Particles(NamedTuple):
         masses: amu, one a particle.
         charges: elementary charges, one a particle; none where the engine knows of none.
         periodic: whether there is a periodic box.
+        directions: along which of its vectors, if there is one.
+        molecules: the number of each one's molecule; each by itself if left out.
     """
 
     masses: tuple[float, ...]
     charges: tuple[float, ...] = ()
     periodic: bool = False
+    directions: tuple[bool, bool, bool] = (True, True, True)
+    molecules: tuple[int, ...] = ()
+
+    @property
+    def all_around(self) -> bool:
+        """Whether the box is periodic in all directions."""
+        return self.periodic and all(self.directions)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a CV's atoms lie among, for nearest images.
+
+    Attributes:
+        molecules: the number of each atom's molecule, in the CV's order; each by itself if left out.
+        directions: in which the box is periodic.
+    """
+
+    molecules: tuple[int, ...] = ()
+    directions: tuple[bool, bool, bool] = (True, True, True)
+
+    def cell(self, box: Box, atoms: int) -> Cell:
+        """The box around so many atoms."""
+        return Cell(box * np.array(self.directions)[:, None], np.array(self.molecules or range(atoms)))
 
 
 class CollectiveVariable(ABC):
@@ -109,11 +136,16 @@ class CollectiveVariable(ABC):
 class AtomsCV(CollectiveVariable):
     """A CV of the positions of some atoms alone; its class has a `unit` with the one that its values have as default.
 
-    Law: value and gradient depend on the positions that `positions` gives alone.
+    In a periodic box it is of nearest images: wherever whole molecules are wrapped, its value is the same. Atoms that
+    are all of one molecule are taken as they lie, since it is whole and may be longer than half the box.
+
+    Law: value and gradient depend on these atoms' positions and the box alone.
 
     Attributes:
         name: the CV's name.
         atoms: indices counted from 0, and selections until they are looked up.
+        periodic: whether nearest images are taken where there is a box.
+        surroundings: of the atoms among an engine's particles.
 
     Raises:
         ValueError: name, unit or atoms are not those of such a CV.
@@ -121,6 +153,8 @@ class AtomsCV(CollectiveVariable):
 
     name: str
     atoms: Group
+    periodic: bool = field(default=True, kw_only=True)
+    surroundings: Surroundings = field(default=Surroundings(), kw_only=True)
 
     what: ClassVar[str] = ""
     """In messages, "a radius of gyration"; if left out, the class's own name with its article."""
@@ -160,20 +194,35 @@ class AtomsCV(CollectiveVariable):
     def highest_atom(self) -> int:
         return max(self.indices)
 
-    def positions(self, frame: Frame) -> Positions:
-        """Positions [nm] of the atoms of all groups, (atoms, 3): as they are, no nearest image is taken.
+    @property
+    def takes_images(self) -> bool:
+        """Whether nearest images are taken in a box: not among the atoms of one molecule."""
+        return self.periodic and len(set(self.surroundings.molecules)) != 1
 
-        Raises:
-            ValueError: some of them are still selection strings.
+    def placed(self, x: Positions, cell: Cell) -> Positions:
+        """Positions [nm] of the CV's atoms in the images that it is of.
+
+        Atoms named one by one lie each beside the one before it; the molecules of a group each beside the nearest
+        atom of those already placed.
         """
-        return frame.positions[self.indices]
+        return cell.beside(x) if self.count else gathered(x, cell)
+
+    def of_images(self, x: Positions, cell: Cell) -> tuple[float, Positions]:
+        """`of_atoms` of nearest images of the atoms' positions [nm]."""
+        return self.of_atoms(self.placed(x, cell))
+
+    def in_box(self, x: Positions, box: Box | None) -> tuple[float, Positions]:
+        """`of_atoms` of the atoms' positions [nm] as they lie in a box, or in none."""
+        if box is None or not self.takes_images:
+            return self.of_atoms(x)
+        return self.of_images(x, self.surroundings.cell(box, len(x)))
 
     def evaluate(self, frame: Frame) -> float:
         with np.errstate(all="ignore"):
-            return self.of_atoms(self.positions(frame))[0]
+            return self.in_box(frame.positions[self.indices], frame.box)[0]
 
     def value_and_gradient(self, frame: Frame) -> tuple[float, Positions]:
-        value, rows = self.of_atoms(self.positions(frame))
+        value, rows = self.in_box(frame.positions[self.indices], frame.box)
         gradient, done = np.zeros_like(frame.positions), 0
         for group in self.groups:  # one by one: an atom may be in two of them
             atoms = indices(self.name, group)
@@ -182,7 +231,13 @@ class AtomsCV(CollectiveVariable):
         return value, gradient
 
     def openmm_force(self, energy: Energy) -> openmm.Force:
-        return callback(self.name, self.of_atoms, self.indices, energy)
+        return callback(self.name, self.in_box, self.indices, energy, periodic=self.takes_images)
+
+    def among(self, particles: Particles) -> "AtomsCV":
+        if not particles.periodic:
+            return replace(self, periodic=False)
+        molecules = tuple(particles.molecules[atom] for atom in self.indices) if particles.molecules else ()
+        return replace(self, surroundings=Surroundings(molecules, particles.directions))
 
     def resolved(self, names: AtomNames) -> "AtomsCV":
         look_up = names.atoms if self.count else names.group

@@ -1,4 +1,4 @@
-"""The distance between the centres of two groups of atoms, of the coordinates as they are."""
+"""The distance between the centres of two groups of atoms."""
 
 from dataclasses import dataclass, replace
 from math import inf
@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from cvflow.core.frames import Positions
 from cvflow.cv.base import AtomsCV
+from cvflow.cv.images import Cell, gathered
 from cvflow.cv.openmm_force import Energy
 from cvflow.cv.selection import AtomNames, Atoms, Group, group, indices
 from cvflow.cv.weights import GivenWeights, Weights, as_weights, check_weights, shares, weighted
@@ -16,7 +17,10 @@ from cvflow.cv.weights import GivenWeights, Weights, as_weights, check_weights, 
 
 @dataclass(frozen=True)
 class CentreDistance(AtomsCV):
-    """Distance [nm] between the weighted centres of two groups.
+    """Distance [nm] between the weighted centres of two groups, in a periodic box by the centres' nearest image.
+
+    The molecules of a group are gathered; groups that share one are gathered together, and their centres stay as they
+    are.
 
     Attributes:
         atoms: the first group.
@@ -60,12 +64,32 @@ class CentreDistance(AtomsCV):
         first, second = ((self.atoms, self.weights), (self.atoms2, self.weights2))
         return shares(self.name, *first), shares(self.name, *second)
 
+    def placed(self, x: Positions, cell: Cell) -> Positions:
+        count = len(self.atoms)
+        if set(cell.molecules[:count]) & set(cell.molecules[count:]):
+            return gathered(x, cell)
+        parts = (x[:count], cell.molecules[:count]), (x[count:], cell.molecules[count:])
+        first, second = (gathered(atoms, Cell(cell.box, molecules)) for atoms, molecules in parts)
+        apart = self.shares[1] @ second - self.shares[0] @ first
+        return np.concatenate([first, second + cell.shift(apart)])
+
     def openmm_force(self, energy: Energy) -> openmm.Force:
+        """Called back where nearest images are not those of the centres alone: OpenMM gathers no group."""
+        if self.takes_images and not self._of_whole_groups:
+            return super().openmm_force(energy)
         force = openmm.CustomCentroidBondForce(2, energy("distance(g1,g2)"))
         for atoms, weights in zip(self.groups, self.shares, strict=True):
             force.addGroup(indices(self.name, atoms), weights.tolist())
         force.addBond([0, 1], [])
+        force.setUsesPeriodicBoundaryConditions(self.takes_images)
         return force
+
+    @property
+    def _of_whole_groups(self) -> bool:
+        """Whether each group is of one molecule, or one atom."""
+        count = len(self.atoms)
+        molecules = self.surroundings.molecules or tuple(range(len(self.indices)))
+        return len(set(molecules[:count])) == len(set(molecules[count:])) == 1
 
     def resolved(self, names: AtomNames) -> "CentreDistance":
         atoms, weights = weighted(self.name, self.atoms, self.weights, names)
@@ -74,11 +98,21 @@ class CentreDistance(AtomsCV):
 
 
 def centre_distance(
-    name: str, first: Atoms, second: Atoms, weights: GivenWeights = (), weights2: GivenWeights = (), unit: str = "nm"
+    name: str,
+    first: Atoms,
+    second: Atoms,
+    weights: GivenWeights = (),
+    weights2: GivenWeights = (),
+    unit: str = "nm",
+    *,
+    periodic: bool = True,
 ) -> CentreDistance:
     """Distance [nm] between the centres of two groups; of mass with ``weights="mass", weights2="mass"``.
+
+    `periodic=False` takes atoms as they lie in a periodic box, without nearest images.
 
     Raises:
         ValueError: as `CentreDistance`.
     """
-    return CentreDistance(name, group(first), group(second), as_weights(weights), as_weights(weights2), unit)
+    groups, shares = (group(first), group(second)), (as_weights(weights), as_weights(weights2))
+    return CentreDistance(name, *groups, *shares, unit, periodic=periodic)

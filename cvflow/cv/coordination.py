@@ -1,5 +1,6 @@
-"""The coordination number between two groups of atoms, of the coordinates as they are."""
+"""The coordination number between two groups of atoms."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
 from math import inf
@@ -13,6 +14,7 @@ from cvflow.core.frames import Positions
 from cvflow.core.quantities import positive
 from cvflow.cv import formulas
 from cvflow.cv.base import AtomsCV
+from cvflow.cv.images import Cell
 from cvflow.cv.openmm_force import Energy, algebra
 from cvflow.cv.selection import AtomNames, Atoms, Group, group, indices
 
@@ -59,29 +61,53 @@ class Coordination(AtomsCV):
 
     def of_atoms(self, x: Positions) -> tuple[float, Positions]:
         first = len(self.atoms)
-        value, slope = self.of_pairs(x[:first, None] - x[None, first:])
-        return value, np.concatenate([slope.sum(axis=1), -slope.sum(axis=0)])
+        return self._of_pairs(x[:first, None] - x[None, first:])
 
-    def of_pairs(self, apart: Pairs) -> tuple[float, Pairs]:
-        """The number, and its derivative with respect to each displacement [nm] from the second group to the first."""
+    def of_images(self, x: Positions, cell: Cell) -> tuple[float, Positions]:
+        """Of each pair's nearest image; pairs of one molecule are taken as they lie."""
+        first = len(self.atoms)
+        apart = x[:first, None] - x[None, first:]
+        other = cell.molecules[:first, None] != cell.molecules[None, first:]
+        return self._of_pairs(np.where(other[..., None], cell.image(apart), apart))
+
+    def _of_pairs(self, apart: Pairs) -> tuple[float, Positions]:
+        """The number and its gradient, of displacements [nm] from the second group to the first."""
         counted, square = formulas.counted(apart, self.r0)
-        return float(counted.sum()), (-6 * square**2 * counted**2 / self.r0**2)[:, :, None] * apart
+        slope = (-6 * square**2 * counted**2 / self.r0**2)[:, :, None] * apart
+        return float(counted.sum()), np.concatenate([slope.sum(axis=1), -slope.sum(axis=0)])
 
     def openmm_force(self, energy: Energy) -> openmm.Force:
-        pairs = openmm.CustomBondForce(f"1/(1+(r/{float(self.r0)!r})^6)")
+        """A force of pairs that are taken as they lie, those of one molecule, and one of nearest images."""
+        molecules = dict(zip(self.indices, self.surroundings.molecules or self.indices, strict=True))
+        lie: list[tuple[int, int]] = []
+        near: list[tuple[int, int]] = []
         for first, second in product(*(indices(self.name, atoms) for atoms in self.groups)):
-            pairs.addBond(first, second, [])
-        return algebra(energy("cvflow_pairs"), {"cvflow_pairs": pairs})
+            apart = self.takes_images and molecules[first] != molecules[second]
+            (near if apart else lie).append((first, second))
+        pairs = {"cvflow_pairs": self._bonds(lie, False), "cvflow_images": self._bonds(near, True)}
+        forces = {name: force for name, force in pairs.items() if force.getNumBonds()}
+        return algebra(energy(f"({'+'.join(forces)})" if len(forces) > 1 else next(iter(forces))), forces)
+
+    def _bonds(self, pairs: Iterable[tuple[int, int]], periodic: bool) -> openmm.Force:
+        force = openmm.CustomBondForce(f"1/(1+(r/{float(self.r0)!r})^6)")
+        for first, second in pairs:
+            force.addBond(first, second, [])
+        force.setUsesPeriodicBoundaryConditions(periodic)
+        return force
 
     def resolved(self, names: AtomNames) -> "Coordination":
         first, second = (names.group(self.name, atoms) for atoms in self.groups)
         return replace(self, atoms=first, atoms2=second)
 
 
-def coordination(name: str, first: Atoms, second: Atoms, r0: float | Quantity, unit: str = "") -> Coordination:
+def coordination(
+    name: str, first: Atoms, second: Atoms, r0: float | Quantity, unit: str = "", *, periodic: bool = True
+) -> Coordination:
     """Coordination number between two groups, a pair at the distance r0 [nm, or a Quantity] counting one half.
+
+    `periodic=False` takes atoms as they lie in a periodic box, without nearest images.
 
     Raises:
         ValueError: as `Coordination`.
     """
-    return Coordination(name, group(first), group(second), positive(r0, "r0"), unit)
+    return Coordination(name, group(first), group(second), positive(r0, "r0"), unit, periodic=periodic)

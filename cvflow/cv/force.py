@@ -60,7 +60,7 @@ class ForceCV(CollectiveVariable):
 
     def among(self, particles: Particles) -> "ForceCV":
         """Raises ValueError if the force takes nearest images and there is no periodic box to take them in."""
-        if not particles.periodic and self.force.usesPeriodicBoundaryConditions():
+        if not particles.all_around and self.force.usesPeriodicBoundaryConditions():
             raise ValueError(
                 f"CV {self.name}: its force takes nearest images, and the system has no periodic box: make the force "
                 "with setUsesPeriodicBoundaryConditions(False)"

@@ -1,7 +1,7 @@
-"""CVs that are geometry of a few atoms, of the coordinates as they are.
+"""CVs that are geometry of a few atoms.
 
-No minimum image is taken (OpenMM's bonds and PLUMED's NOPBC do the same): cvflow never wraps molecules, and a chain may
-be longer than half the box.
+In a periodic box each atom is taken in the image beside the one before it, as OpenMM's bonds, angles and torsions do;
+atoms of one molecule as they lie, since a chain may be longer than half the box.
 """
 
 from dataclasses import dataclass
@@ -43,6 +43,7 @@ class Distance(AtomsCV):
     def openmm_force(self, energy: Energy) -> openmm.Force:
         force = openmm.CustomBondForce(energy("r"))
         force.addBond(*self.indices, [])
+        force.setUsesPeriodicBoundaryConditions(self.takes_images)
         return force
 
 
@@ -71,6 +72,7 @@ class Angle(AtomsCV):
     def openmm_force(self, energy: Energy) -> openmm.Force:
         force = openmm.CustomAngleForce(energy("theta"))
         force.addAngle(*self.indices, [])
+        force.setUsesPeriodicBoundaryConditions(self.takes_images)
         return force
 
 
@@ -105,6 +107,7 @@ class Torsion(AtomsCV):
     def openmm_force(self, energy: Energy) -> openmm.Force:
         force = openmm.CustomTorsionForce(energy("theta"))
         force.addTorsion(*self.indices, [])
+        force.setUsesPeriodicBoundaryConditions(self.takes_images)
         return force
 
 
@@ -113,28 +116,34 @@ def _cross(a: Vector, b: Vector) -> Vector:
     return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
 
 
-def distance(name: str, *atoms: Atoms, unit: str = "nm") -> Distance:
+def distance(name: str, *atoms: Atoms, unit: str = "nm", periodic: bool = True) -> Distance:
     """Distance [nm] between two atoms; each an index counted from 0 or a selection string, one by one or as a list.
+
+    `periodic=False` takes them as they lie in a periodic box, without the nearest image.
 
     Raises:
         ValueError: the name is none, the atoms are not two different ones, or the unit is another.
     """
-    return Distance(name, places(atoms), unit)
+    return Distance(name, places(atoms), unit, periodic=periodic)
 
 
-def angle(name: str, *atoms: Atoms, unit: str = "rad") -> Angle:
+def angle(name: str, *atoms: Atoms, unit: str = "rad", periodic: bool = True) -> Angle:
     """Angle [rad] at the second of three atoms; each an index counted from 0 or a selection string.
+
+    `periodic=False` takes them as they lie in a periodic box, without nearest images.
 
     Raises:
         ValueError: the name is none, the atoms are not three different ones, or the unit is another.
     """
-    return Angle(name, places(atoms), unit)
+    return Angle(name, places(atoms), unit, periodic=periodic)
 
 
-def torsion(name: str, *atoms: Atoms, unit: str = "rad") -> Torsion:
+def torsion(name: str, *atoms: Atoms, unit: str = "rad", periodic: bool = True) -> Torsion:
     """Torsion [rad] of four atoms; each an index counted from 0 or a selection string.
+
+    `periodic=False` takes them as they lie in a periodic box, without nearest images.
 
     Raises:
         ValueError: the name is none, the atoms are not four different ones, or the unit is another.
     """
-    return Torsion(name, places(atoms), unit)
+    return Torsion(name, places(atoms), unit, periodic=periodic)

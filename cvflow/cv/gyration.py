@@ -1,4 +1,4 @@
-"""The radius of gyration of a group of atoms, of the coordinates as they are."""
+"""The radius of gyration of a group of atoms."""
 
 from dataclasses import dataclass, replace
 from math import inf
@@ -52,7 +52,12 @@ class Gyration(AtomsCV):
         return radius, share * apart / radius
 
     def openmm_force(self, energy: Energy) -> openmm.Force:
-        """Each atom's squared distance from the centre: a term an atom, where the pairs' would be a term a pair."""
+        """Each atom's squared distance from the centre: a term an atom, where the pairs' would be a term a pair.
+
+        Called back where molecules have to be gathered, which OpenMM does not do.
+        """
+        if self.takes_images:
+            return super().openmm_force(energy)
         atoms, weights = self.indices, self.shares.tolist()
         spread = openmm.CustomCentroidBondForce(2, "share*distance(g1,g2)^2")
         spread.addPerBondParameter("share")
@@ -67,12 +72,15 @@ class Gyration(AtomsCV):
         return replace(self, atoms=atoms, weights=weights)
 
 
-def gyration(name: str, atoms: Atoms, weights: GivenWeights = (), unit: str = "nm") -> Gyration:
+def gyration(
+    name: str, atoms: Atoms, weights: GivenWeights = (), unit: str = "nm", *, periodic: bool = True
+) -> Gyration:
     """Radius of gyration [nm] of the atoms: indices counted from 0, selection strings, or a list of both.
 
-    `weights` are equal, or "mass" (of the topology's elements), or one number an atom.
+    `weights` are equal, or "mass" (of the topology's elements), or one number an atom. `periodic=False` takes atoms as
+    they lie in a periodic box, without nearest images.
 
     Raises:
         ValueError: as `Gyration`.
     """
-    return Gyration(name, group(atoms), as_weights(weights), unit)
+    return Gyration(name, group(atoms), as_weights(weights), unit, periodic=periodic)

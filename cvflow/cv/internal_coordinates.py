@@ -57,13 +57,15 @@ class Chain:
         return (inf,) * self.lengths + (2 * pi,) * (self.beads - 3)
 
     def cvs(self, unit: str) -> tuple[Distance | Torsion, ...]:
-        """The coordinates, each as a CV of its own."""
+        """The coordinates, each as a CV of its own, of the atoms as they lie."""
         neighbours = [
-            Distance(f"{self.name}_{what}{i + 1}", (self.atoms[i], self.atoms[i + apart]), unit)
+            Distance(f"{self.name}_{what}{i + 1}", (self.atoms[i], self.atoms[i + apart]), unit, periodic=False)
             for what, apart in (("b", 1), ("s", 2))
             for i in range(self.beads - apart)
         ]
-        torsions = [Torsion(f"{self.name}_t{i + 1}", self.atoms[i : i + 4]) for i in range(self.beads - 3)]
+        torsions = (
+            Torsion(f"{self.name}_t{i + 1}", self.atoms[i : i + 4], periodic=False) for i in range(self.beads - 3)
+        )
         return (*neighbours, *torsions)
 
     def coordinates(self, beads: Beads) -> InternalCoordinates:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import openmm
 
-from cvflow.core.frames import Frame, Positions
+from cvflow.core.frames import Box, Frame, Positions
 
 Energy = Callable[[str], str]
 """From the name that a force has for its variable to the energy [kJ/mol], as OpenMM writes expressions."""
@@ -23,15 +23,19 @@ def algebra(energy: str, variables: Mapping[str, openmm.Force]) -> openmm.Force:
     return force
 
 
+OfAtoms = Callable[[Positions, Box | None], tuple[float, Positions]]
+"""Value and gradient, (atoms, 3) as the positions [nm], in a box or in none."""
+
+
 def callback(
-    cv: str, compute: Callable[[Positions], tuple[float, Positions]], atoms: Sequence[int], energy: Energy
+    cv: str, compute: OfAtoms, atoms: Sequence[int], energy: Energy, *, periodic: bool = False
 ) -> openmm.Force:
-    """A force on some atoms that calls a function of their positions [nm], (atoms, 3), for value and gradient.
+    """A force on some atoms that calls a function of their positions and, in a periodic system, their box.
 
     Raises:
         ValueError: this OpenMM has none; `cv` names the CV.
     """
-    force = _python_force(cv, _OfAtoms(compute))
+    force = _python_force(cv, _OfAtoms(compute, periodic), periodic)
     force.setParticles(list(atoms))
     return algebra(energy("cvflow_value"), {"cvflow_value": force})
 
@@ -44,25 +48,27 @@ def callback_of_all(
     Raises:
         ValueError: this OpenMM has none; `cv` names the CV.
     """
-    force = _python_force(cv, _OfAll(compute, periodic))
-    force.setUsesPeriodicBoundaryConditions(periodic)
+    force = _python_force(cv, _OfAll(compute, periodic), periodic)
     return algebra(energy("cvflow_value"), {"cvflow_value": force})
 
 
-def _python_force(cv: str, computation: Callable[[openmm.State], Any]) -> openmm.Force:
+def _python_force(cv: str, computation: Callable[[openmm.State], Any], periodic: bool) -> openmm.Force:
     if not hasattr(openmm, "PythonForce"):
         raise ValueError(f"CV {cv}: a CV computed in Python needs OpenMM 8.4 or newer")
-    return openmm.PythonForce(computation)
+    force = openmm.PythonForce(computation)
+    force.setUsesPeriodicBoundaryConditions(periodic)
+    return force
 
 
 @dataclass(frozen=True)
 class _OfAtoms:
     """What a PythonForce calls; OpenMM copies it, so it is of a class that can be."""
 
-    compute: Callable[[Positions], tuple[float, Positions]]
+    compute: OfAtoms
+    periodic: bool
 
     def __call__(self, state: openmm.State) -> tuple[float, Positions]:
-        value, gradient = self.compute(np.array(state.getPositions(asNumpy=True)._value))
+        value, gradient = self.compute(*_seen(state, self.periodic))
         return value, -gradient
 
 
@@ -74,6 +80,11 @@ class _OfAll:
     periodic: bool
 
     def __call__(self, state: openmm.State) -> tuple[float, Positions]:
-        box = state.getPeriodicBoxVectors(asNumpy=True)._value if self.periodic else None
-        value, gradient = self.compute(Frame(np.array(state.getPositions(asNumpy=True)._value), box))
+        value, gradient = self.compute(_seen(state, self.periodic))
         return value, -gradient
+
+
+def _seen(state: openmm.State, periodic: bool) -> Frame:
+    """What OpenMM shows of the particles, with the box where there is one."""
+    box = np.array(state.getPeriodicBoxVectors(asNumpy=True)._value) if periodic else None
+    return Frame(np.array(state.getPositions(asNumpy=True)._value), box)

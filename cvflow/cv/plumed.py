@@ -81,7 +81,7 @@ class PlumedCV(CollectiveVariable):
         x = np.ascontiguousarray(frame.positions, dtype=float)
         if not (np.abs(x) < FARTHEST).all():
             return nan, np.full_like(x, nan)
-        box = frame.box if self.particles is None or self.particles.periodic else None
+        box = frame.box if self.particles is None or self.particles.all_around else None
         value, gradient = self._instance_for(len(x)).value_and_gradient(x, box)
         if np.isnan(value) and not (self.particles and self.particles.charges):
             raise ValueError(f"CV {self.name}: PLUMED gives NaN; {_UNKNOWN}")
@@ -89,7 +89,7 @@ class PlumedCV(CollectiveVariable):
 
     def openmm_force(self, energy: Energy) -> openmm.Force:
         """Of all particles: PLUMED alone knows which ones it reads."""
-        periodic = bool(self.particles and self.particles.periodic)
+        periodic = bool(self.particles and self.particles.all_around)
         return callback_of_all(self.name, self.value_and_gradient, energy, periodic=periodic)
 
     def let_time_pass(self) -> None:

@@ -87,6 +87,8 @@ def from_torch(
     unit: str = "",
     period: float = inf,
     range: tuple[float, float] = (-inf, inf),
+    *,
+    periodic: bool = True,
 ) -> TorchCV:
     """Make a CV of a torch function of positions [nm], from (chains, atoms, 3) to (chains,).
 
@@ -99,8 +101,10 @@ def from_torch(
         unit: for tables and axes.
         period: of a CV on a circle, e.g. 2π for one that ends in `torch.atan2`.
         range: values that the function can take.
+        periodic: whether, in a periodic box, molecules are brought together before the function sees them.
 
     Raises:
         ValueError: as `TorchCV`.
     """
-    return TorchCV(name, group(atoms), function, unit, period, (float(range[0]), float(range[1])))
+    limits = float(range[0]), float(range[1])
+    return TorchCV(name, group(atoms), function, unit, period, limits, periodic=periodic)

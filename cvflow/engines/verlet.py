@@ -29,6 +29,7 @@ class VerletSpec(ABC):
         timestep: ps.
         friction: of steered paths [1/ps].
         schedule: of the restraint's centre.
+        molecules: the number of each atom's molecule, which is whole; each atom by itself if left out.
     """
 
     cvs: tuple[CollectiveVariable, ...]
@@ -36,6 +37,7 @@ class VerletSpec(ABC):
     timestep: float
     friction: float
     schedule: Schedule
+    molecules: tuple[int, ...]
 
     @abstractmethod
     def build(self) -> "VerletEngine":
@@ -73,7 +75,7 @@ class VerletSpec(ABC):
         """
         for cv in self.cvs:
             check_atom(f"CV {cv.name}", cv.highest_atom, len(particles.masses))
-        return tuple(cv.among(particles) for cv in self.cvs)
+        return tuple(cv.among(particles._replace(molecules=self.molecules)) for cv in self.cvs)
 
 
 def check_atom(what: str, highest: int, count: int) -> None:
@@ -131,6 +133,11 @@ class VerletEngine(Engine):
     @abstractmethod
     def potential_energy(self, frame: Frame) -> float:
         """Potential energy without the restraint [kJ/mol]."""
+
+    @property
+    def cvs(self) -> tuple[CollectiveVariable, ...]:
+        """The CVs as they are of the engine's particles."""
+        return self._cvs
 
     def cv_values(self, frame: Frame) -> Point:
         return np.array([cv.evaluate(frame) for cv in self._cvs])

@@ -5,7 +5,8 @@ from functools import cache
 from importlib import metadata
 
 from cvflow import __version__
-from cvflow.config.cv_section import PlumedSection, with_terms
+from cvflow.config.cv_given import PlumedSection
+from cvflow.config.cv_section import with_terms
 from cvflow.config.engine_section import ProgramSection
 from cvflow.config.settings import Config
 

@@ -1,6 +1,7 @@
 """One CV of each kind on ten atoms, each with the torch function of all positions that it should be."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import pi
 from typing import NamedTuple
 
@@ -10,7 +11,9 @@ import torch
 from torch import Tensor
 
 from cvflow.cv import (
+    AtomsCV,
     CollectiveVariable,
+    Combination,
     angle,
     anisotropy,
     centre_distance,
@@ -113,3 +116,10 @@ def draws(count: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     lattice = 0.25 * np.array([[i % 3, i // 3 % 2, i // 6] for i in range(ATOMS)])
     return lattice + 0.06 * rng.standard_normal((count, ATOMS, 3))
+
+
+def as_it_lies(cv: CollectiveVariable) -> CollectiveVariable:
+    """The CV told not to take nearest images, if it takes any."""
+    if isinstance(cv, Combination):
+        return replace(cv, terms=tuple(as_it_lies(term) for term in cv.terms))
+    return replace(cv, periodic=False) if isinstance(cv, AtomsCV) else cv

@@ -16,9 +16,11 @@ def difference():
     return force
 
 
-def test_distances_are_of_the_coordinates_as_they_are():
-    assert distance("r", 0, 2).evaluate(FRAME) == 13.0
-    assert distance("r", 2, 1).evaluate(FRAME) == 12.0
+def test_distances_are_of_nearest_images_unless_they_are_told_not_to():
+    assert distance("r", 0, 2).evaluate(FRAME) == pytest.approx(np.sqrt(4 + 1 + 4))
+    assert distance("r", 0, 2, periodic=False).evaluate(FRAME) == 13.0
+    assert distance("r", 2, 1, periodic=False).evaluate(FRAME) == 12.0
+    assert distance("r", 0, 2).evaluate(FRAME._replace(box=None)) == 13.0
 
 
 def test_a_force_s_energy_is_the_cv():

@@ -79,7 +79,8 @@ def _atoms(side: float, style: str) -> list[str]:
 
 
 def cv() -> Distance:
-    return distance("r", 0, 1)
+    """As the coordinates are, like the long bonds."""
+    return distance("r", 0, 1, periodic=False)
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class OwnGradient(AtomsCV):
     name: str = "r"
     atoms: tuple[int, int] = (0, 1)
     unit: str = "nm"
+    periodic: bool = False
 
     def of_atoms(self, x):
         bond = x[1] - x[0]

@@ -9,7 +9,7 @@ import pytest
 from openmm import app
 
 import cvflow
-from cvflow.config.cv_section import PythonSection
+from cvflow.config.cv_given import PythonSection
 from cvflow.config.settings import ConfigError, load, parse
 from cvflow.core.frames import Frame
 from cvflow.core.units import temperature
@@ -128,7 +128,7 @@ def test_every_type_runs_and_resumes(theirs, tmp_path):
     for file in ("bond.xml", "dihedral.xml"):
         (theirs / file).unlink()
     run_folder.resume(out, 4, lambda progress: None, workers=1)
-    assert from_config(load(out / "config.resolved.toml"), out).images.cvs == setup.images.cvs
+    assert _cvs(from_config(load(out / "config.resolved.toml"), out)) == _cvs(setup)
     record = read_record(out / "run.h5")
     assert len(record.turns) == 10
     assert record.header.cvs == ["phi", "r", "a", "g", "n", "d", "s", "w", "t"]
@@ -214,7 +214,7 @@ MISUSE = {
     "a range": ({"python": "f.py:f", "range": [1.0, 0.0]}, "cv.0: range needs two rising numbers"),
     "a term's word of none": (
         {"type": "combination", "of": [{"name": "y", "type": "angle", **ATOMS, "foo": 2}], "coefficients": [1.0]},
-        "unknown key cv.0.of.0.foo; known are name, type, unit, atoms",
+        "unknown key cv.0.of.0.foo; known are name, type, unit, periodic, atoms",
     ),
     "a term of positions": (
         {"type": "combination", "of": [{"name": "y", "type": "positions", **ATOMS}], "coefficients": [1.0]},

@@ -62,13 +62,13 @@ def test_the_example_s_structures_are_those_of_the_project(folder):
     setup = build(folder, "run.walkers=2")
     assert setup.notes == ()
     assert setup.states.assign(
-        np.array([[cv.evaluate(f) for cv in setup.images.cvs] for f in setup.walkers.starts])
+        np.array([[cv.evaluate(f) for cv in setup.walkers.spec(setup).cvs] for f in setup.walkers.starts])
     ).tolist() == [
         0,
         1,
     ]
     positions = setup.walkers.starts[0].positions
-    assert [cv.evaluate(setup.walkers.starts[0]) for cv in setup.images.cvs] == pytest.approx(
+    assert [cv.evaluate(setup.walkers.starts[0]) for cv in setup.walkers.spec(setup).cvs] == pytest.approx(
         [torsion(positions, (4, 6, 8, 14)), torsion(positions, (6, 8, 14, 16))]
     )
 

@@ -1,5 +1,8 @@
 """WalkerStarts as the system takes them: boxes, whole molecules, nearest images, lengths, frozen atoms."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import openmm
 import pytest
@@ -8,8 +11,9 @@ from openmm import app, unit
 import cvflow
 from cvflow.config.settings import ConfigError
 from cvflow.core.frames import Frame
-from cvflow.cv import combination, coordination, distance, from_force
+from cvflow.cv import centre_distance, combination, distance, from_force
 from cvflow.setup.objects import from_objects
+from cvflow.setup.starts.nearest_images import NearestImages
 from cvflow.setup.starts.placing import (
     bonds_of,
     box_words,
@@ -158,18 +162,51 @@ def contact(images):
 
 
 @pytest.mark.parametrize(
-    ("cv", "words"),
+    "cv",
     [
-        (D, "CV d is 1.8 as the atoms lie, and 0.2 with their nearest images"),
-        (combination("d", {distance("a", 0, 2): 2.0, distance("b", 2, 3): 1.0}), "CV d is 3.7 as .* and 0.5 with"),
-        (coordination("d", [0], [2], r0=0.4), "CV d is 0.00012 as .* and 0.985 with"),
-        (contact(images=False), "CV d is 1.8 as .* and 0.2 with"),
+        D,
+        combination("d", {distance("a", 0, 2): 1.0, distance("b", 2, 3): 0.1}),
+        centre_distance("d", [0, 1], [2, 3]),
+        centre_distance("d", [0], [2]),
     ],
 )
-def test_a_cv_that_nearest_images_change_is_refused(cv, words):
-    states = {"near": "d < 0.65", "far": "d >= 0.65"}
-    with pytest.raises(ValueError, match=f"the start of far: {words}.*PLUMED"):
-        built(diatomics(), NEAR, WRAPPED, [cv], states)
+def test_a_start_with_a_wrapped_molecule_is_in_the_state_of_its_nearest_images(cv):
+    """And so it lies where the other one does."""
+    with pytest.raises(ValueError, match=r"far \(d = 0\.2\d?\) lies in near: give one structure per state"):
+        built(diatomics(), NEAR, WRAPPED, [cv])
+    setup = built(diatomics(), WRAPPED, FAR, [cv])
+    assert setup.opening_words[0].startswith("start near: d = 0.2")
+
+
+def test_a_cv_that_is_told_not_to_takes_no_images():
+    cv = distance("d", 0, 2, periodic=False)
+    setup = built(diatomics(), NEAR, WRAPPED, [cv])
+    assert setup.opening_words[1] == "start far: d = 1.8: far; in the system's own box, 2 x 2 x 2 nm"
+    (section,) = setup.config.cv
+    assert section.model_dump(exclude_none=True)["periodic"] is False
+    assert section.to_cv(Path()) == cv
+    assert "periodic" not in built(diatomics(), NEAR, FAR).config.cv[0].model_dump(exclude_none=True)
+
+
+def test_the_atoms_of_positions_are_taken_as_they_lie():
+    """Molecules that drift over the border change the distances that stand beside them."""
+    cv = replace(D, periodic=False)
+    images = NearestImages((cv,), np.array([0, 0, 1, 1]))
+    images.check_walker(1, Frame(FAR, CUBE))
+    with pytest.raises(ArithmeticError, match=r"walker 1: CV d is 1\.8 as the atoms lie, and 0\.2 with .*drifted"):
+        images.check_walker(1, Frame(WRAPPED, CUBE))
+
+
+@pytest.mark.parametrize(
+    ("cv", "words"),
+    [
+        (contact(images=False), "CV d is 1.8 as .* and 0.2 with"),
+        (combination("d", {contact(images=False): 2.0, distance("b", 2, 3): 1.0}), "CV d is 3.7 as .* and 0.5 with"),
+    ],
+)
+def test_a_force_that_nearest_images_change_is_refused(cv, words):
+    with pytest.raises(ValueError, match=f"the start of far: {words}.*setUsesPeriodicBoundaryConditions"):
+        built(diatomics(), NEAR, WRAPPED, [cv], {"near": "d < 1.2", "far": "d >= 1.2"})
 
 
 def test_a_cv_that_takes_images_itself_is_not():
@@ -193,12 +230,12 @@ def test_within_a_molecule_coordinates_are_taken_as_they_are():
     force.setUsesPeriodicBoundaryConditions(True)
     system = diatomics()
     system.system.addForce(force)
-    with pytest.raises(ValueError, match="nearest images"):
+    with pytest.raises(ValueError, match=r"far \(d = 0\.2\) lies in near"):
         built(system, NEAR, WRAPPED)
 
 
 def test_molecules_that_drift_over_the_border_stop_the_run():
-    setup = built(diatomics(), NEAR, FAR)
+    setup = built(diatomics(), NEAR, FAR, [contact(images=False)])
     setup.check_frame(1, Frame(FAR, CUBE))
     with pytest.raises(ArithmeticError, match=r"walker 1: CV d is 1\.8 as the atoms lie, and 0.2 .* drifted"):
         setup.check_frame(1, Frame(WRAPPED, CUBE))

@@ -28,6 +28,7 @@ class AseSpec(VerletSpec):
     timestep: float
     friction: float = 0.0
     schedule: Schedule = field(default_factory=Linear)
+    molecules: tuple[int, ...] = ()
 
     def build(self) -> "AseEngine":
         return AseEngine(self)

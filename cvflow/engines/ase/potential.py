@@ -42,7 +42,8 @@ class AsePotential:
         charges = tuple(float(charge) for charge in atoms.get_initial_charges())
         # Where ASE has none they are zero; a CV that reads them would be zero throughout.
         known = charges if any(charges) else ()
-        self.particles = Particles(tuple(self.masses[:, 0].tolist()), known, bool(atoms.pbc.all()))
+        a, b, c = (bool(direction) for direction in atoms.pbc)
+        self.particles = Particles(tuple(self.masses[:, 0].tolist()), known, a or b or c, (a, b, c))
 
     def begin(self) -> None:
         """Forget what was computed before, so that a path does not depend on it."""

@@ -26,6 +26,7 @@ class LammpsSpec(VerletSpec):
     timestep: float
     friction: float = 0.0
     schedule: Schedule = field(default_factory=Linear)
+    molecules: tuple[int, ...] = ()
 
     def build(self) -> "LammpsEngine":
         return LammpsEngine(self)

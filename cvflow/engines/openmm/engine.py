@@ -36,6 +36,7 @@ class OpenMMSpec(VerletSpec):
     schedule: Schedule = field(default_factory=Linear)
     platform: str = "CPU"
     properties: tuple[tuple[str, str], ...] = ()
+    molecules: tuple[int, ...] = ()
 
     def build(self) -> "OpenMMEngine":
         return OpenMMEngine(self)
@@ -69,6 +70,7 @@ class OpenMMEngine(VerletEngine):
             barostat, run = self._piston.temperature, temperature(spec.kT)
             raise ValueError(f"the system's barostat is at {barostat} K and the run at {run:.2f} K: give the same")
         self._default_volume = float(np.linalg.det(default_box(system)))
+        self._own_box = default_box(system) if particles.periodic else None
         integrator = SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
         self._context = PathContext(system, integrator, spec.platform, dict(spec.properties))
         self._molecules = [list(molecule) for molecule in self._context.context.getMolecules()] if self._piston else []
@@ -82,6 +84,10 @@ class OpenMMEngine(VerletEngine):
     def let_time_pass(self) -> None:
         super().let_time_pass()
         self._context.let_time_pass()
+
+    def cv_values(self, frame: Frame) -> Point:
+        """In the system's own box, where a frame has none."""
+        return super().cv_values(frame if frame.box is not None else frame._replace(box=self._own_box))
 
     def potential_energy(self, frame: Frame) -> float:
         self._context.forget(frame)

@@ -58,6 +58,10 @@ class PositionsSpec(VerletSpec):
         return Linear()
 
     @property
+    def molecules(self) -> tuple[int, ...]:  # type: ignore[override]
+        return self.around.molecules
+
+    @property
     def periods(self) -> Point:
         return np.full(3 * len(self.atoms), np.inf)
 

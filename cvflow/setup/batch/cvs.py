@@ -6,7 +6,9 @@ from pathlib import Path
 
 import torch
 
-from cvflow.config.cv_section import CoordinateSection, CvSection, PythonSection
+from cvflow.config.cv_given import PythonSection
+from cvflow.config.cv_types import CoordinateSection
+from cvflow.config.cv_words import CvSection
 from cvflow.config.references import absolute
 from cvflow.cv.batch import BatchCV, Coordinates, FunctionCV
 from cvflow.engines.batch.system import TorchSystem

@@ -13,13 +13,14 @@ from cvflow.config.settings import Config
 from cvflow.core.cv_space import CVSpace
 from cvflow.core.schedule import BY_NAME
 from cvflow.cv import CollectiveVariable
-from cvflow.cv.images import Molecules, molecules_of
+from cvflow.cv.images import Molecules
+from cvflow.cv.molecules import molecules_of
 from cvflow.engines.base import EngineSpec
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 from cvflow.setup.engine_walkers import EngineWalkers
 from cvflow.setup.named_states import checked_states
 from cvflow.setup.specification import Setup, checked
-from cvflow.setup.starts.nearest_images import NearestImages
+from cvflow.setup.starts.nearest_images import NearestImages, as_they_lie
 from cvflow.setup.starts.placing import bonds_of
 from cvflow.setup.starts.walker_starts import WalkerStarts, opened, start_notes
 from cvflow.setup.steady import looked_at
@@ -65,6 +66,7 @@ def of_atoms(atoms: AtomicSystem, config: Config, starts: WalkerStarts) -> Setup
     molecules = atoms.molecules
     if molecules is None:
         molecules = molecules_of(bonds_of(atoms.topology), atoms.topology.getNumAtoms())
+    spec = replace(atoms.spec, molecules=tuple(molecules.tolist()))  # type: ignore[type-var]
     space = space_of(atoms.cvs)
     setup = checked(
         Setup(
@@ -73,15 +75,15 @@ def of_atoms(atoms: AtomicSystem, config: Config, starts: WalkerStarts) -> Setup
             space=space,
             states=checked_states(config, space.names),
             kT=atoms.kT,
-            walkers=EngineWalkers(partial(_at, atoms.spec), starts.frames),
+            walkers=EngineWalkers(partial(_at, spec), starts.frames),
             steered=SteeredCVs(),
             notes=atoms.notes,
             topology=atoms.topology,
             files=atoms.files,
-            images=NearestImages(atoms.cvs, molecules, atoms.periodic),
+            images=NearestImages(tuple(as_they_lie(atoms.cvs)), molecules, atoms.periodic),
         )
     )
-    return _started(setup, _at(atoms.spec, setup.settings.path), starts) if starts.frames else setup
+    return _started(setup, _at(spec, setup.settings.path), starts) if starts.frames else setup
 
 
 def _at(spec: VerletSpec, path: PathSettings) -> VerletSpec:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from openmm import app
 
-from cvflow.config.cv_section import CvSection
+from cvflow.config.cv_words import CvSection
 from cvflow.cv import CollectiveVariable, Combination, ForceCV, resolve
 
 

@@ -14,7 +14,8 @@ from cvflow.config.resolved import with_timestep
 from cvflow.config.settings import Config, ConfigError
 from cvflow.core.streams import Purpose, stream
 from cvflow.cv import CollectiveVariable
-from cvflow.cv.images import Bonds, Molecules
+from cvflow.cv.images import Molecules
+from cvflow.cv.molecules import Bonds
 from cvflow.engines.openmm import OpenMMSpec, default_box, particles_of, piston, prepare
 from cvflow.setup.engine_walkers import check_moves
 from cvflow.setup.molecules.atoms import AtomicSystem, check_atoms, of_atoms

@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from cvflow.config.cv_section import AnyCvSection, PositionsSection
+from cvflow.config.cv_section import AnyCvSection
+from cvflow.config.cv_types import PositionsSection
 from cvflow.config.resolved import PathSettings
 from cvflow.config.settings import Config, ConfigError
 from cvflow.cv import CollectiveVariable, Distance
@@ -119,7 +120,7 @@ def around(observed: Setup, config: Config) -> Setup:
     assert isinstance(observed.walkers, EngineWalkers)
     names = AtomNames(observed.topology)
     chain = Chain(section.name, names.group(section.name, group(section.atoms)))
-    distances = observed.images.cvs
+    distances = _distances(observed.walkers.spec(observed))
     cvs = (*distances, *chain.cvs(section.unit if section.unit is not None else "nm"))
     shapes = Shapes(chain, tuple(_places(cv, chain) for cv in distances))
     config = observed.config.changed(
@@ -134,9 +135,16 @@ def around(observed: Setup, config: Config) -> Setup:
         states=checked_states(config, space.names),
         walkers=replace(observed.walkers, engine=engine),
         steered=SteeredPositions(shapes),
+        images=replace(observed.images, cvs=distances),
     )
     engine(setup.settings.path).build()
     return checked(setup)
+
+
+def _distances(spec: EngineSpec) -> tuple[CollectiveVariable, ...]:
+    """The observed distances as shapes have them: of the atoms as they lie."""
+    assert isinstance(spec, OpenMMSpec)
+    return tuple(replace(cv, periodic=False) for cv in spec.cvs if isinstance(cv, Distance))
 
 
 def _engine(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvflow.config.cv_section import PlumedSection
+from cvflow.config.cv_given import PlumedSection
 from cvflow.config.engine_section import GromacsSection, ProgramSection
 from cvflow.config.resolved import PathSettings, resolved
 from cvflow.config.settings import Config, ConfigError

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cvflow.config.cv_section import PlumedSection
+from cvflow.config.cv_given import PlumedSection
 from cvflow.config.engine_section import (
     CustomSection,
     GromacsSection,

@@ -9,7 +9,8 @@ from openmm import app
 from scipy.spatial import KDTree
 
 from cvflow.core.frames import Box, Frame, Positions
-from cvflow.cv.images import Bonds, Cell, Molecules, molecules_of, whole
+from cvflow.cv.images import Cell, Molecules
+from cvflow.cv.molecules import Bonds, molecules_of, whole
 from cvflow.setup.starts.walker_starts import WalkerStarts
 
 ROUNDING = 2e-4

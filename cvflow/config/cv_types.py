@@ -1,0 +1,101 @@
+"""The words of native CVs, and of those that are no CVs of their own."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from cvflow.config.cv_words import PLACES, AtomList, AtomsSection, CvSection, WeightList
+from cvflow.config.section import ConfigError, Positive, Whole
+from cvflow.cv import (
+    Angle,
+    Anisotropy,
+    CentreDistance,
+    CollectiveVariable,
+    Coordination,
+    Distance,
+    Gyration,
+    Torsion,
+)
+
+
+class DistanceSection(AtomsSection):
+    """A distance of two atoms."""
+
+    makes = Distance
+    type: Literal["distance"]
+    atoms: AtomList = Field(description=f"[i, j], {PLACES}")
+
+
+class AngleSection(AtomsSection):
+    """An angle at the second of three atoms."""
+
+    makes = Angle
+    type: Literal["angle"]
+    atoms: AtomList = Field(description=f"[i, j, k], {PLACES}")
+
+
+class TorsionSection(AtomsSection):
+    """A torsion of four atoms."""
+
+    makes = Torsion
+    type: Literal["torsion"]
+    atoms: AtomList = Field(description=f"[i, j, k, l], {PLACES}")
+
+
+class AnisotropySection(AtomsSection):
+    """The relative shape anisotropy of a group."""
+
+    makes = Anisotropy
+    type: Literal["anisotropy"]
+    atoms: AtomList = Field(description=f"a group, {PLACES}")
+
+
+class GyrationSection(AtomsSection):
+    """The radius of gyration of a group."""
+
+    makes = Gyration
+    type: Literal["gyration"]
+    atoms: AtomList = Field(description=f"a group, {PLACES}")
+    weights: WeightList = None
+
+
+class CoordinationSection(AtomsSection):
+    """The coordination number between two groups."""
+
+    makes = Coordination
+    type: Literal["coordination"]
+    atoms: AtomList = Field(description="a group")
+    atoms2: AtomList = Field(description="another group")
+    r0: Positive = Field(description="where a pair counts one half [nm]")
+
+
+class CentreDistanceSection(AtomsSection):
+    """The distance between the centres of two groups."""
+
+    makes = CentreDistance
+    type: Literal["centre-distance"]
+    atoms: AtomList = Field(description="a group")
+    atoms2: AtomList = Field(description="another group")
+    weights: WeightList = None
+    weights2: WeightList = None
+
+
+class PositionsSection(CvSection):
+    """The positions of some atoms, all at once."""
+
+    type: Literal["positions"]
+    atoms: AtomList = Field(description="at least four, in the order of the chain")
+
+    def to_cv(self, folder: Path) -> CollectiveVariable:
+        raise ConfigError(f"cv {self.name}: type 'positions' is no CV for others to be made of; it stands for itself")
+
+
+class CoordinateSection(CvSection):
+    """A coordinate of the batch engine's configurations."""
+
+    type: Literal["coordinate"]
+    index: Whole = Field(description="its place in the flattened configuration, counted from 0")
+
+    def to_cv(self, folder: Path) -> CollectiveVariable:
+        raise ConfigError(f"cv {self.name}: type 'coordinate' is for the batch engine; a molecule has atoms")
