@@ -116,6 +116,10 @@ def theirs(tmp_path):
     return folder
 
 
+def _cvs(setup):
+    return setup.walkers.spec(setup).cvs
+
+
 def test_every_type_runs_and_resumes(theirs, tmp_path):
     """`cvflow run` of a config with all of them at once."""
     centre = [-1.5, 2.0, 1.9, 1.0, 0.5, 2.0, 0.0, -1.5, 0.0]
