@@ -15,10 +15,11 @@ from typing import Annotated, Any
 import typer
 
 from cvflow import __version__
+from cvflow.cli.checking import check
 from cvflow.cli.ending import StoppedError, what_went_wrong
 from cvflow.cli.looking import doctor, systems
 from cvflow.cli.plumed import app as plumed_app
-from cvflow.cli.reading import check, fes, recover, report
+from cvflow.cli.reading import fes, recover, report
 from cvflow.cli.running import polymer, resume, run
 from cvflow.cli.scanning import scan
 from cvflow.config.section import ConfigError

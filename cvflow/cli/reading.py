@@ -1,4 +1,4 @@
-"""Commands that read a run's folder: `report`, `fes`, `check`, `recover`."""
+"""Commands that read a run's folder: `report`, `fes`, `recover`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from cvflow.cli.ending import StoppedError
 from cvflow.cli.options import Beside, Folder, ReportOut
 from cvflow.config.section import ConfigError
 
@@ -19,18 +18,6 @@ def report(folder: Folder, beside: Beside = None, out: ReportOut = None) -> None
     with _needing_production():
         runs = run_folder.report(folder, beside or [], out)
     show(runs[0].summary, folder, runs, out)
-
-
-def check(folder: Folder) -> None:
-    """Say what of a run's folder is whole, one line a finding; exit code 1 if something is damaged."""
-    from cvflow.run.check import check
-
-    findings = []
-    for found in check(folder):
-        typer.echo(f"{'ok' if found.whole else 'damaged':<8} {found.line}")
-        findings.append(found)
-    if not all(found.whole for found in findings):
-        raise StoppedError("not all of it is whole", 1)
 
 
 def recover(folder: Folder) -> None:

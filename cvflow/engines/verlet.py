@@ -1,6 +1,7 @@
 """Paths of kernel K5 (soft restraint, λ extended), whichever library makes their steps."""
 
 from abc import ABC, abstractmethod
+from math import inf
 
 import numpy as np
 
@@ -154,6 +155,35 @@ class VerletEngine(Engine):
     def free_path(self, frame: Frame, steps: int, friction: float, rng: np.random.Generator) -> PathResult:
         zero = np.zeros(len(self._spec.cvs))
         return self._path(frame, Steering(zero, zero, zero, steps), friction, rng, None)
+
+    def return_error(self, frame: Frame, steering: Steering, rng: np.random.Generator) -> float:
+        """W + W_back [kT] of a path without friction and of its reverse, which sets off from its end.
+
+        It would be zero in exact arithmetic: what is left are rounding, the platform's precision and the tolerance of
+        constraints. Infinite where one of the two blows up.
+
+        Args:
+            frame: where the path begins, from fresh velocities.
+            steering: of the path; its reverse is steered back.
+            rng: draws the velocities.
+        """
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                before, there = self._hamiltonian(frame, self._maxwell(rng), steering)
+                back = steering._replace(start=steering.end, end=steering.start)
+                turned, again = self._hamiltonian(there.frame, -there.instant.velocities, back)
+        except BlownUpError:
+            return inf
+        works = self._energy(there.instant) - before, self._energy(again.instant) - turned
+        return float(sum(works)) / self.kT if np.isfinite(works).all() else inf
+
+    def _hamiltonian(self, frame: Frame, velocities: Positions, steering: Steering) -> tuple[float, End]:
+        """Run a path without friction to its end; H [kJ/mol] where it begins, and the end."""
+        course = Course(steering, self._way(steering), self._periods, self._spec.schedule)
+        motion = self._begin(frame, velocities, course)
+        before = self._energy(Instant(motion.energy_before, velocities))
+        motion.advance(steering.steps)
+        return before, motion.end()
 
     def _path(
         self,

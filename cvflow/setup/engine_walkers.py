@@ -9,7 +9,7 @@ import numpy as np
 
 from cvflow.config.resolved import PathSettings
 from cvflow.config.settings import Config, ConfigError
-from cvflow.core.frames import Exactness, Frame
+from cvflow.core.frames import Exactness, Frame, Steering
 from cvflow.engines.base import EngineSpec
 from cvflow.host.cores import available_cores, usable_cores
 from cvflow.host.journal import LOG
@@ -17,7 +17,7 @@ from cvflow.host.pool import Pool
 from cvflow.sampler.jump import JumpState
 from cvflow.sampler.local import HybridMonteCarlo, LocalMove, UnadjustedLangevin
 from cvflow.sampler.walkers.base import GroupState, WalkerGroup
-from cvflow.sampler.walkers.process import equilibrate, state_at
+from cvflow.sampler.walkers.process import Looked, equilibrate, look, state_at
 from cvflow.setup.specification import Equilibrated, Setup, Springs, Walkers
 
 CROWD = 4
@@ -63,6 +63,22 @@ class EngineWalkers(Walkers):
         ]
         found = [future.result() for future in futures]
         return Equilibrated([group.group_state for group in found], np.concatenate([group.samples for group in found]))
+
+    def looked_at(
+        self, setup: Setup, executor: Executor, start: Equilibrated, kappa: Springs, steps: int
+    ) -> list[Looked]:
+        """Energies, and how well a path of so many steps and its reverse agree, at where the walkers stand.
+
+        A path leads to where the next walker stands. Paths that steer something else than the CVs are tried at rest.
+        """
+        states = [group.state for group in start.group_states]
+        spec, seed = self.spec(setup), setup.settings.run.seed
+        futures = []
+        for walker, (here, there) in enumerate(zip(states, states[1:] + states[:1], strict=True)):
+            at_rest = Steering(0 * kappa, 0 * kappa, 0 * kappa, steps)
+            steered = Steering(here.cv, there.cv, kappa, steps) if len(kappa) == len(here.cv) else at_rest
+            futures.append(executor.submit(look, spec, here.frame, steered, seed, walker))
+        return [found for future in futures if (found := future.result()) is not None]
 
     def groups(self, setup: Setup, kappa: Springs) -> list[WalkerGroup]:
         spec, local = self.spec(setup), _local(setup)

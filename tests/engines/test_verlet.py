@@ -71,6 +71,20 @@ def test_a_wrong_order_has_no_reverse(library):
 
 
 @each_library
+def test_the_error_of_the_way_back_tells_a_right_order_from_a_wrong_one(library):
+    steering = Steering(A, B, KAPPA, 20)
+    assert abs(library().build().return_error(START, steering, np.random.default_rng(1))) < 1e-9
+    wrong = mixed(wrong_motion.SwitchFirst, library())
+    assert abs(wrong.return_error(START, steering, np.random.default_rng(1))) > 1e-3
+
+
+@each_library
+def test_the_error_of_a_path_that_blows_up_is_infinite(library):
+    engine = library(timestep=50.0).build()
+    assert not engine.return_error(START, Steering(A, B, KAPPA, 50), np.random.default_rng(1)) < 1e6
+
+
+@each_library
 def test_a_path_with_friction_backwards_has_minus_the_work(library):
     """The noise of the way back is reconstructed from the velocities around each refreshment."""
     engine, steps = library(friction=0.5).build(), 90

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cvflow.core.frames import Frame, Outcome, Point
+from cvflow.core.frames import Frame, Outcome, Point, Steering
 from cvflow.core.states import States
 from cvflow.core.streams import Purpose, stream
 from cvflow.engines.base import Engine, EngineSpec
+from cvflow.engines.verlet import VerletEngine
 from cvflow.sampler.jump import JumpState, realise
 from cvflow.sampler.jump_proposal import JumpProposal, Learned, Orders, WalkerNoise
 from cvflow.sampler.local import LocalMove
@@ -113,6 +114,27 @@ def take_turn(spec: EngineSpec, turn: Turn) -> TurnResult[JumpState]:
     cvs = CVsOfATurn(turn.state.cv, jumped.cv, moved.cv)
     seconds = Seconds(between - begun, time.perf_counter() - between)
     return TurnResult(state_at(moved), turn_rows((turn.walker,), turn.number, jump, local, cvs, seconds))
+
+
+class Looked(NamedTuple):
+    """A configuration, looked at by its engine.
+
+    Attributes:
+        energy: potential energy [kJ/mol].
+        return_error: W + W_back of a path and its reverse [kT].
+    """
+
+    energy: float
+    return_error: float
+
+
+def look(spec: EngineSpec, frame: Frame, steering: Steering, seed: int, walker: int) -> Looked | None:
+    """Look at a walker's configuration; None for an engine that is a program, which is not asked."""
+    engine = engine_for(spec)
+    if not isinstance(engine, VerletEngine):
+        return None
+    rng = stream(seed, Purpose.SCAN, walker)
+    return Looked(engine.potential_energy(frame), engine.return_error(frame, steering, rng))
 
 
 def state_at(walker: JumpState) -> GroupState[JumpState]:

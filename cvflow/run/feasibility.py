@@ -1,0 +1,143 @@
+"""Whether a run is worth its computing, in words, before it is begun: `cvflow check CONFIG`."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from math import inf, sqrt
+from typing import NamedTuple
+
+from cvflow.run.forecast import WANTED, Forecast, Forecaster, Piloted, losses, piloted
+from cvflow.run.tuning import Trying
+from cvflow.setup import Setup
+from cvflow.setup.engine_walkers import EngineWalkers
+from cvflow.setup.specification import Springs
+
+LONGEST = 30 * 24.0
+"""Hours from which a run is called infeasible."""
+
+RETURN_ERROR = 0.1
+"""|W + W_back| [kT] from which works are not to be trusted."""
+
+RETURN_STEPS = 50
+"""Of the path there and of the path back: few, since a liquid forgets in some hundred what rounding has done to it."""
+
+LOCAL_ACCEPTANCE = 0.1
+"""Of local moves, below which the time step is too long."""
+
+DEAR = 1.5
+"""Factor in cost from which another path length is advised."""
+
+
+class Finding(NamedTuple):
+    """One line, and whether the run can be done for all that it says."""
+
+    line: str
+    feasible: bool = True
+
+
+def feasibility(
+    setup: Setup, seconds: float, watch: Callable[[Trying], None] = lambda trying: None
+) -> Iterator[Finding]:
+    """Look at a run's starts, its time step, its reversibility and what its paths lose; foretell what it costs.
+
+    Args:
+        setup: the run.
+        seconds: of wall time that this may take, about.
+        watch: is told how far the pilots are.
+
+    Raises:
+        ArithmeticError: a start falls apart, or nothing moves.
+    """
+    yield from (Finding(line) for line in setup.opening_words)
+    workers, begun = setup.walkers.workers(setup, None), time.perf_counter()
+    with setup.walkers.executor(workers) as executor:
+        pilots = piloted(setup, executor, workers, seconds, watch)
+        kappa = setup.kappa(pilots.start.samples)
+        yield from _looked_at(setup, executor, pilots, kappa)
+        yield from _time_step(setup, pilots)
+        yield from _losses(pilots, setup)
+    lost = losses(pilots.lengths, pilots.prospects)
+    if lost is None:
+        yield Finding(
+            f"no pilot path of up to {pilots.lengths[-1]} steps connects the states: longer ones may, or another CV; "
+            "give more time by --minutes",
+            feasible=False,
+        )
+        return
+    yield from _foretold(Forecaster(setup, pilots.turns, lost, workers), setup)
+    yield Finding(f"this took {time.perf_counter() - begun:.0f} s")
+
+
+def _looked_at(setup: Setup, executor: Executor, pilots: Piloted, kappa: Springs) -> Iterator[Finding]:
+    """Energies, and W + W_back."""
+    if not isinstance(setup.walkers, EngineWalkers):
+        return
+    looked = setup.walkers.looked_at(setup, executor, pilots.start, kappa, RETURN_STEPS)
+    if not looked:
+        yield Finding("energies and W + W_back: not looked at in an external program")
+        return
+    energies = [each.energy for each in looked]
+    yield Finding(f"energy: {min(energies):.6g} to {max(energies):.6g} kJ/mol where the walkers stand")
+    worst = max(abs(each.return_error) for each in looked)
+    line = f"there and back: |W + W_back| is at most {worst:.2g} kT over {RETURN_STEPS} steps"
+    if worst < RETURN_ERROR:
+        yield Finding(line)
+    else:
+        yield Finding(f"{line}: too much; a shorter time step, double precision or a CV without noise", feasible=False)
+
+
+def _time_step(setup: Setup, pilots: Piloted) -> Iterator[Finding]:
+    turns, timestep = pilots.turns, setup.settings.path.timestep
+    yield Finding(f"speed: {1000 * turns.seconds_per_step:.3g} ms a time step of one walker, all counted")
+    line = (
+        f"time step {timestep:g}: local moves have a shadow work of {turns.local_work:.2g} kT on average and are "
+        f"accepted at {turns.local_acceptance:.2f}"
+    )
+    if turns.local_acceptance >= LOCAL_ACCEPTANCE or setup.settings.run.local != "hmc":
+        yield Finding(line)
+    else:
+        yield Finding(f"{line}: path.timestep is too long", feasible=False)
+    if turns.failed:
+        yield Finding(f"{turns.failed:.1%} of the pilot paths blow up")
+
+
+def _losses(pilots: Piloted, setup: Setup) -> Iterator[Finding]:
+    told = "; ".join(
+        f"{steps} steps {found.dissipated:.1f} ± {found.stderr:.1f} kT" if found.dissipated < inf
+        else f"{steps} steps: too few paths got there"
+        for steps, found in zip(pilots.lengths, pilots.prospects, strict=True)
+    )  # fmt: skip
+    yield Finding(f"lost on pilot paths between the states: {told}")
+    shares = zip(setup.states.names, pilots.turns.populations, strict=True)
+    yield Finding(f"populations, roughly: {', '.join(f'{name} {share:.2g}' for name, share in shares)}")
+
+
+def _foretold(forecaster: Forecaster, setup: Setup) -> Iterator[Finding]:
+    best = forecaster.cheapest()
+    asked = best if setup.config.path.steps == "auto" else forecaster.at(setup.settings.path.steps)
+    reached = forecaster.losses.lengths[-1]
+    if asked.steps > 1.5 * reached:
+        yield Finding(f"longer paths than {reached} steps are foretold by loss ~ 1/length; --minutes looks further")
+    yield Finding(f"path.steps = {asked.steps}: {_words(asked)}", feasible=asked.hours < LONGEST)
+    yield Finding(
+        f"for ΔF to ± {WANTED} kT, that is {asked.mode_changes} mode changes: run.jumps = {asked.jumps:.0f}, "
+        f"{_hours(asked.hours)} of production on {forecaster.workers} "
+        f"{'core' if forecaster.workers == 1 else 'cores'} after {_hours(asked.hours_before)}; the run as configured "
+        f"({setup.settings.run.jumps} jumps) comes to ± {WANTED * sqrt(asked.jumps / setup.settings.run.jumps):.2g} kT",
+        feasible=asked.hours < LONGEST,
+    )
+    if DEAR * best.evaluations_per_mode_change < asked.evaluations_per_mode_change:
+        yield Finding(f"cheaper: path.steps = {best.steps}: {_words(best)}, {_hours(best.hours)}")
+
+
+def _words(forecast: Forecast) -> str:
+    return (
+        f"{forecast.dissipated:.1f} kT lost, {forecast.acceptance:.3f} accepted between the states, "
+        f"{forecast.evaluations_per_mode_change:,.0f} force evaluations a mode change"
+    )
+
+
+def _hours(hours: float) -> str:
+    if hours < 1:
+        return f"{60 * hours:.2g} minutes"
+    return f"{hours:.2g} hours" if hours < 72 else f"{hours / 24:.3g} days"

@@ -1,0 +1,315 @@
+"""What a run will cost before it is begun, from pilot paths between its states: `cvflow check CONFIG`.
+
+A pilot path tells what is lost at its length; what is lost at others follows a curve (`cvflow.run.cost_model`), so that
+minutes of pilots foretell hours.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from math import ceil, inf
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from cvflow.core.frames import Outcome
+from cvflow.core.states import States
+from cvflow.run.cost_model import LossCurve, Prospect, loss_curve, path_chance, prospect
+from cvflow.run.tuning import PilotRuns, Trying
+from cvflow.sampler.walkers.base import EQUILIBRATION_SAMPLES
+from cvflow.sampler.walkers.process import EQUILIBRATION_MOVES
+from cvflow.setup import Equilibrated, Setup
+
+WANTED = 0.2
+"""Standard error of ΔF [kT] to which hours are foretold."""
+
+FIRST_LOCAL_STEPS = 20
+"""Of local moves while nobody knows yet how long a time step takes."""
+
+PATHS = 24
+"""Pilot paths between states at a length that there must be time for."""
+
+SHORTEST = 64
+"""Longest pilot paths, in steps, where there is no time."""
+
+SHARES = (0.25, 0.5, 1.0)
+"""Lengths of pilot paths over the longest."""
+
+JUMPS = 6
+"""Of each walker in a round of pilots: each round begins where equilibration ended, in every state that has a start."""
+
+FAR_TOO_MUCH = 15.0
+"""Lost work [kT] at which longer paths are tried."""
+
+SURE = 0.4
+"""Standard error of the lost work [kT] at which pilots have told enough."""
+
+LENGTHS = np.unique(np.geomspace(32, 65536, 200).round())
+"""Path lengths among which the cheapest is looked for."""
+
+
+class Turns(NamedTuple):
+    """What turns are made of, from pilot turns at one configured length N.
+
+    Attributes:
+        populations: of the named states, from the works.
+        between_length: mean length of paths between states over N.
+        within_length: mean path steps of all other turns over N.
+        local_work: mean shadow work of local moves [kT].
+        local_acceptance: of local moves.
+        seconds_per_step: wall time of one walker.
+        failed: share of paths that diverged.
+    """
+
+    populations: Float[np.ndarray, " states"]
+    between_length: float
+    within_length: float
+    local_work: float
+    local_acceptance: float
+    seconds_per_step: float
+    failed: float
+
+    @property
+    def between(self) -> float:
+        """Share of turns that propose another state, once the flow has learned the populations."""
+        return 1.0 - float(np.sum(self.populations**2))
+
+
+class Losses(NamedTuple):
+    """What paths between states lose at any length.
+
+    Attributes:
+        lengths: that pilots reached the other state at, in order.
+        dissipated: what they lost [kT].
+        curve: through them, where there are enough that lost little.
+    """
+
+    lengths: tuple[int, ...]
+    dissipated: tuple[float, ...]
+    curve: LossCurve | None
+
+    def at(self, steps: float) -> float:
+        """Lost work [kT]: on the curve; without one between what was seen, and beyond it as one over the length."""
+        if self.curve:
+            return self.curve.at(steps)
+        beyond = max(1.0, self.lengths[0] / steps) * min(1.0, self.lengths[-1] / steps)
+        return beyond * float(np.interp(np.log(steps), np.log(self.lengths), self.dissipated))
+
+
+class Forecast(NamedTuple):
+    """What a run costs at a path length.
+
+    Attributes:
+        steps: configured length of paths between the states.
+        dissipated: work lost on them [kT].
+        acceptance: of paths between the states.
+        evaluations_per_mode_change: force evaluations, local moves counted in.
+        mode_changes: that bring ΔF to `WANTED`.
+        jumps: per walker, until then.
+        hours: wall time of production that long.
+        hours_before: wall time of equilibration and adaptation.
+    """
+
+    steps: int
+    dissipated: float
+    acceptance: float
+    evaluations_per_mode_change: float
+    mode_changes: int
+    jumps: float
+    hours: float
+    hours_before: float
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """Foretells what a run costs at any path length.
+
+    Attributes:
+        setup: the run.
+        turns: what its turns are made of.
+        losses: of paths between states.
+        workers: processes that walkers are moved by.
+    """
+
+    setup: Setup
+    turns: Turns
+    losses: Losses
+    workers: int
+
+    def at(self, steps: int) -> Forecast:
+        """Foretell the cost at a path length.
+
+        Two states are visited as by a random telegraph: whatever their populations, the standard error of ΔF is 2/√M kT
+        after M mode changes.
+        """
+        settings, lost, between = self.setup.settings, self.losses.at(steps), self.turns.between
+        chance = path_chance(lost, gives_up=settings.path.early_rejection)
+        path = between * self.turns.between_length * steps
+        within = (1 - between) * self.turns.within_length * steps
+        turn = settings.run.local_steps + settings.path.within_states * within + chance.travelled * path
+        rate = between * chance.acceptance
+        each = turn / rate if rate > 0 else inf
+        changes = ceil((2 / WANTED) ** 2)
+        hours = self.turns.seconds_per_step / self.workers / 3600
+        adapting = settings.run.adapt_jumps * (settings.run.local_steps + within + path)
+        before = (EQUILIBRATION_MOVES + EQUILIBRATION_SAMPLES) * settings.run.local_steps + adapting
+        return Forecast(
+            steps=steps,
+            dissipated=lost,
+            acceptance=chance.acceptance,
+            evaluations_per_mode_change=each,
+            mode_changes=changes,
+            jumps=changes / rate / settings.run.walkers if rate > 0 else inf,
+            hours=changes * each * hours,
+            hours_before=settings.run.walkers * before * hours,
+        )
+
+    def cheapest(self) -> Forecast:
+        """The path length at which a mode change costs least."""
+        return min((self.at(int(steps)) for steps in LENGTHS), key=lambda each: each.evaluations_per_mode_change)
+
+
+@dataclass
+class Pilots:
+    """Pilot turns at some lengths, round by round, until they tell enough or the time is over.
+
+    Attributes:
+        setup: the run.
+        runs: what makes the turns, from the equilibrated starts.
+        until: `time.perf_counter()` at which no round begins any more.
+        rows: of the store, by the length that was configured.
+    """
+
+    setup: Setup
+    runs: PilotRuns
+    until: float
+    rows: dict[int, list[np.ndarray]] = field(default_factory=dict)
+
+    def go(self, longest: int) -> None:
+        """Make rounds at lengths up to the longest; at longer ones where too much is lost for a curve."""
+        for share in SHARES:
+            self.rows[max(1, round(share * longest))] = []
+        number = 0
+        while True:
+            for steps, rounds in self.rows.items():
+                rounds.append(self.runs.turns(number, steps=steps))
+                number += 1
+            if time.perf_counter() > self.until or self._tell_enough():
+                return
+            if min(each.dissipated for each in self.prospects()) > FAR_TOO_MUCH:
+                self.rows[2 * max(self.rows)] = []
+
+    @property
+    def lengths(self) -> list[int]:
+        """Lengths that were tried."""
+        return list(self.rows)
+
+    def prospects(self) -> list[Prospect]:
+        """What was lost at each."""
+        seed = self.setup.settings.run.seed
+        return [prospect(np.concatenate(rounds), self.setup.states, seed) for rounds in self.rows.values()]
+
+    def turns(self) -> Turns:
+        """What turns are made of, from those of the longest paths."""
+        steps = max(self.rows)
+        return turns_of(np.concatenate(self.rows[steps]), self.setup, steps)
+
+    def _tell_enough(self) -> bool:
+        return all(each.dissipated < inf and each.stderr < SURE for each in self.prospects()[-2:])
+
+
+class Piloted(NamedTuple):
+    """What pilots found: lengths, what was lost at each, what turns are made of, and where walkers stand."""
+
+    lengths: list[int]
+    prospects: list[Prospect]
+    turns: Turns
+    start: Equilibrated
+
+
+def piloted(
+    setup: Setup, executor: Executor, workers: int, seconds: float, watch: Callable[[Trying], None]
+) -> Piloted:
+    """Equilibrate as well, and run pilots as long, as fits into a time.
+
+    Args:
+        setup: the run; at its configured path length, or as near to it as there is time for.
+        executor: where the walkers' work is done.
+        workers: processes that it has.
+        seconds: of wall time, about.
+        watch: is told how far it is.
+
+    Raises:
+        ArithmeticError: a start falls apart, or nothing moves.
+    """
+    settings, begun = setup.settings, time.perf_counter()
+    brief = setup.changed(run={"local_steps": min(settings.run.local_steps, FIRST_LOCAL_STEPS)})
+    first = PilotRuns(brief, executor, brief.equilibrate(executor), watch, paths=4).turns(0, steps=64)
+    speed = turns_of(first, setup, 64).seconds_per_step / workers
+    left = (seconds - (time.perf_counter() - begun)) / speed
+    """Time steps that there is time for."""
+    moves = (EQUILIBRATION_MOVES + EQUILIBRATION_SAMPLES) * settings.run.walkers
+    local_steps = int(min(settings.run.local_steps, max(FIRST_LOCAL_STEPS, 0.25 * left / moves)))
+    longest = min(settings.path.steps, int(max(SHORTEST, 0.6 * left / (2 * PATHS * sum(SHARES)))))
+    start = setup.changed(run={"local_steps": local_steps}).equilibrate(executor)
+    brief = setup.changed(run={"local_steps": min(local_steps, longest)})
+    runs = PilotRuns(brief, executor, start, watch, paths=JUMPS * settings.run.walkers // 2)
+    pilots = Pilots(setup, runs, begun + seconds)
+    pilots.go(longest)
+    return Piloted(pilots.lengths, pilots.prospects(), pilots.turns(), start)
+
+
+def turns_of(rows: np.ndarray, setup: Setup, steps: int) -> Turns:
+    """What turns are made of.
+
+    Args:
+        rows: of pilot turns, at one configured length.
+        setup: the run.
+        steps: the configured length.
+    """
+    start, end = (setup.states.assign(rows[name]) for name in ("centre_old", "centre_new"))
+    between = (start >= 0) & (end >= 0) & (start != end) & (rows["steps"] > 0)
+    evaluations = rows["steps"].sum() + rows["local_steps"].sum()
+    works = rows["local_work"][rows["local_outcome"] == Outcome.COMPLETED]
+    return Turns(
+        populations=populations(rows, setup.states),
+        between_length=float(rows["steps"][between].mean()) / steps if between.any() else 1.0,
+        within_length=float(rows["steps"][~between].mean()) / steps if not between.all() else 0.0,
+        local_work=float(works.mean()) if len(works) else inf,
+        local_acceptance=float(rows["local_accepted"].mean()),
+        seconds_per_step=float((rows["path_seconds"] + rows["local_seconds"]).sum()) / max(1, int(evaluations)),
+        failed=float((rows["outcome"] == Outcome.DIVERGED).mean()),
+    )
+
+
+def populations(rows: np.ndarray, states: States) -> Float[np.ndarray, " states"]:
+    """Of the states, from pilot paths there and back; equal for those that no paths connect.
+
+    F(b) - F(a) is half the difference of the medians there and back of w = W + ln q_b(λ̃) - ln q_a(λ), with the
+    proposal's density on each state normalised there (docs/theory.md, 5).
+    """
+    count = len(states.names)
+    start, end = (states.assign(rows[name]) for name in ("centre_old", "centre_new"))
+    share = np.log(np.maximum(np.bincount(end[end >= 0], minlength=count), 0.5) / max(1, len(end)))
+    equations, values = [np.ones(count)], [0.0]
+    w = rows["work"] + rows["log_q_new"] - rows["log_q_old"] - share[end] + share[start]
+    for a in range(count):
+        for b in range(a + 1, count):
+            there, back = (w[(start == i) & (end == j) & np.isfinite(w)] for i, j in ((a, b), (b, a)))
+            if len(there) and len(back):
+                equations.append(np.eye(count)[b] - np.eye(count)[a])
+                values.append(0.5 * float(np.median(there) - np.median(back)))
+    energies = np.linalg.lstsq(np.array(equations), np.array(values), rcond=None)[0]
+    weights = np.exp(energies.min() - energies)
+    return weights / weights.sum()
+
+
+def losses(lengths: Sequence[int], prospects: Sequence[Prospect]) -> Losses | None:
+    """What paths of any length lose; None where no pilot path connects the states."""
+    reached = sorted((n, found) for n, found in zip(lengths, prospects, strict=True) if found.dissipated < inf)
+    if not reached:
+        return None
+    told = [max(found.dissipated, 0.0) for _, found in reached]
+    return Losses(tuple(n for n, _ in reached), tuple(told), loss_curve(lengths, prospects))

@@ -1,0 +1,145 @@
+"""`cvflow check CONFIG`: what is foretold of a run, held against the run, and what is refused before a week is lost."""
+
+from math import erfc, inf, sqrt
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tomli_w
+
+from cvflow.cli.commands import execute
+from cvflow.config.presets import POLYMER
+from cvflow.config.settings import load, parse
+from cvflow.core.states import States
+from cvflow.estimate.convergence import production
+from cvflow.estimate.cost import cost
+from cvflow.run.cost_model import LossCurve, Prospect, loss_curve
+from cvflow.run.feasibility import feasibility
+from cvflow.run.forecast import Forecaster, Losses, Turns, losses, piloted, populations
+from cvflow.run.in_memory import run_in_memory
+from cvflow.setup import from_config
+from cvflow.store import turn_type
+from tests.run.test_batch_run import written
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def foretold_and_made(setup, seconds=300.0):
+    """Force evaluations per mode change: as foretold at the configured path length, and as a run of that length has."""
+    workers = setup.walkers.workers(setup, None)
+    with setup.walkers.executor(workers) as executor:
+        pilots = piloted(setup, executor, workers, seconds, lambda trying: None)
+        lost = losses(pilots.lengths, pilots.prospects)
+        foretold = Forecaster(setup, pilots.turns, lost, workers).at(setup.settings.path.steps)
+        start = setup.equilibrate(executor)
+        record = run_in_memory(setup, executor, start, setup.kappa(start.samples))
+    evaluations = production(record)["steps"].sum() + production(record)["local_steps"].sum()
+    return foretold.evaluations_per_mode_change, evaluations / cost(record).mode_changes
+
+
+def test_the_cost_of_a_tunnel_is_foretold_within_a_factor_of_two():
+    """Of paths run to their end: early rejection takes more here than the model of `path_chance` says."""
+    config = load(EXAMPLES / "tunnel.toml", ["path.early_rejection=false"])
+    foretold, made = foretold_and_made(from_config(config, EXAMPLES))
+    assert 0.5 < foretold / made < 2
+
+
+@pytest.mark.slow
+def test_the_cost_of_the_polymer_is_foretold_within_a_factor_of_two():
+    foretold, made = foretold_and_made(from_config(parse(POLYMER | {"path": {"steps": 1000}}, "polymer"), Path()))
+    assert 0.5 < foretold / made < 2
+
+
+@pytest.mark.slow
+def test_the_cost_of_alanine_dipeptide_is_foretold_within_a_factor_of_two():
+    config = load(EXAMPLES / "alanine_dipeptide.toml", ["run.jumps=2000"])
+    foretold, made = foretold_and_made(from_config(config, EXAMPLES))
+    assert 0.5 < foretold / made < 2
+
+
+def test_loss_falls_with_length_to_what_no_length_saves():
+    lengths = [100, 200, 400, 800]
+    found = [Prospect(n, 0.5 + 300 / n, 0.1, 48) for n in lengths]
+    assert loss_curve(lengths, found)[:2] == pytest.approx((0.5, 300))
+
+
+def test_where_little_is_known_loss_is_one_over_length_beyond_what_was_seen():
+    few = [Prospect(50, inf, np.nan, 3), Prospect(100, 20.0, 0.5, 24), Prospect(200, 16.0, 0.5, 24)]
+    lost = losses([50, 100, 200], few)
+    assert [lost.at(n) for n in (50, 100, 100 * 2**0.5, 200, 400)] == pytest.approx([40, 20, 18, 16, 8])
+
+
+def test_nothing_is_known_where_no_path_gets_there():
+    assert losses([50], [Prospect(50, inf, np.nan, 3)]) is None
+
+
+def test_populations_come_from_works_there_and_back():
+    """F(right) = 1.5 kT, 2 kT lost each way, a proposal of any shape and weight."""
+    rng, states = np.random.default_rng(1), States({"left": "z < 0", "right": "z >= 0"}, ("z",))
+    rows = np.zeros(4000, dtype=turn_type(1))
+    side = rng.random((2, 4000)) < 0.2
+    rows["centre_old"], rows["centre_new"] = np.where(side[..., None], 1.0, -1.0)
+    log_q = np.where(side, np.log(0.2), np.log(0.8)) - 0.5  # of each side, uniform on it
+    rows["log_q_old"], rows["log_q_new"] = log_q
+    rows["work"] = 1.5 * (side[1].astype(float) - side[0]) + 2.0 + 2.0 * rng.standard_normal(4000)
+    expected = np.array([1.0, np.exp(-1.5)]) / (1 + np.exp(-1.5))
+    np.testing.assert_allclose(populations(rows, states), expected, atol=0.02)
+
+
+def test_a_forecast_counts_local_moves_and_paths_of_both_kinds():
+    setup = from_config(load(EXAMPLES / "tunnel.toml"), EXAMPLES)  # 5 local steps, 64 chains, paths given up early
+    setup = setup.changed(path={"early_rejection": False})
+    turns = Turns(np.array([0.25, 0.75]), 1.1, 0.3, 0.0, 1.0, 1e-3, 0.0)
+    forecaster = Forecaster(setup, turns, Losses((25, 100), (4.5, 1.5), LossCurve(0.5, 100.0, 25, 100)), 2)
+    forecast = forecaster.at(100)
+    accepted, between = erfc(0.5 * sqrt(1.5)), 0.375
+    turn = 5 + 0.625 * 0.3 * 100 + between * 1.1 * 100
+    assert forecast.acceptance == pytest.approx(accepted)
+    assert forecast.evaluations_per_mode_change == pytest.approx(turn / (between * accepted))
+    assert forecast.hours == pytest.approx(100 * turn / (between * accepted) * 1e-3 / 2 / 3600)
+    assert forecast.jumps == pytest.approx(100 / (between * accepted) / 64)
+    assert forecaster.cheapest().evaluations_per_mode_change <= forecast.evaluations_per_mode_change
+
+
+def test_states_that_no_path_connects_are_not_feasible(tmp_path):
+    """Twenty standard deviations apart, with paths of a few steps."""
+    far = {"means": [[-40.0], [40.0]], "sigmas": [[0.9], [1.0]], "weights": [0.5, 0.5]}
+    setup = from_config(load(written(tmp_path, proposal=far, path={"steps": 8})), tmp_path)
+    findings = list(feasibility(setup, 5.0))
+    assert [found.line for found in findings if not found.feasible]
+
+
+def test_a_config_that_can_be_run_ends_well_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert execute(["check", str(EXAMPLES / "tunnel.toml"), "--minutes", "0.2"]) == 0
+    told = capsys.readouterr().out
+    assert "force evaluations a mode change" in told
+    assert told.endswith("feasible\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_time_step_too_long_is_the_reason_of_exit_code_1(tmp_path, capsys):
+    (tmp_path / "run.toml").write_text(tomli_w.dumps({
+        "run": {"walkers": 2, "jumps": 5, "local_steps": 50}, "system": {"name": "alanine_dipeptide"},
+        "engine": {"temperature": 300.0, "platform": "Reference"},
+        "path": {"steps": 100, "timestep": 0.0035, "kappa": 600.0}, "flow": {},
+    }))  # fmt: skip
+    assert execute(["check", str(tmp_path / "run.toml"), "--minutes", "0.1", "--quiet"]) == 1
+    assert capsys.readouterr().err.startswith("cvflow: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere.toml"], "nowhere.toml: cannot be read"),
+        (["nowhere"], "no run here"),
+        ([".", "--set", "run.seed=1"], "--set is for a config"),
+        ([str(EXAMPLES / "tunnel.toml"), "--set", "path.stps=1"], "did you mean steps?"),
+    ],
+)
+def test_misuse_is_one_line(tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert execute(["check", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
