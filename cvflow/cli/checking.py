@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from cvflow.cli.ending import StoppedError
-from cvflow.cli.options import Quiet, Settings
+from cvflow.cli.options import Overrides, Quiet
 from cvflow.config.section import ConfigError
 
 
 def check(
     what: Annotated[Path, typer.Argument(help="TOML file, or the --out folder of a run.")],
     minutes: Annotated[float, typer.Option(min=0.1, help="Time for pilot paths of a config.")] = 2.0,
-    settings: Settings = None,
+    settings: Overrides = None,
     quiet: Quiet = False,
 ) -> None:
     """Say whether a config's run can be done, and what it will cost; or what of a run's folder is whole.
