@@ -18,6 +18,7 @@ __all__ = [
     "ase_system",
     "cv",
     "openmm_system",
+    "resume",
     "sample",
 ]
 _HOMES = {"Potential": "cvflow.engines.batch.potential", "TorchSystem": "cvflow.engines.batch.system"}

@@ -28,8 +28,9 @@ from cvflow.host.stopping import seconds_of
 from cvflow.report.figures import free_energy_figure, laid_out, surface_figure
 from cvflow.run import run_folder
 from cvflow.run.folder_lock import LockLostError
+from cvflow.run.notebook import show_figures
 from cvflow.run.progress import watching
-from cvflow.setup import IN_MEMORY, AseSystem, MolecularSystem, Setup, ase_system_from, from_objects, parametrised
+from cvflow.setup import IN_MEMORY, AseSystem, MolecularSystem, ase_system_from, from_objects, parametrised
 from cvflow.store import Record
 
 
@@ -84,9 +85,17 @@ class Result:
     def plot_fes(self, cv: str, second: str | None = None, bins: int = 60) -> Figure:
         """Free energy along a CV with its error band, or a contour picture along two, as a matplotlib figure.
 
+        A notebook shows it below the cell that it ends.
+
+        Args:
+            cv: name of the CV.
+            second: name of the other one.
+            bins: of the range that the walkers visited, along each CV.
+
         Raises:
             ValueError: a CV is unknown.
         """
+        show_figures()
         if second is None:
             return laid_out(free_energy_figure(self.record, cv, bins))
         return laid_out(surface_figure(self.record, cv, second, bins))
@@ -157,17 +166,24 @@ def ase_system(
 
 
 @contextmanager
-def _noting_the_way_on(setup: Setup, folder: Path) -> Iterator[None]:
+def _noting(way_on: Callable[[], str]) -> Iterator[None]:
+    """Let what ends a run early say how to go on with it."""
     try:
         yield
     except (ConfigError, UnguardedError, LockLostError):  # before anything was done; the folder is another's now
         raise
     except (KeyboardInterrupt, Exception) as error:
-        error.add_note(_IN_MEMORY if setup.config.system.python == IN_MEMORY else run_folder.way_on(folder))
+        error.add_note(way_on())
         raise
 
 
 _IN_MEMORY = "what is done is committed, but the system is in no file: `cvflow resume` cannot go on with it"
+
+
+def _way_on(folder: Path) -> str:
+    """How to go on with a run, from a shell and from Python."""
+    words = run_folder.way_on(folder)
+    return f"{words} or cvflow.resume({str(folder)!r})" if run_folder.holds_run(folder) else words
 
 
 def _check_executor(executor: Executor | None, system: object) -> None:
@@ -238,7 +254,7 @@ def sample(
 
     Any other exception is as it was raised; its traceback is in run.log, and what is done is committed.
     """
-    until = None if wall_time is None else time.monotonic() + seconds_of(wall_time)
+    until = _until(wall_time)
     check_not_a_worker()
     check_not_importing("cvflow.sample")
     chosen = {"run": run, "path": path, "engine": engine, "flow": flow, "proposal": proposal, "states": states}
@@ -250,13 +266,67 @@ def sample(
     if not isinstance(out, str | Path):
         raise ValueError(f"out must be the name of a folder, got {brief(out)}")
     _check_executor(executor, system)
-    if workers is not None and (not isinstance(workers, int) or workers < 1):
-        raise ValueError(f"workers must be a whole number from 1, got {brief(workers)}")
+    _check_workers(workers)
     sections = {name: plain(values) for name, values in chosen.items() if values is not None}
     setup = from_objects(system, sections, cvs, starts or {})
     for note in setup.notes:
         warnings.warn(note, stacklevel=2)
     folder = Path(out)
-    with watching(quiet) as watch, _noting_the_way_on(setup, folder):
+    in_memory = setup.config.system.python == IN_MEMORY
+    with watching(quiet) as watch, _noting(lambda: _IN_MEMORY if in_memory else _way_on(folder)):
         summary = run_folder.begin(setup, folder, watch, workers, until, executor)
     return Result(folder, run_folder.open_record(folder), summary)
+
+
+def resume(
+    folder: str | Path,
+    jumps: int | None = None,
+    *,
+    quiet: bool = False,
+    workers: int | None = None,
+    wall_time: str | None = None,
+    accept_versions: bool = False,
+) -> Result:
+    """Go on with a run that was interrupted, or make a finished one longer, as `cvflow resume` does.
+
+    The chain is the same, bit by bit, as that of a run that nothing interrupted. A finished run is only read, and its
+    report written again.
+
+    Args:
+        folder: of the run.
+        jumps: production jumps per walker in all; as many as the run was to make if left out.
+        quiet: plain progress lines.
+        workers: worker processes; one a walker, up to the number of cores, if left out.
+        wall_time: when to stop, counted from the call, e.g. ``"11:30:00"``.
+        accept_versions: whether other versions of cvflow, OpenMM, torch and the like than it was begun with may go on
+            with it; the report says so.
+
+    Raises:
+        ValueError: the folder holds no run that can be gone on with, or misuse; the message says what, where and the
+            mend.
+        PausedError: the wall time was over, or a file EXIT in the folder asked the run to stop.
+        KeyboardInterrupt: as of `sample`.
+    """
+    until = _until(wall_time)
+    check_not_a_worker()
+    check_not_importing("cvflow.resume")
+    if not isinstance(folder, str | Path):
+        raise ValueError(f"folder must be the name of a folder, got {brief(folder)}")
+    if jumps is not None and (not isinstance(jumps, int) or jumps < 1):
+        raise ValueError(f"jumps must be a whole number from 1, got {brief(jumps)}")
+    _check_workers(workers)
+    place = Path(folder)
+    with watching(quiet) as watch, _noting(lambda: _way_on(place)):
+        summary = run_folder.resume(place, jumps, watch, workers, until, accept_versions=accept_versions)
+    return Result(place, run_folder.open_record(place), summary)
+
+
+def _until(wall_time: str | None) -> float | None:
+    """On the monotonic clock, from now."""
+    return None if wall_time is None else time.monotonic() + seconds_of(wall_time)
+
+
+def _check_workers(workers: int | None) -> None:
+    """Raises ValueError if there cannot be so many."""
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise ValueError(f"workers must be a whole number from 1, got {brief(workers)}")

@@ -1,4 +1,4 @@
-"""The progress line: live on a terminal, plain lines in a pipe."""
+"""The progress line: live on a terminal and in a notebook, plain lines in a pipe."""
 
 import sys
 import time
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from cvflow.run.notebook import NotebookBar, in_notebook
 from cvflow.run.tuning import Trying
 from cvflow.sampler.loop import Progress
 
@@ -24,8 +25,11 @@ PLAIN_SECONDS = 10.0
 @contextmanager
 def watching(quiet: bool) -> Iterator[Callable[[Event], None]]:
     """Show a run's progress while the context lasts; yields what the run and its pilots call after each turn."""
-    if quiet or not sys.stdout.isatty():
+    if quiet or not (in_notebook() or sys.stdout.isatty()):
         yield _plain_lines()
+        return
+    if in_notebook():
+        yield _in_a_cell()
         return
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[line]}"))
     with Bar(*columns, TimeElapsedColumn()) as bar:
@@ -39,6 +43,19 @@ def watching(quiet: bool) -> Iterator[Callable[[Event], None]]:
             bar.update(task, description=_stage(event), total=at.total, completed=at.turns, line=_line(event))
 
         yield show
+
+
+def _in_a_cell() -> Callable[[Event], None]:
+    bar = NotebookBar()
+
+    def show(event: Event) -> None:
+        if isinstance(event, str):
+            print(event, flush=True)  # noqa: T201
+            return
+        at = _progress(event)
+        bar.draw(_stage(event), at.turns, at.total, _line(event))
+
+    return show
 
 
 def _plain_lines() -> Callable[[Event], None]:

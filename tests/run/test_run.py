@@ -90,15 +90,17 @@ def test_an_interrupted_run_continues_as_if_nothing_had_happened(finished, tmp_p
     monkeypatch.setattr("cvflow.api.watching", _Watching(interrupt))
     with pytest.raises(KeyboardInterrupt) as caught:
         sample(folder, workers=2)
-    assert caught.value.__notes__ == [f"what is done is committed, go on with `cvflow resume {folder}`"]
+    (note,) = caught.value.__notes__
+    assert note == f"what is done is committed, go on with `cvflow resume {folder}` or cvflow.resume({str(folder)!r})"
     monkeypatch.undo()
     done = len(read_record(folder / "run.h5").turns)
     assert done >= 150
     with (folder / "walker_0.xtc").open("ab") as file:
         file.write(b"half a frame")
-    summary = run_folder.resume(folder, None, lambda progress: None)
+    result = cvflow.resume(folder, quiet=True)
     assert chain(folder) == chain(finished.folder)
-    assert summary["delta_f"] == finished.summary["delta_f"]
+    assert result.summary["delta_f"] == finished.summary["delta_f"]
+    assert result.delta_f("near", "far") == finished.delta_f("near", "far")
     frames = MDAnalysis.Universe(str(folder / "topology.pdb"), str(folder / "walker_0.xtc"), to_guess=()).trajectory
     assert len(frames) == 86
 
