@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import openmm
 
-from cvflow.core.acceptance import accepts, log_acceptance
 from cvflow.core.frames import Exactness, Frame, Point, Positions
 from cvflow.core.schedule import Linear, Schedule
 from cvflow.core.units import temperature
@@ -16,7 +15,7 @@ from cvflow.engines.openmm.integrator import SteeredVerlet
 from cvflow.engines.openmm.motion import RestraintMotion
 from cvflow.engines.openmm.preparation import particles_of, prepare
 from cvflow.engines.openmm.restraint import restraint_force, set_restraint
-from cvflow.engines.openmm.volume import default_box, piston, scaled, volume
+from cvflow.engines.openmm.volume import VolumeMove, default_box, piston
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 from cvflow.host.openmm_xml import deserialised
 
@@ -69,11 +68,10 @@ class OpenMMEngine(VerletEngine):
         if self._piston and abs(self._piston.temperature / temperature(spec.kT) - 1) > 0.01:
             barostat, run = self._piston.temperature, temperature(spec.kT)
             raise ValueError(f"the system's barostat is at {barostat} K and the run at {run:.2f} K: give the same")
-        self._default_volume = float(np.linalg.det(default_box(system)))
         self._own_box = default_box(system) if particles.periodic else None
         integrator = SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
         self._context = PathContext(system, integrator, spec.platform, dict(spec.properties))
-        self._molecules = [list(molecule) for molecule in self._context.context.getMolecules()] if self._piston else []
+        self._volume_move = self._moves_of(system)
 
     @property
     def exactness(self) -> Exactness:
@@ -104,29 +102,14 @@ class OpenMMEngine(VerletEngine):
         return self._piston.frequency if self._piston else None
 
     def change_volume(self, frame: Frame, rng: np.random.Generator) -> tuple[Frame, bool]:
-        """One Metropolis move of the volume at constant pressure; molecules keep their shape.
-
-        The volume moves uniformly by at most V_0 / (2 √N), with V_0 the system's default volume and N the number of
-        molecules: about two standard deviations of a liquid's.
+        """One Metropolis move of the box at constant pressure (`VolumeMove`).
 
         Raises:
             ValueError: the system has no barostat.
-
-        Source: Frenkel and Smit, Understanding Molecular Simulation, section 5.4.
         """
-        if self._piston is None:
-            raise ValueError("the system has no MonteCarloBarostat")
-        count, before = len(self._molecules), volume(frame)
-        after = before + self._default_volume / (2 * np.sqrt(count)) * rng.uniform(-1, 1)
-        if not after > 0:
-            return frame, False
-        proposed = scaled(frame, self._molecules, after)
-        energy = (
-            self.potential_energy(proposed) - self.potential_energy(frame) + self._piston.pressure * (after - before)
-        )
-        work = float(energy / self.kT - count * np.log(after / before))
-        accepted = accepts(log_acceptance(0.0, 0.0, work), rng)
-        return (proposed if accepted else frame), accepted
+        if self._volume_move is None:
+            raise ValueError("the system has no barostat")
+        return self._volume_move(frame, self.potential_energy, rng)
 
     def minimise(self, frame: Frame, centre: Point, kappa: Point) -> Frame:
         """Go downhill in energy with the restraint held at `centre`, by OpenMM's LocalEnergyMinimizer."""
@@ -141,6 +124,13 @@ class OpenMMEngine(VerletEngine):
     def _begin(self, frame: Frame, velocities: Positions, course: Course) -> RestraintMotion:
         self._context.forget(frame)
         return RestraintMotion(self._context, frame, velocities, course, self._half, self.cv_values)
+
+    def _moves_of(self, system: openmm.System) -> VolumeMove | None:
+        """Of the box, if the system has a barostat."""
+        if self._piston is None:
+            return None
+        molecules = [list(molecule) for molecule in self._context.context.getMolecules()]
+        return VolumeMove(self._piston, molecules, default_box(system), self.kT)
 
     @property
     def _free(self) -> tuple[Point, Point]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import openmm
 
 from cvflow.cv import Particles
-from cvflow.engines.openmm.volume import piston
+from cvflow.engines.openmm.volume import BAROSTATS, piston
 from cvflow.host.openmm_xml import check_data_alone
 
 _TAKEN_OUT = {
@@ -27,7 +27,7 @@ def prepare(system: openmm.System) -> Prepared:
 
     Raises:
         ValueError: the System holds what the path integrator cannot reverse or account for: Drude particles, virtual
-            sites, constraints, a barostat that changes the box's shape or moves frozen particles, Python code.
+            sites, constraints, a barostat that changes the box's angles or moves frozen particles, Python code.
     """
     _refuse(system)
     system = deepcopy(system)
@@ -37,8 +37,8 @@ def prepare(system: openmm.System) -> Prepared:
         if name in _TAKEN_OUT:
             system.removeForce(index)
             notes.append(f"{name} taken out of the system: {_TAKEN_OUT[name]}")
-    if piston(system):
-        notes.append("MonteCarloBarostat: paths run at fixed box, the volume is moved between jumps")
+    if barostat := piston(system):
+        notes.append(f"{barostat.barostat}: paths run at fixed box, which is moved between jumps")
     return Prepared(system, tuple(notes))
 
 
@@ -71,10 +71,10 @@ def _refuse(system: openmm.System) -> None:
             "build it with constraints=None, rigidWater=False and a time step of 0.0005 ps"
         )
     for name in names:
-        if "Barostat" in name and name != "MonteCarloBarostat":
+        if "Barostat" in name and name not in BAROSTATS:
             raise ValueError(
-                f"the system has a {name}: the volume moves between jumps keep the box's shape; "
-                "use a MonteCarloBarostat, or equilibrate the box first and remove the barostat"
+                f"the system has a {name}: the moves of the box between jumps keep its angles; "
+                f"use a {' or a '.join(BAROSTATS)}, or equilibrate the box first and remove the barostat"
             )
         if "Barostat" in name and not all(particles_of(system).masses):
             raise ValueError(
