@@ -116,7 +116,8 @@ def observables(moved: list[Frame]) -> dict[str, np.ndarray]:
     boxes = np.array([frame.box for frame in moved])
     x, y, z = boxes[:, 0, 0], boxes[:, 1, 1], boxes[:, 2, 2]
     offset = np.array([frame.positions[-1] for frame in moved]) - np.stack([x, y, z], axis=1)
-    return {"x": x, "y": y, "z": z, "x²": x**2, "y²": y**2, "z²": z**2, "V": x * y * z, "A": x * y, "ln V": np.log(x * y * z),
+    volume = x * y * z
+    return {"x": x, "y": y, "z": z, "x²": x**2, "y²": y**2, "z²": z**2, "V": volume, "A": x * y, "ln V": np.log(volume),
             "x/y": x / y, "z/x": z / x, "offset x": offset[:, 0], "offset z²": offset[:, 2] ** 2}  # fmt: skip
 
 

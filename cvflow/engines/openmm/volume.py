@@ -37,7 +37,7 @@ class Stretch(NamedTuple):
         return sum(self.powers) == 0
 
     def measure(self, box: Box) -> float:
-        """c [nm³ or nm²]."""
+        """What is moved, c [nm³ or nm²]."""
         return area(box) if self.keeps_volume else volume(box)
 
 
@@ -106,22 +106,20 @@ def _anisotropic(force: openmm.MonteCarloAnisotropicBarostat) -> _Asked:
     if len(set(pressures)) > 1:
         asked = ", ".join(f"{AXES[axis]} {pressure:g}" for axis, pressure in zip(free, pressures, strict=True))
         raise ValueError(
-            f"the system's MonteCarloAnisotropicBarostat has different pressures along axes that move ({asked} bar): no "
-            "distribution belongs to them, for what they do to the box depends on the order of the moves; give all of "
-            "them one pressure, or let one axis move alone"
+            f"the system's MonteCarloAnisotropicBarostat has different pressures along axes that move ({asked} bar): "
+            "no distribution belongs to them, for what they do to the box depends on the order of the moves; give all "
+            "of them one pressure, or let one axis move alone"
         )
     return tuple(ALONG[axis] for axis in free), pressures[0] if pressures else 0.0, 0.0
 
 
 def _membrane(force: openmm.MonteCarloMembraneBarostat) -> _Asked:
     z = -1.0 if force.getZMode() == force.ConstantVolume else 0.0
-    if force.getXYMode() == force.XYIsotropic:
-        stretches = (Stretch((0.5, 0.5, z)),)
-    else:
-        stretches = (Stretch((1.0, 0.0, z)), Stretch((0.0, 1.0, z)))
+    together, apart = [Stretch((0.5, 0.5, z))], [Stretch((1.0, 0.0, z)), Stretch((0.0, 1.0, z))]
+    stretches = together if force.getXYMode() == force.XYIsotropic else apart
     if force.getZMode() == force.ZFree:
-        stretches = (*stretches, ALONG[2])
-    return stretches, force.getDefaultPressure()._value, force.getDefaultSurfaceTension()._value
+        stretches.append(ALONG[2])
+    return tuple(stretches), force.getDefaultPressure()._value, force.getDefaultSurfaceTension()._value
 
 
 _READERS: dict[Any, Callable[[Any], _Asked]] = {
@@ -147,8 +145,8 @@ class VolumeMove:
         default_box: of the system.
         kT: thermal energy [kJ/mol].
 
-    Source: Frenkel and Smit, Understanding Molecular Simulation, section 5.4; Zhang, Feller, Brooks and Pastor, J. Chem.
-    Phys. 103, 10252 (1995) for the surface tension.
+    Source: Frenkel and Smit, Understanding Molecular Simulation, section 5.4; Zhang, Feller, Brooks and Pastor,
+    J. Chem. Phys. 103, 10252 (1995) for the surface tension.
     """
 
     piston: Piston

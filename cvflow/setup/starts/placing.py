@@ -70,7 +70,7 @@ def in_one_box(starts: WalkerStarts) -> WalkerStarts:
             raise ValueError(
                 f"the starts have different boxes, {first} of {box_words(box)} and {name} of "
                 f"{'none' if other is None else box_words(other)}, and nothing moves the volume: walkers would sample "
-                "different systems; give all starts one box, or the system a MonteCarloBarostat (on OpenMM)"
+                "different systems; give all starts one box, or the system a barostat (on OpenMM)"
             )
     same = _each(starts, lambda frame, name: frame if _is(frame, box) else frame._replace(box=box))
     return starts._replace(frames=same)
