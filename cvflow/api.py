@@ -18,7 +18,6 @@ from cvflow.config.settings import ConfigError
 from cvflow.core.quantities import plain, positive
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.batch.system import TorchSystem
-from cvflow.engines.openmm import with_hydrogen_mass
 from cvflow.estimate.free_energy import chain_difference
 from cvflow.estimate.schema import Summary
 from cvflow.host.faults import brief
@@ -30,7 +29,15 @@ from cvflow.run import run_folder
 from cvflow.run.folder_lock import LockLostError
 from cvflow.run.notebook import show_figures
 from cvflow.run.progress import watching
-from cvflow.setup import IN_MEMORY, AseSystem, MolecularSystem, ase_system_from, from_objects, parametrised
+from cvflow.setup import (
+    IN_MEMORY,
+    AseSystem,
+    MolecularSystem,
+    ase_system_from,
+    from_objects,
+    molecular_system,
+    molecule_from_function,
+)
 from cvflow.store import Record
 
 
@@ -102,37 +109,40 @@ class Result:
 
 
 def openmm_system(
-    topology: app.Topology,
-    system: openmm.System | app.ForceField,
-    temperature: float | unit.Quantity,
+    topology: app.Topology | app.Modeller | app.Simulation | Callable[..., object] | str,
+    system: openmm.System | app.ForceField | None = None,
+    temperature: float | unit.Quantity | None = None,
     hydrogen_mass: float | unit.Quantity | None = None,
+    parameters: Mapping[str, float | int] | None = None,
 ) -> MolecularSystem:
-    """Bring an OpenMM system, or a force field that makes one.
+    """Bring an OpenMM system, a force field that makes one, a Simulation, or a function.
 
-    A force field is applied without constraints (paths with SHAKE are not tested for exactness yet, so the time step
-    must be short), with PME in a periodic box and without cutoff otherwise.
+    A force field is applied without constraints, with PME in a periodic box and without cutoff otherwise; its own
+    `createSystem` has more to choose from.
+
+    A function makes the System in each worker process anew, and nothing of it is stored: so its forces may be Python's
+    (openmm.PythonForce), OpenMM-ML's or torch's. A later `cvflow resume` finds it by the name of its file.
 
     Args:
-        topology: names and bonds of the atoms.
-        system: the potential and the masses, or a force field.
-        temperature: K, or a Quantity.
+        topology: names and bonds of the atoms, or a Modeller that has them; a Simulation; or a function at the top
+            level of a file, or "file.py:function", that gives a Topology and a System.
+        system: the potential and the masses, or a force field; none with a Simulation or a function.
+        temperature: K, or a Quantity; that of a Simulation's thermostat, if it has one, where none is given.
         hydrogen_mass: amu or a Quantity, of every hydrogen, if given. It leaves the distribution of positions as it is;
-            4 amu take a time step twice as long.
+            4 amu take a time step twice as long. Not with a function.
+        parameters: numbers that go to the function by name.
 
     Raises:
-        ValueError: the temperature or the mass is not positive, or the force field does not know the molecule.
+        ValueError: the temperature or the mass is not positive, the force field does not know the molecule, or the
+            function is not where workers find it, fails or makes something else.
     """
-    temperature = positive(temperature, "temperature")
-    if not isinstance(topology, app.Topology) or not isinstance(system, openmm.System | app.ForceField):
-        raise ValueError(
-            "openmm_system takes an openmm.app.Topology and an openmm.System or openmm.app.ForceField, got "
-            f"{type(topology).__name__} and {type(system).__name__}"
-        )
-    if isinstance(system, app.ForceField):
-        system = parametrised(topology, system)
-    if hydrogen_mass is not None:
-        system = with_hydrogen_mass(system, topology, positive(hydrogen_mass, "hydrogen_mass"))
-    return MolecularSystem(topology, system, temperature)
+    if not (callable(topology) or isinstance(topology, str)):
+        if parameters is not None:
+            raise ValueError("openmm_system: parameters go to a function, and none is given")
+        return molecular_system(topology, system, temperature, hydrogen_mass)
+    if system is not None or hydrogen_mass is not None:
+        raise ValueError("openmm_system: a function makes its own System and masses: give it alone, with a temperature")
+    return molecule_from_function(topology, temperature, plain(parameters or {}))
 
 
 def ase_system(
@@ -226,8 +236,9 @@ def sample(
         cvs: collective variables that tell the states apart, from `cvflow.cv`: atoms are indices counted from 0 or
             MDAnalysis selection strings; angles and torsions are in rad. Not for a `TorchSystem`.
         states: named regions, e.g. ``{"bound": "d < 0.4", "free": "d >= 0.4"}``.
-        starts: one structure per state: positions [nm], an OpenMM Quantity, State, PDBFile or Modeller, or the name of
-            a PDB file; with ASE an ase.Atoms, or a file of any format that ase.io reads, in the place of the PDB file.
+        starts: one structure per state: positions [nm], an OpenMM Quantity, State, Simulation, PDBFile or Modeller, an
+            MDAnalysis AtomGroup, or the name of a file that OpenMM or MDAnalysis reads, with the number of its frame if
+            it has several (``"traj.xtc:250"``); with ASE an ase.Atoms, or a file of any format that ase.io reads.
             States without a start are not found. Not for a `TorchSystem`.
         out: folder for the results.
         quiet: plain progress lines.

@@ -8,7 +8,8 @@ from cvflow.config.cv_section import cv_section
 from cvflow.config.engine_section import ProgramSection
 from cvflow.config.settings import Config, ConfigError
 from cvflow.setup.batch.chains import IN_MEMORY, batch_setup, from_function
-from cvflow.setup.files.molecule import from_files, parametrised
+from cvflow.setup.files.function import from_python
+from cvflow.setup.files.molecule import from_files
 from cvflow.setup.fingerprints import files_read
 from cvflow.setup.header import header
 from cvflow.setup.molecules.ase import AseSystem
@@ -16,9 +17,11 @@ from cvflow.setup.molecules.ase import from_built_in as from_built_in_ase
 from cvflow.setup.molecules.ase import from_function as from_function_ase
 from cvflow.setup.molecules.ase import system_from as ase_system_from
 from cvflow.setup.molecules.lammps import from_built_in as from_built_in_lammps
+from cvflow.setup.molecules.objects import MolecularSystem, molecular_system
+from cvflow.setup.molecules.objects import from_function as molecule_from_function
 from cvflow.setup.molecules.openmm import from_built_in
 from cvflow.setup.molecules.positions import around, leads_positions, observed_only
-from cvflow.setup.objects import MolecularSystem, from_objects
+from cvflow.setup.objects import from_objects
 from cvflow.setup.programs.driven import from_driven
 from cvflow.setup.specification import Equilibrated, Setup
 from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
@@ -38,7 +41,8 @@ __all__ = [
     "from_objects",
     "header",
     "in_turn",
-    "parametrised",
+    "molecular_system",
+    "molecule_from_function",
 ]
 
 
@@ -64,7 +68,7 @@ def _made(config: Config, folder: Path, with_starts: bool) -> Setup:
         if config.system.python is not None and config.engine.name == "ase":
             _check_no_positions(config)
             return from_function_ase(config, folder, with_starts)
-        if config.system.python is not None:
+        if config.system.python is not None and (config.engine.name != "openmm" or config.system.python == IN_MEMORY):
             return from_function(config, folder, with_starts)
         if config.system.name is not None:
             return _from_name(config, folder, with_starts)
@@ -73,9 +77,10 @@ def _made(config: Config, folder: Path, with_starts: bool) -> Setup:
                 f"engine.name = {config.engine.name!r} takes no molecules from files: system."
                 f"{config.system.sources[0]} is OpenMM's"
             )
+        molecule = from_files if config.system.python is None else from_python
         if leads_positions(config):
-            return around(from_files(observed_only(config), folder, with_starts), config)
-        return from_files(config, folder, with_starts)
+            return around(molecule(observed_only(config), folder, with_starts), config)
+        return molecule(config, folder, with_starts)
     except ConfigError:
         raise
     except ValueError as error:

@@ -1,12 +1,11 @@
 """From Python objects to a checked run: what `cvflow.sample` is given."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import openmm
 from openmm import app
 
 from cvflow.config.cv_section import cv_section
@@ -21,6 +20,7 @@ from cvflow.setup.batch.chains import IN_MEMORY, batch_setup
 from cvflow.setup.magnitudes import check_timestep, temperature_notes
 from cvflow.setup.molecules import ase
 from cvflow.setup.molecules.ase import AseSystem
+from cvflow.setup.molecules.objects import MolecularSystem
 from cvflow.setup.molecules.openmm import assemble
 from cvflow.setup.named_states import check_named
 from cvflow.setup.specification import Setup
@@ -31,15 +31,6 @@ from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
 
 Sections = dict[str, Any]
 """Settings as a config has them, by section."""
-
-
-@dataclass(frozen=True)
-class MolecularSystem:
-    """A topology with its potential, at a temperature [K]."""
-
-    topology: app.Topology
-    system: openmm.System
-    temperature: float
 
 
 def from_objects(
@@ -88,14 +79,18 @@ def _of_torch(system: TorchSystem, sections: Sections, has_others: bool) -> Setu
 def _of_openmm(
     system: MolecularSystem, sections: Sections, cvs: Sequence[CollectiveVariable], starts: Mapping[str, Any]
 ) -> Setup:
-    sections["system"] = {"xml": "system.xml", "topology": "topology.pdb"}
+    function = system.function
+    if function is None:
+        sections["system"] = {"xml": "system.xml", "topology": "topology.pdb"}
+    else:
+        sections["system"] = {"python": function.reference, "parameters": dict(function.parameters)}
     sections["path"] = {"timestep": 0.0005, **sections.get("path", {})}
     config, cvs = _config(system, "openmm", sections, cvs)
     check_timestep(config)
     periodic = system.system.usesPeriodicBoundaryConditions()
     frames = _starts(config, starts, periodic, partial(_read, system.topology, periodic))
     kT = thermal_energy(system.temperature)
-    setup = assemble(config, "openmm", system.system, system.topology, cvs, kT, frames)
+    setup = assemble(config, "openmm", system.system, system.topology, cvs, kT, frames, function)
     return setup.noted(*temperature_notes(system.temperature))
 
 

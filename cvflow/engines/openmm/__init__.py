@@ -3,7 +3,7 @@
 from cvflow.engines.openmm.engine import OpenMMEngine, OpenMMSpec
 from cvflow.engines.openmm.hydrogens import with_hydrogen_mass
 from cvflow.engines.openmm.positions import PositionsEngine, PositionsSpec
-from cvflow.engines.openmm.preparation import particles_of, prepare
+from cvflow.engines.openmm.preparation import adapted, particles_of, prepare
 from cvflow.engines.openmm.volume import default_box, piston
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "OpenMMSpec",
     "PositionsEngine",
     "PositionsSpec",
+    "adapted",
     "default_box",
     "particles_of",
     "piston",

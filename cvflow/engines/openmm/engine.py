@@ -11,12 +11,14 @@ from cvflow.core.units import temperature
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.motion import Course
 from cvflow.engines.openmm.context import PathContext
+from cvflow.engines.openmm.function import made_by
 from cvflow.engines.openmm.integrator import SteeredVerlet
 from cvflow.engines.openmm.motion import RestraintMotion
-from cvflow.engines.openmm.preparation import particles_of, prepare
+from cvflow.engines.openmm.preparation import adapted, particles_of, prepare
 from cvflow.engines.openmm.restraint import restraint_force, set_restraint
 from cvflow.engines.openmm.volume import VolumeMove, default_box, piston
 from cvflow.engines.verlet import VerletEngine, VerletSpec
+from cvflow.host.functions import NamedFunction
 from cvflow.host.openmm_xml import deserialised
 
 _PROVEN_PLATFORMS = ("CPU", "Reference")
@@ -36,6 +38,18 @@ class OpenMMSpec(VerletSpec):
     platform: str = "CPU"
     properties: tuple[tuple[str, str], ...] = ()
     molecules: tuple[int, ...] = ()
+    function: NamedFunction | None = None
+    """What makes the System, in the place of its XML."""
+
+    def system(self) -> openmm.System:
+        """The System, fit for paths, and nobody else's.
+
+        Raises:
+            ValueError: it cannot be had, or cannot be steered reversibly.
+        """
+        if self.function is not None:
+            return adapted(made_by(self.function).system).system
+        return prepare(deserialised(self.system_xml, "the system")).system
 
     def build(self) -> "OpenMMEngine":
         return OpenMMEngine(self)
@@ -53,7 +67,7 @@ class OpenMMEngine(VerletEngine):
 
     def __init__(self, spec: OpenMMSpec) -> None:
         super().__init__(spec)
-        system = prepare(deserialised(spec.system_xml, "the system")).system
+        system = spec.system()
         # Of the system without restraints, which take no part in whether it is periodic.
         particles = particles_of(system)
         self._cvs = spec.cvs_among(particles)

@@ -14,9 +14,8 @@ from cvflow.engines.openmm.context import PathContext
 from cvflow.engines.openmm.engine import OpenMMEngine, OpenMMSpec
 from cvflow.engines.openmm.positions_integrator import holding, pulling
 from cvflow.engines.openmm.positions_motion import Guide, PositionsMotion
-from cvflow.engines.openmm.preparation import particles_of, prepare
+from cvflow.engines.openmm.preparation import particles_of
 from cvflow.engines.verlet import VerletEngine, VerletSpec
-from cvflow.host.openmm_xml import deserialised
 
 INTEGRATORS = {"langevin": holding, "restraint": pulling}
 """By the name that `[path] kernel` takes: K3, atoms held on their way (no friction), and K5, atoms pulled along it."""
@@ -92,7 +91,7 @@ class PositionsEngine(VerletEngine):
     def __init__(self, spec: PositionsSpec) -> None:
         super().__init__(spec)
         self._around = OpenMMEngine(spec.around)
-        system = prepare(deserialised(spec.around.system_xml, "the system")).system
+        system = spec.around.system()
         particles = particles_of(system)
         self._cvs = spec.cvs_among(particles)
         masses = np.array(particles.masses)[:, None]

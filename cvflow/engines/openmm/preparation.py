@@ -29,8 +29,18 @@ def prepare(system: openmm.System) -> Prepared:
         ValueError: the System holds what the path integrator cannot reverse or account for: Drude particles, virtual
             sites, constraints, a barostat that changes the box's angles or moves frozen particles, Python code.
     """
+    for force in system.getForces():
+        check_data_alone(force, "the system")
+    return adapted(deepcopy(system))
+
+
+def adapted(system: openmm.System) -> Prepared:
+    """A System of our own, which nobody else has, made fit for paths; its forces may be Python code.
+
+    Raises:
+        ValueError: as of `prepare`.
+    """
     _refuse(system)
-    system = deepcopy(system)
     notes = []
     for index in reversed(range(system.getNumForces())):
         name = type(system.getForce(index)).__name__
@@ -81,5 +91,3 @@ def _refuse(system: openmm.System) -> None:
                 f"the system has particles of mass 0, which stay where they are, and a {name}, which moves them with "
                 "the box: give them masses, or remove the barostat"
             )
-    for force in system.getForces():
-        check_data_alone(force, "the system")

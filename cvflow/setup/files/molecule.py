@@ -60,7 +60,7 @@ def from_files(config: Config, folder: Path, with_starts: bool) -> Setup:
     check_timestep(config)
     structures: Structures = structures_of(config, folder) if with_starts else {}
     molecule, structures = molecule_of(config, folder, structures)
-    starts = walker_starts(config, structures, molecule)
+    starts = walker_starts(config, structures, molecule.topology, molecule.system)
     cvs = cvs_from(config.cv, folder, molecule.topology)
     config = _with_standard_names(config, folder, cvs)
     setup = assemble(config, "openmm", molecule.system, molecule.topology, cvs, kT, starts)
@@ -106,7 +106,9 @@ def structures_of(config: Config, folder: Path) -> dict[str, Structure]:
     return {state: read_structure(name, folder, f"system.starts.{state}") for state, name in given.items()}
 
 
-def walker_starts(config: Config, structures: Structures, molecule: Molecule) -> WalkerStarts:
+def walker_starts(
+    config: Config, structures: Structures, topology: app.Topology, system: openmm.System
+) -> WalkerStarts:
     """The structures, to the walkers in turn; none for none.
 
     Raises:
@@ -114,9 +116,9 @@ def walker_starts(config: Config, structures: Structures, molecule: Molecule) ->
     """
     if not structures:
         return WalkerStarts()
-    periodic = molecule.system.usesPeriodicBoundaryConditions()
+    periodic = system.usesPeriodicBoundaryConditions()
     for state, structure in structures.items():
-        check_structure(structure, molecule.topology, f"system.starts.{state}")
+        check_structure(structure, topology, f"system.starts.{state}")
     frames = [structure.frame_in(periodic) for structure in structures.values()]
     return in_turn(frames, list(structures), config.run.walkers)
 

@@ -16,7 +16,8 @@ from cvflow.core.streams import Purpose, stream
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.images import Molecules
 from cvflow.cv.molecules import Bonds
-from cvflow.engines.openmm import OpenMMSpec, default_box, particles_of, piston, prepare
+from cvflow.engines.openmm import OpenMMSpec, adapted, default_box, particles_of, piston, prepare
+from cvflow.host.functions import NamedFunction
 from cvflow.setup.engine_walkers import check_moves
 from cvflow.setup.molecules.atoms import AtomicSystem, check_atoms, of_atoms
 from cvflow.setup.molecules.cvs import check_force_files, cvs_from, force_cvs
@@ -31,6 +32,7 @@ from cvflow.setup.starts.placing import (
     whole_in,
 )
 from cvflow.setup.starts.walker_starts import WalkerStarts
+from cvflow.setup.steady import check_same_energies
 from cvflow.systems import AtomsReference
 
 Reference = TypeVar("Reference", bound=AtomsReference)
@@ -44,8 +46,11 @@ def assemble(
     cvs: tuple[CollectiveVariable, ...],
     kT: float,
     starts: WalkerStarts,
+    function: NamedFunction | None = None,
 ) -> Setup:
     """Check that the parts fit together; the last stop before anything is computed.
+
+    A System that a function makes isn't stored: `function` makes it again in each process, and this one may be changed.
 
     Raises:
         ValueError: they do not.
@@ -56,18 +61,23 @@ def assemble(
         )
     check_moves(config, "OpenMM")
     check_force_files(cvs)
-    prepared = prepare(system)
+    prepared = prepare(system) if function is None else adapted(system)
     check_atoms(starts, system.getNumParticles())
     bonds = bonds_of(topology, system)
     molecules = whole_in(prepared.system, bonds)
     starts = _placed(starts, prepared.system, bonds, molecules)
-    xml = openmm.XmlSerializer.serialize(prepared.system)
-    files = {"system.xml": xml} | {f"cv_{cv.name}.xml": cv.force_xml for cv in force_cvs(cvs)}
+    xml = openmm.XmlSerializer.serialize(prepared.system) if function is None else ""
+    stored = {"system.xml": xml} if function is None else {}
+    files = stored | {f"cv_{cv.name}.xml": cv.force_xml for cv in force_cvs(cvs)}
     engine = config.engine
     assert isinstance(engine, OpenMMSection)
     platform, properties = engine.platform or "CPU", _properties(engine)
-    spec = OpenMMSpec(xml, cvs, kT, config.path.timestep, platform=platform, properties=properties)
+    spec = OpenMMSpec(xml, cvs, kT, config.path.timestep, platform=platform, properties=properties, function=function)
     atoms = AtomicSystem(name, topology, cvs, kT, spec, files, molecules, notes=prepared.notes)
+    if function is not None and starts.frames:
+        first, second = (spec.build().potential_energy(starts.frames[0]) for _ in range(2))
+        what = f"the potential of {function.reference}, made twice,"
+        check_same_energies(np.array([first]), np.array([second]), what, 0.01 * kT)
     return of_atoms(atoms, config, starts)
 
 
