@@ -136,12 +136,12 @@ def openmm_system(
         ValueError: the temperature or the mass is not positive, the force field does not know the molecule, or the
             function is not where workers find it, fails or makes something else.
     """
-    if not (callable(topology) or isinstance(topology, str)):
+    if system is not None or not (callable(topology) or isinstance(topology, str)):
         if parameters is not None:
             raise ValueError("openmm_system: parameters go to a function, and none is given")
         return molecular_system(topology, system, temperature, hydrogen_mass)
-    if system is not None or hydrogen_mass is not None:
-        raise ValueError("openmm_system: a function makes its own System and masses: give it alone, with a temperature")
+    if hydrogen_mass is not None:
+        raise ValueError("openmm_system: hydrogen_mass is refused: a function makes its own masses")
     return molecule_from_function(topology, temperature, plain(parameters or {}))
 
 

@@ -219,7 +219,7 @@ def test_a_simulation_brings_its_system_and_its_thermostat_s_temperature():
     assert given.topology is topology
     assert cvflow.openmm_system(simulation, temperature=300).temperature == 300
     simulation = app.Simulation(topology, system, openmm.VerletIntegrator(0.001))
-    with pytest.raises(ValueError, match=r"temperature \[K\] is missing"):
+    with pytest.raises(ValueError, match="temperature must be a positive number"):
         cvflow.openmm_system(simulation)
     with pytest.raises(ValueError, match="a Simulation has its System already"):
         cvflow.openmm_system(simulation, system, 300)
@@ -248,8 +248,10 @@ def test_what_goes_with_a_function_and_what_does_not():
     topology, system = topology_and_system()
     with pytest.raises(ValueError, match="parameters go to a function"):
         cvflow.openmm_system(topology, system, 300, parameters={"depth": 1})
-    with pytest.raises(ValueError, match="a function makes its own System"):
+    with pytest.raises(ValueError, match="got str and System"):
         cvflow.openmm_system("wells.py:pair", system, 300)
+    with pytest.raises(ValueError, match="a function makes its own masses"):
+        cvflow.openmm_system("wells.py:pair", temperature=300, hydrogen_mass=4)
     with pytest.raises(ValueError, match=r"wells\.py is not a file"):
         cvflow.openmm_system("wells.py:pair", temperature=300)
     with pytest.raises(ValueError, match="not at the top level of a file"):

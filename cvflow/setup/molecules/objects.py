@@ -49,7 +49,7 @@ def molecular_system(given: Any, potential: Any, temperature: Any, hydrogen_mass
             "openmm_system takes an openmm.app.Topology or Modeller with an openmm.System or openmm.app.ForceField, a "
             f"Simulation, or a function, got {type(given).__name__} and {type(potential).__name__}"
         )
-    kelvin = _temperature(temperature)
+    kelvin = positive(temperature, "temperature")
     if isinstance(potential, app.ForceField):
         potential = parametrised(topology, potential)
     if hydrogen_mass is not None:
@@ -65,18 +65,12 @@ def from_function(
     Raises:
         ValueError: it is not where workers find it, fails, or makes something else.
     """
-    what, kelvin = "openmm_system", _temperature(temperature)
+    what, kelvin = "openmm_system", positive(temperature, "temperature")
     reference = absolute(function, Path(), what) if isinstance(function, str) else reference_to(function, what)
     load_function(reference, what)
     named = NamedFunction(reference, tuple(parameters.items()))
     made = made_by(named)
     return MolecularSystem(made.topology, made.system, kelvin, named)
-
-
-def _temperature(given: Any) -> float:
-    if given is None:
-        raise ValueError("openmm_system: temperature [K] is missing")
-    return positive(given, "temperature")
 
 
 def _temperature_of(simulation: app.Simulation, given: Any) -> Any:
