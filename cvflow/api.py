@@ -118,7 +118,7 @@ def openmm_system(
     """Bring an OpenMM system, a force field that makes one, a Simulation, or a function.
 
     A force field is applied without constraints, with PME in a periodic box and without cutoff otherwise; its own
-    `createSystem` has more to choose from.
+    `createSystem` has more to choose from. A System keeps the constraints, rigid water and virtual sites that it has.
 
     A function makes the System in each worker process anew, and nothing of it is stored: so its forces may be Python's
     (openmm.PythonForce), OpenMM-ML's or torch's. A later `cvflow resume` finds it by the name of its file.
@@ -250,7 +250,8 @@ def sample(
             `ThreadPoolExecutor` alone. Processes are started by "spawn": a forked one inherits threads that it lacks.
         wall_time: when to stop, counted from the call, e.g. ``"11:30:00"``.
         path: settings of `[path]`, e.g. ``{"steps": 2000, "timestep": 0.0005}``; for molecules the time step [ps] is
-            0.0005 here unless given, since bonds to hydrogen are not constrained, and 0.001 with ASE.
+            0.0005 here unless given; 0.002 where every hydrogen takes part in a constraint, 0.004 where all hydrogens
+            are heavy (3 amu and more) besides; and 0.001 with ASE.
         engine: settings of `[engine]`, e.g. ``{"platform": "CUDA"}`` or ``{"precision": "float32"}``.
         flow: settings of `[flow]`.
         proposal: settings of `[proposal]`, in place of a flow.

@@ -12,13 +12,13 @@ PROGRAMS = ("gromacs", "lammps", "pesmd", "custom")
 
 _ELSEWHERE = {
     word: f"{word} is another engine's word; {{name}} has none here"
-    for word in ("platform", "precision", "device", "threads", "compile")
+    for word in ("platform", "precision", "device", "threads", "compile", "constraint_tolerance")
 }
 _Texts = Annotated[list[str], Field(min_length=1)]
 
 
 class OpenMMSection(Section):
-    """OpenMM's platforms and their properties."""
+    """OpenMM's platforms and their properties, and how well rigid bonds keep their lengths, relatively."""
 
     refused: ClassVar[Mapping[str, str]] = {"compile": "compile is the batch engine's word"}
 
@@ -28,6 +28,7 @@ class OpenMMSection(Section):
     precision: str | None = None
     device: str | None = None
     threads: Count | None = None
+    constraint_tolerance: Positive = 1e-6
 
 
 class LammpsSection(Section):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from cvflow.core.frames import Frame, Point, Positions, Steering
+from cvflow.core.frames import Frame, Outcome, Point, Positions, Steering
 from cvflow.core.schedule import Schedule
 
 PerParticle = Float[np.ndarray, "atoms 1"]
@@ -16,6 +16,14 @@ PerParticle = Float[np.ndarray, "atoms 1"]
 
 class BlownUpError(ArithmeticError):
     """A library cannot go on: numbers are none any more, or atoms are lost. The path that meets it has diverged."""
+
+    outcome = Outcome.DIVERGED
+
+
+class BondsLostError(BlownUpError):
+    """Rigid bonds have not kept their lengths, or not so that the way back is sure to find them."""
+
+    outcome = Outcome.UNCONVERGED
 
 
 class Course(NamedTuple):
@@ -72,12 +80,12 @@ class Motion(ABC):
     Half a kick at λ_0; N times drift, λ_k → λ_{k+1}, full kick; half a kick back at λ_N.
 
     Law: between two steps velocities can be had that are synchronous with the positions, half a kick back from the last
-    full one. To read them changes nothing, and nothing but `refresh` changes them. Any of its methods may raise
-    BlownUpError.
+    full one, and tangential where bonds are rigid. To read them changes nothing, and nothing but `refresh` changes
+    them. Any of its methods may raise BlownUpError.
     """
 
-    energy_before: float
-    """Potential energy with the restraint where the path begins [kJ/mol]."""
+    before: Instant
+    """Where the path begins, with the velocities that it has taken up: tangential ones, where bonds are rigid."""
 
     @abstractmethod
     def advance(self, steps: int) -> None:
@@ -89,7 +97,10 @@ class Motion(ABC):
 
     @abstractmethod
     def refresh(self, change: Callable[[Positions], Positions]) -> tuple[Positions, Positions]:
-        """Put new synchronous velocities, a function of the old ones, in their place; returns both, the old first."""
+        """Put new synchronous velocities, a function of the old ones, in their place; returns both, the old first.
+
+        Where bonds are rigid, the new ones are made tangential.
+        """
 
     @abstractmethod
     def end(self) -> End:

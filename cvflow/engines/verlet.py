@@ -197,8 +197,8 @@ class VerletEngine(Engine):
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a blown-up path shows in its energy
                 return self._run(frame, steering, friction, rng, criterion)
-        except BlownUpError:
-            return self._left(frame, steering.steps, Outcome.DIVERGED)
+        except BlownUpError as error:
+            return self._left(frame, steering.steps, error.outcome)
 
     def _run(
         self,
@@ -208,10 +208,9 @@ class VerletEngine(Engine):
         rng: np.random.Generator,
         criterion: EarlyRejection | None,
     ) -> PathResult:
-        velocities = self._maxwell(rng)
         course = Course(steering, self._way(steering), self._periods, self._spec.schedule)
-        motion = self._begin(frame, velocities, course)
-        before = self._energy(Instant(motion.energy_before, velocities))
+        motion = self._begin(frame, self._maxwell(rng), course)
+        before = self._energy(motion.before)
         monitor = PathMonitor(np.array([steering.steps]), criterion)
         heat, done = 0.0, 0
         stops = between_stops(steering.steps, friction, criterion is not None)

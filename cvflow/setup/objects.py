@@ -17,7 +17,7 @@ from cvflow.engines.batch.system import TorchSystem
 from cvflow.host.faults import brief
 from cvflow.host.main_module import check_travels
 from cvflow.setup.batch.chains import IN_MEMORY, batch_setup
-from cvflow.setup.magnitudes import check_timestep, temperature_notes
+from cvflow.setup.magnitudes import check_timestep, temperature_notes, usual_timestep
 from cvflow.setup.molecules import ase
 from cvflow.setup.molecules.ase import AseSystem
 from cvflow.setup.molecules.objects import MolecularSystem
@@ -84,7 +84,7 @@ def _of_openmm(
         sections["system"] = {"xml": "system.xml", "topology": "topology.pdb"}
     else:
         sections["system"] = {"python": function.reference, "parameters": dict(function.parameters)}
-    sections["path"] = {"timestep": 0.0005, **sections.get("path", {})}
+    sections["path"] = {"timestep": usual_timestep(system.system), **sections.get("path", {})}
     config, cvs = _config(system, "openmm", sections, cvs)
     check_timestep(config)
     periodic = system.system.usesPeriodicBoundaryConditions()

@@ -66,6 +66,7 @@ class Case:
     friction: float = 0.0
     schedule: Schedule = field(default_factory=Linear)
     platform: str = "Reference"
+    properties: tuple[tuple[str, str], ...] = ()
     cv: CollectiveVariable = field(default_factory=dumbbell.native_cv)
     engine: type[OpenMMEngine] = OpenMMEngine
     jumps: int = 1
@@ -76,9 +77,9 @@ class Case:
     skips: Callable[[], States] | None = None
 
     def build(self) -> OpenMMEngine:
-        xml = openmm.XmlSerializer.serialize(self.target.system())
+        xml, paths = openmm.XmlSerializer.serialize(self.target.system()), (self.friction, self.schedule)
         return self.engine(
-            OpenMMSpec(xml, (self.cv,), self.target.kT, self.timestep, self.friction, self.schedule, self.platform)
+            OpenMMSpec(xml, (self.cv,), self.target.kT, self.timestep, *paths, self.platform, self.properties)
         )
 
 

@@ -127,15 +127,8 @@ def test_masses_of_zero_stay_where_they_are():
     assert (end.positions[:2] != start.positions[:2]).all()
 
 
-def virtual_site(system):
-    system.addParticle(0.0)
-    system.setVirtualSite(3, openmm.TwoParticleAverageSite(0, 1, 0.5, 0.5))
-
-
 REFUSED = {
     "Drude": lambda system: system.addForce(openmm.DrudeForce()),
-    "virtual sites": virtual_site,
-    "constraints": lambda system: system.addConstraint(0, 1, 1.0),
     "MonteCarloMembraneBarostat": lambda system: system.addForce(
         openmm.MonteCarloMembraneBarostat(
             1.0, 0.0, 300.0, openmm.MonteCarloMembraneBarostat.XYIsotropic, openmm.MonteCarloMembraneBarostat.ZFree

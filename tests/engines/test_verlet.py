@@ -184,7 +184,7 @@ def test_an_energy_beyond_the_cap_is_a_failed_path(library, energy):
 
     def wild(*arguments):
         motion = begin(*arguments)
-        motion.energy_before = energy
+        motion.before = motion.before._replace(energy=energy)
         return motion
 
     engine._begin = wild

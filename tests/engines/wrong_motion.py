@@ -4,7 +4,7 @@ They live here and nowhere else.
 """
 
 from cvflow.core.frames import Steering
-from cvflow.engines.motion import Course, End, Instant, Motion
+from cvflow.engines.motion import Course, End, Motion
 
 
 def held(course: Course, centre) -> Course:
@@ -24,8 +24,8 @@ class _SwitchingFirst(Motion):
         start, _, _, steps = course.steering
         self._begin, self._course = begin, course
         self._centres = list(course.schedule.centres(start, start + course.way, steps)[1:])
-        self.energy_before = begin(frame, velocities, held(course, start)).energy_before
-        self._here = End(Instant(self.energy_before, velocities), frame, 0.0, 0.0)
+        self.before = begin(frame, velocities, held(course, start)).before
+        self._here = End(self.before, frame, 0.0, 0.0)
 
     def advance(self, steps):
         for _ in range(steps):
@@ -65,6 +65,7 @@ class HalfStepVelocities:
             return there._replace(instant=there.instant._replace(velocities=early))
 
         motion = begin(frame, velocities + half_kick(frame, velocities, course.steering.start), course)
+        motion.before = motion.before._replace(velocities=velocities)
         end, motion.end = motion.end, late
         return motion
 

@@ -52,7 +52,7 @@ class AseMotion(Motion):
         self._frame, self._velocities, self._done = frame, velocities, 0
         self._here = restrained(potential, cvs, frame, course, course.steering.start)
         self._protocol_work = self._pull * -self._strides[0]
-        self.energy_before = self._here.potential + self._here.restraint
+        self.before = self._instant
 
     def advance(self, steps: int) -> None:
         half, velocities = self._half, self._velocities + self._half * self._here.forces

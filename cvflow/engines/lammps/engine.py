@@ -95,7 +95,7 @@ class LammpsEngine(VerletEngine):
         start, _, kappa, steps = course.steering
         centres = course.schedule.centres(start, start + course.way, steps)
         self._set_up(frame, velocities, centres if kappa.any() else centres[:0], kappa)
-        return LammpsMotion(self._instance, self._external, frame, course, self.cv_values)
+        return LammpsMotion(self._instance, self._external, frame, velocities, course, self.cv_values)
 
     def _set_up_free(self, frame: Frame) -> None:
         """Take a configuration, at rest and without the restraint."""

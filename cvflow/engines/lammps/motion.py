@@ -19,6 +19,7 @@ class LammpsMotion(Motion):
         instance: LammpsInstance,
         external: ExternalForce,
         like: Frame,
+        velocities: Positions,
         course: Course,
         cv_values: Callable[[Frame], Point],
     ) -> None:
@@ -28,13 +29,14 @@ class LammpsMotion(Motion):
             instance: set up where the path begins.
             external: its callback.
             like: the frame where the path begins.
+            velocities: there [nm/ps].
             course: of the restraint.
             cv_values: of a frame.
         """
         self._instance, self._external, self._like = instance, external, like
         self._course, self._cv_values = course, cv_values
         self._done = 0
-        self.energy_before = self._potential_energy(like) + self._restraint(like)
+        self.before = Instant(self._potential_energy(like) + self._restraint(like), velocities)
 
     def advance(self, steps: int) -> None:
         """Raises what the callback could not."""

@@ -7,9 +7,11 @@ from typing import Generic, ParamSpec, TypeVar
 import numpy as np
 import openmm
 
-from cvflow.core.frames import Frame
+from cvflow.core.frames import Frame, Positions
 from cvflow.cv.base import STEPS_PASSED
-from cvflow.engines.motion import BlownUpError
+from cvflow.engines.motion import BlownUpError, BondsLostError
+from cvflow.engines.openmm import rattle
+from cvflow.engines.openmm.rigid import rigid_parts
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -22,6 +24,7 @@ class PathContext(Generic[_Integrator]):
     Attributes:
         integrator: advances by time steps when it is told to.
         context: OpenMM's own.
+        rigid: what of the system moves as a whole.
 
     Raises:
         ValueError: the platform is not installed, or cannot run the system.
@@ -30,7 +33,7 @@ class PathContext(Generic[_Integrator]):
     def __init__(
         self, system: openmm.System, integrator: _Integrator, platform: str, properties: dict[str, str]
     ) -> None:
-        self.integrator = integrator
+        self.integrator, self.rigid = integrator, rigid_parts(system)
         self._keeps_neighbours = platform == "CPU"
         try:
             self.context = openmm.Context(system, integrator, _platform(platform), _properties(platform, properties))
@@ -42,6 +45,44 @@ class PathContext(Generic[_Integrator]):
         if frame.box is not None:
             self.context.setPeriodicBoxVectors(*frame.box)
         self.context.setPositions(frame.positions)
+        if self.rigid.sites.any():
+            self.context.computeVirtualSites()
+
+    def tangential(self, velocities: Positions) -> Positions:
+        """The part of velocities that rigid bonds allow where the context stands, whose own velocities stay.
+
+        Of Maxwell's velocities it is those of the rigid system: OpenMM's projection is orthogonal in the metric of the
+        masses.
+        """
+        if not self.rigid.constrained:
+            return velocities
+        own = self._velocities()
+        self.context.setVelocities(velocities)
+        self.context.applyVelocityConstraints(self.integrator.getConstraintTolerance())
+        allowed = self._velocities()
+        self.context.setVelocities(own)
+        return allowed
+
+    def check_bonds(self, positions: Positions) -> None:
+        """Check that rigid bonds have their lengths, at an end of a path; the same for the path's reverse.
+
+        Raises:
+            BondsLostError: they have not.
+        """
+        if not self.rigid.kept(positions):
+            raise BondsLostError("rigid bonds are not at their lengths")
+
+    def check_turns(self) -> None:
+        """Check that no rigid bond has turned so far in a step that the way back may be another.
+
+        Raises:
+            BondsLostError: one has.
+        """
+        if self.rigid.constrained and not rattle.largest_shift(self.integrator) < 1:
+            raise BondsLostError("rigid bonds turn too far in one time step")
+
+    def _velocities(self) -> Positions:
+        return self.context.getState(getVelocities=True).getVelocities(asNumpy=True)._value
 
     def forget(self, frame: Frame) -> None:
         """Make what follows independent of what the context computed before.

@@ -12,22 +12,33 @@ from cvflow.cv import CollectiveVariable
 from cvflow.engines.motion import Course
 from cvflow.engines.openmm.context import PathContext
 from cvflow.engines.openmm.function import made_by
-from cvflow.engines.openmm.integrator import SteeredVerlet
+from cvflow.engines.openmm.integrator import Steered, SteeredRattle, SteeredVerlet
 from cvflow.engines.openmm.motion import RestraintMotion
 from cvflow.engines.openmm.preparation import adapted, particles_of, prepare
 from cvflow.engines.openmm.restraint import restraint_force, set_restraint
+from cvflow.engines.openmm.rigid import rigid_parts
 from cvflow.engines.openmm.volume import VolumeMove, default_box, piston
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 from cvflow.host.functions import NamedFunction
 from cvflow.host.openmm_xml import deserialised
 
 _PROVEN_PLATFORMS = ("CPU", "Reference")
-"""Where tests/engines/test_stationarity.py runs."""
+"""Where tests/engines/test_stationarity.py runs, and for rigid bonds and water tests/engines/test_rigid_*.py."""
+
+LOOSEST = 1e-5
+"""Constraint tolerance from which paths do not read backwards well enough: OpenMM's own default."""
 
 
 @dataclass(frozen=True)
 class OpenMMSpec(VerletSpec):
-    """Everything that makes an OpenMMEngine, as plain data, so that worker processes can build their own."""
+    """Everything that makes an OpenMMEngine, as plain data, so that worker processes can build their own.
+
+    Attributes:
+        system_xml: the serialised System.
+        platform: OpenMM's name of it.
+        properties: of the platform.
+        constraint_tolerance: of rigid bonds' lengths, relative.
+    """
 
     system_xml: str
     cvs: tuple[CollectiveVariable, ...]
@@ -40,6 +51,15 @@ class OpenMMSpec(VerletSpec):
     molecules: tuple[int, ...] = ()
     function: NamedFunction | None = None
     """What makes the System, in the place of its XML."""
+    constraint_tolerance: float = 1e-6
+
+    def check(self) -> None:
+        super().check()
+        if not 0 < self.constraint_tolerance <= LOOSEST:
+            raise ValueError(
+                f"engine.constraint_tolerance = {self.constraint_tolerance:g} is refused: give one above 0 and up to "
+                f"{LOOSEST:g}, or the way back would miss the start of a path"
+            )
 
     def system(self) -> openmm.System:
         """The System, fit for paths, and nobody else's.
@@ -76,14 +96,14 @@ class OpenMMEngine(VerletEngine):
         self._masses = np.array(particles.masses)[:, None]
         with np.errstate(divide="ignore"):
             inverse_masses = np.where(self._masses > 0, 1 / self._masses, 0.0)
-        self._half = 0.5 * spec.timestep * inverse_masses
         self._speeds = np.sqrt(spec.kT * inverse_masses)
         self._piston = piston(system)
         if self._piston and abs(self._piston.temperature / temperature(spec.kT) - 1) > 0.01:
             barostat, run = self._piston.temperature, temperature(spec.kT)
             raise ValueError(f"the system's barostat is at {barostat} K and the run at {run:.2f} K: give the same")
         self._own_box = default_box(system) if particles.periodic else None
-        integrator = SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
+        integrator = _steps(spec, system)
+        self._half = integrator.lead * 0.5 * spec.timestep * inverse_masses
         self._context = PathContext(system, integrator, spec.platform, dict(spec.properties))
         self._volume_move = self._moves_of(system)
 
@@ -91,7 +111,8 @@ class OpenMMEngine(VerletEngine):
     def exactness(self) -> Exactness:
         if self._spec.platform not in _PROVEN_PLATFORMS:
             return Exactness(False, f"the one-jump test has not been run on OpenMM's {self._spec.platform} platform")
-        return Exactness(True, f"one-jump stationarity test passed on OpenMM's {self._spec.platform} platform")
+        bonds = ", with rigid bonds and with rigid water" if self._context.rigid.constrained else ""
+        return Exactness(True, f"one-jump stationarity test passed on OpenMM's {self._spec.platform} platform{bonds}")
 
     def let_time_pass(self) -> None:
         super().let_time_pass()
@@ -130,6 +151,8 @@ class OpenMMEngine(VerletEngine):
         self._context.forget(frame)
         self._put(frame, centre, kappa)
         openmm.LocalEnergyMinimizer.minimize(self._context.context)
+        if self._context.rigid.constrained:  # which it has kept more loosely
+            self._context.context.applyConstraints(self._spec.constraint_tolerance)
         return self._context.frame(self._context.context.getState(getPositions=True), frame)
 
     def relaxed(self, frame: Frame) -> Frame:
@@ -156,3 +179,11 @@ class OpenMMEngine(VerletEngine):
         """Take up a configuration, with the restraint there."""
         set_restraint(self._context.context, centre, kappa)
         self._context.place(frame)
+
+
+def _steps(spec: OpenMMSpec, system: openmm.System) -> Steered:
+    """What makes the steps of a system's paths."""
+    rigid = rigid_parts(system)
+    if not rigid.present:
+        return SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
+    return SteeredRattle(spec.timestep, spec.schedule, len(spec.cvs), rigid.farthest(), spec.constraint_tolerance)

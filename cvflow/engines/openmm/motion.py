@@ -11,12 +11,12 @@ from cvflow.core.frames import Frame, Point, Positions
 from cvflow.core.periodic import wrapped
 from cvflow.engines.motion import Course, End, Instant, Motion, PerParticle
 from cvflow.engines.openmm.context import PathContext, blowing_up
-from cvflow.engines.openmm.integrator import SteeredVerlet
+from cvflow.engines.openmm.integrator import Steered
 from cvflow.engines.openmm.restraint import centre_name, set_restraint
 
 
 class ContextMotion(Motion):
-    """The integrator's steps; the context's velocities are half a kick ahead of the synchronous ones.
+    """The integrator's steps; the context's velocities are half a kick away from the synchronous ones.
 
     What steers the path says which energy and which forces there are where the context stands.
     """
@@ -26,7 +26,7 @@ class ContextMotion(Motion):
 
         Args:
             context: which has forgotten other paths.
-            half: what half a kick is of a force [ps/amu].
+            half: the way from synchronous velocities to the context's, as part of a force [ps/amu].
         """
         self._context, self._half = context, half
 
@@ -39,13 +39,18 @@ class ContextMotion(Motion):
         """The same of the forces [kJ/mol/nm]."""
 
     def _set_off(self, frame: Frame, velocities: Positions) -> openmm.State:
-        """Place the path where it begins, with synchronous velocities [nm/ps]; returns what the context says there."""
+        """Place the path where it begins, with synchronous velocities [nm/ps]; returns what the context says there.
+
+        Raises:
+            BondsLostError: rigid bonds are not at their lengths there.
+        """
+        self._context.check_bonds(frame.positions)
         self._context.place(frame)
         start = self._context.context.getState(
             getEnergy=True, getForces=True, getPositions=True, getParameterDerivatives=True
         )
-        self.energy_before = self._energy(start)
-        self._context.context.setVelocities(velocities + self._kick(start))
+        self.before = Instant(self._energy(start), self._context.tangential(velocities))
+        self._context.context.setVelocities(self.before.velocities + self._kick(start))
         return start
 
     @blowing_up
@@ -56,19 +61,33 @@ class ContextMotion(Motion):
     def refresh(self, change: Callable[[Positions], Positions]) -> tuple[Positions, Positions]:
         state = self._context.context.getState(getForces=True, getPositions=True, getVelocities=True)
         kick = self._kick(state)
-        before = state.getVelocities(asNumpy=True)._value - kick
-        after = change(before)
+        before = self._context.tangential(state.getVelocities(asNumpy=True)._value - kick)
+        after = self._context.tangential(change(before))
         self._context.context.setVelocities(after + kick)
         return before, after
 
     def _state(self) -> openmm.State:
-        return self._context.context.getState(getEnergy=True, getForces=True, getPositions=True, getVelocities=True)
+        return self._context.context.getState(
+            getEnergy=True, getForces=True, getPositions=True, getVelocities=True, getParameterDerivatives=True
+        )
 
     def _instant(self, state: openmm.State) -> Instant:
-        return Instant(self._energy(state), state.getVelocities(asNumpy=True)._value - self._kick(state))
+        velocities = state.getVelocities(asNumpy=True)._value - self._kick(state)
+        return Instant(self._energy(state), self._context.tangential(velocities))
+
+    def _frame_at_end(self, state: openmm.State, like: Frame) -> Frame:
+        """Where a path has ended, in the box of another frame.
+
+        Raises:
+            BondsLostError: rigid bonds have not been kept.
+        """
+        frame = self._context.frame(state, like)
+        self._context.check_bonds(frame.positions)
+        self._context.check_turns()
+        return frame
 
     def _kick(self, state: openmm.State) -> Positions:
-        """Half a kick [nm/ps]."""
+        """From synchronous velocities to the context's [nm/ps]."""
         return self._half * self._forces(state)
 
 
@@ -78,7 +97,7 @@ class RestraintMotion(ContextMotion):
     @blowing_up
     def __init__(
         self,
-        context: PathContext[SteeredVerlet],
+        context: PathContext[Steered],
         frame: Frame,
         velocities: Positions,
         course: Course,
@@ -92,7 +111,7 @@ class RestraintMotion(ContextMotion):
             frame: where it begins.
             velocities: synchronous with it [nm/ps].
             course: of the restraint.
-            half: what half a kick is of a force [ps/amu].
+            half: the way from synchronous velocities to the context's, as part of a force [ps/amu].
             cv_values: of a frame.
         """
         super().__init__(context, half)
@@ -100,9 +119,9 @@ class RestraintMotion(ContextMotion):
         self._like, self._course, self._cv_values = frame, course, cv_values
         set_restraint(context.context, steering.start, steering.kappa)
         start = self._set_off(frame, velocities)
-        first = course.fraction(1)
-        self._integrator.begin(list(steering.start), list(steering.start + course.way), steering.steps, first)
-        self._first_work = 0.5 * first * self._pull(start)
+        ends = list(steering.start), list(steering.start + course.way)
+        self._integrator.begin(*ends, steering.steps, course.fraction(1))
+        self._pull_at_start = self._pull(start)
 
     @blowing_up
     def advance(self, steps: int) -> None:
@@ -111,11 +130,12 @@ class RestraintMotion(ContextMotion):
     @blowing_up
     def end(self) -> End:
         state = self._state()
-        instant, frame = self._instant(state), self._context.frame(state, self._like)
+        frame = self._frame_at_end(state, self._like)
+        instant = self._instant(state)
         steering = self._course.steering
         apart = wrapped(self._cv_values(frame) - steering.end, self._course.periods)
         restraint = 0.5 * float(np.sum(steering.kappa * apart**2))
-        protocol_work = self._first_work + self._integrator.protocol_work
+        protocol_work = self._integrator.protocol_work(self._pull_at_start, self._pull(state))
         return End(instant, frame, instant.energy - restraint, protocol_work)
 
     def _energy(self, state: openmm.State) -> float:

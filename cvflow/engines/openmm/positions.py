@@ -12,12 +12,13 @@ from cvflow.cv.interpolation import Interpolation, Straight
 from cvflow.engines.motion import Course
 from cvflow.engines.openmm.context import PathContext
 from cvflow.engines.openmm.engine import OpenMMEngine, OpenMMSpec
-from cvflow.engines.openmm.positions_integrator import holding, pulling
+from cvflow.engines.openmm.positions_integrator import HELD, PULLED, PositionsRattle, PositionsVerlet
 from cvflow.engines.openmm.positions_motion import Guide, PositionsMotion
 from cvflow.engines.openmm.preparation import particles_of
+from cvflow.engines.openmm.rigid import RigidParts, rigid_parts
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 
-INTEGRATORS = {"langevin": holding, "restraint": pulling}
+_KERNELS = {"langevin": HELD, "restraint": PULLED}
 """By the name that `[path] kernel` takes: K3, atoms held on their way (no friction), and K5, atoms pulled along it."""
 
 
@@ -66,8 +67,8 @@ class PositionsSpec(VerletSpec):
 
     def check(self) -> None:
         super().check()
-        if self.kernel not in INTEGRATORS:
-            raise ValueError(f"positions are driven by kernel {' or '.join(INTEGRATORS)}, not {self.kernel!r}")
+        if self.kernel not in _KERNELS:
+            raise ValueError(f"positions are driven by kernel {' or '.join(_KERNELS)}, not {self.kernel!r}")
         if self.friction > 0:
             raise ValueError("paths of positions have no friction: set path.friction = 0")
 
@@ -83,7 +84,8 @@ class PositionsEngine(VerletEngine):
     for each straight piece of the way.
 
     Raises:
-        ValueError: the system cannot be steered reversibly, the atoms are not there, or the kernel is unknown.
+        ValueError: the system cannot be steered reversibly, the atoms are not there, are virtual sites, or held while
+            rigid bonds join them to others, or the kernel is unknown.
     """
 
     _spec: PositionsSpec
@@ -97,14 +99,16 @@ class PositionsEngine(VerletEngine):
         masses = np.array(particles.masses)[:, None]
         if max(spec.atoms) >= len(masses):
             raise ValueError(f"positions: atom {max(spec.atoms)} is out of range, the system has {len(masses)} atoms")
+        rigid = rigid_parts(system)
+        _check_steered(spec, rigid)
         self._steered = np.zeros(len(masses))
         self._steered[list(spec.atoms)] = 1.0
         moved = masses > 0 if spec.kernel == "restraint" else (masses > 0) & (self._steered == 0)[:, None]
         self._masses = np.where(moved, masses, 0.0)
         self._inverse_masses = np.where(moved, 1 / np.where(masses > 0, masses, 1.0), 0.0)
-        self._half = 0.5 * spec.timestep * self._inverse_masses
         self._speeds = np.sqrt(spec.kT * self._inverse_masses)
-        integrator = INTEGRATORS[spec.kernel](spec.timestep)
+        integrator = _steps(spec, rigid)
+        self._half = integrator.lead * 0.5 * spec.timestep * self._inverse_masses
         self._context = PathContext(system, integrator, spec.around.platform, dict(spec.around.properties))
 
     @property
@@ -149,3 +153,24 @@ class PositionsEngine(VerletEngine):
         self._context.integrator.prepare(self._steered, self._inverse_masses * np.ones(3), kappa)
         self._context.forget(frame)
         return PositionsMotion(self._context, frame, velocities, guide, self._half)
+
+
+def _check_steered(spec: PositionsSpec, rigid: RigidParts) -> None:
+    """Raises ValueError if atoms cannot be steered since others move with them."""
+    sites = [atom for atom in spec.atoms if rigid.sites[atom]]
+    if sites:
+        raise ValueError(f"positions: atom {sites[0]} is a virtual site, which others place: steer those")
+    held = [atom for atom in spec.atoms if atom in rigid.pairs]
+    if held and spec.kernel == "langevin":
+        raise ValueError(
+            f"positions: atom {held[0]} is held, and a constraint joins it to others: take path.kernel = 'restraint', "
+            "or a system without constraints on the steered atoms"
+        )
+
+
+def _steps(spec: PositionsSpec, rigid: RigidParts) -> PositionsVerlet | PositionsRattle:
+    """What makes the steps of paths."""
+    kernel = _KERNELS[spec.kernel]
+    if not rigid.present:
+        return PositionsVerlet(spec.timestep, kernel)
+    return PositionsRattle(spec.timestep, kernel, rigid.farthest(), spec.around.constraint_tolerance)

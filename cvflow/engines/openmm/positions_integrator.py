@@ -4,18 +4,35 @@ A path is: half kick; N times (drift, steered positions one step on, full kick);
 half kicks. Read backwards it is itself, so it is reversible and keeps volume at any time step (docs/beads.md).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import openmm
 from jaxtyping import Float
 
 from cvflow.core.frames import Positions
+from cvflow.engines.openmm import rattle
 
 _FROM, _WAY, _STEERED, _INVERSE_MASS = "cvflow_from", "cvflow_way", "cvflow_steered", "cvflow_inverse_mass"
 _FRACTION, _STRIDE, _KAPPA = "cvflow_fraction", "cvflow_stride", "cvflow_kappa"
 
 
-class PositionsVerlet(openmm.CustomIntegrator):
-    """Velocity Verlet beside atoms that are steered along straight lines; the base of both kernels.
+class Kernel(NamedTuple):
+    """What a drift and a kick make of x and v, in OpenMM's algebra."""
+
+    drift: str
+    kick: str
+
+
+HELD = Kernel(f"select({_STEERED},{_FROM}+{_FRACTION}*{_WAY},x+dt*v)", f"v+dt*f*{_INVERSE_MASS}")
+"""K3: steered atoms are where they should be, the others move by their forces."""
+
+PULLED = Kernel("x+dt*v", f"v+dt*(f-{_KAPPA}*{_STEERED}*(x-{_FROM}-{_FRACTION}*{_WAY}))*{_INVERSE_MASS}")
+"""K5: a spring pulls each steered atom to where it should be."""
+
+
+class PositionsIntegrator(openmm.CustomIntegrator):
+    """Beside atoms that are steered along straight lines; what the steps are is for those that inherit it.
 
     Steered positions are `from + fraction · way`; nothing adds up, so both ends are met exactly.
 
@@ -31,7 +48,6 @@ class PositionsVerlet(openmm.CustomIntegrator):
             self.addPerDofVariable(name, 0.0)
         for name in (_FRACTION, _STRIDE, _KAPPA):
             self.addGlobalVariable(name, 0.0)
-        self.addComputeGlobal(_FRACTION, f"{_FRACTION}+{_STRIDE}")
 
     def prepare(self, steered: Float[np.ndarray, " atoms"], inverse_masses: Positions, kappa: float) -> None:
         """Say what is steered, and what moves.
@@ -59,18 +75,32 @@ class PositionsVerlet(openmm.CustomIntegrator):
         self.setGlobalVariableByName(_STRIDE, 1.0 / steps)
 
 
-def holding(timestep: float) -> PositionsVerlet:
-    """Kernel K3, at a time step [ps]: steered atoms are where they should be, the others move by their forces."""
-    integrator = PositionsVerlet(timestep)
-    integrator.addComputePerDof("x", f"select({_STEERED},{_FROM}+{_FRACTION}*{_WAY},x+dt*v)")
-    integrator.addComputePerDof("v", f"v+dt*f*{_INVERSE_MASS}")
-    return integrator
+class PositionsVerlet(PositionsIntegrator):
+    """Drift, full kick; between two steps velocities are half a kick ahead, as in `SteeredVerlet`."""
+
+    lead = 1.0
+
+    def __init__(self, timestep: float, kernel: Kernel) -> None:
+        super().__init__(timestep)
+        self.addComputeGlobal(_FRACTION, f"{_FRACTION}+{_STRIDE}")
+        self.addComputePerDof("x", kernel.drift)
+        self.addComputePerDof("v", kernel.kick)
 
 
-def pulling(timestep: float) -> PositionsVerlet:
-    """Kernel K5, at a time step [ps]: a spring pulls each steered atom to where it should be."""
-    integrator = PositionsVerlet(timestep)
-    integrator.addComputePerDof("x", "x+dt*v")
-    pull = f"{_KAPPA}*{_STEERED}*(x-{_FROM}-{_FRACTION}*{_WAY})"
-    integrator.addComputePerDof("v", f"v+dt*(f-{pull})*{_INVERSE_MASS}")
-    return integrator
+class PositionsRattle(PositionsIntegrator):
+    """Full kick, drift, for rigid bonds and virtual sites; velocities are half a kick behind, as in `SteeredRattle`."""
+
+    lead = -1.0
+
+    def __init__(
+        self, timestep: float, kernel: Kernel, farthest: Float[np.ndarray, " particles"], tolerance: float
+    ) -> None:
+        super().__init__(timestep)
+        rattle.keep_bonds(self, farthest, tolerance)
+        rattle.add_kick(self, kernel.kick)
+        self.addComputeGlobal(_FRACTION, f"{_FRACTION}+{_STRIDE}")
+        rattle.add_drift(self, kernel.drift)
+
+    def prepare(self, steered: Float[np.ndarray, " atoms"], inverse_masses: Positions, kappa: float) -> None:
+        super().prepare(steered, inverse_masses, kappa)
+        rattle.begin(self, len(steered))

@@ -11,7 +11,7 @@ from cvflow.cv.interpolation import Knots
 from cvflow.engines.motion import End, PerParticle
 from cvflow.engines.openmm.context import PathContext, blowing_up
 from cvflow.engines.openmm.motion import ContextMotion
-from cvflow.engines.openmm.positions_integrator import PositionsVerlet
+from cvflow.engines.openmm.positions_integrator import PositionsRattle, PositionsVerlet
 
 SteeredAtoms = Float[np.ndarray, "steered 3"]
 
@@ -56,7 +56,7 @@ class PositionsMotion(ContextMotion):
     @blowing_up
     def __init__(
         self,
-        context: PathContext[PositionsVerlet],
+        context: PathContext[PositionsVerlet | PositionsRattle],
         frame: Frame,
         velocities: Positions,
         guide: Guide,
@@ -69,7 +69,8 @@ class PositionsMotion(ContextMotion):
             frame: where the path begins.
             velocities: synchronous with it [nm/ps]; zero for atoms that are held.
             guide: of the steered atoms.
-            half: what half a kick is of a force [ps/amu]; zero for atoms that are held.
+            half: the way from synchronous velocities to the context's, as part of a force [ps/amu]; zero for atoms
+                that are held.
         """
         super().__init__(context, half)
         self._integrator, self._like, self._guide, self._done = context.integrator, frame, guide, 0
@@ -89,7 +90,8 @@ class PositionsMotion(ContextMotion):
     @blowing_up
     def end(self) -> End:
         state = self._state()
-        instant, frame = self._instant(state), self._context.frame(state, self._like)
+        frame = self._frame_at_end(state, self._like)
+        instant = self._instant(state)
         return End(instant, frame, instant.energy - self._guide.energy(frame.positions, self._done), float("nan"))
 
     def _begin_piece(self, piece: int) -> None:

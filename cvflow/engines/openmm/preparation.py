@@ -6,6 +6,7 @@ from typing import NamedTuple
 import openmm
 
 from cvflow.cv import Particles
+from cvflow.engines.openmm.rigid import frozen
 from cvflow.engines.openmm.volume import BAROSTATS, piston
 from cvflow.host.openmm_xml import check_data_alone
 
@@ -26,8 +27,8 @@ def prepare(system: openmm.System) -> Prepared:
     """Copy a System, without the forces that break reversibility.
 
     Raises:
-        ValueError: the System holds what the path integrator cannot reverse or account for: Drude particles, virtual
-            sites, constraints, a barostat that changes the box's angles or moves frozen particles, Python code.
+        ValueError: the System holds what the path integrator cannot reverse or account for: Drude particles, a
+            barostat that changes the box's angles or moves frozen particles, Python code.
     """
     for force in system.getForces():
         check_data_alone(force, "the system")
@@ -70,23 +71,13 @@ def _refuse(system: openmm.System) -> None:
             "the system has Drude particles: their oscillators need a second thermostat, which has no work account; "
             "use a non-polarisable force field"
         )
-    if any(system.isVirtualSite(i) for i in range(system.getNumParticles())):
-        raise ValueError(
-            "the system has virtual sites: they carry no momentum of their own, and the path's half kicks do not know "
-            "them; use a model without them (TIP3P instead of TIP4P)"
-        )
-    if system.getNumConstraints():
-        raise ValueError(
-            f"the system has {system.getNumConstraints()} constraints: paths with SHAKE are not tested for exactness; "
-            "build it with constraints=None, rigidWater=False and a time step of 0.0005 ps"
-        )
     for name in names:
         if "Barostat" in name and name not in BAROSTATS:
             raise ValueError(
                 f"the system has a {name}: the moves of the box between jumps keep its angles; "
                 f"use a {' or a '.join(BAROSTATS)}, or equilibrate the box first and remove the barostat"
             )
-        if "Barostat" in name and not all(particles_of(system).masses):
+        if "Barostat" in name and len(frozen(system)):
             raise ValueError(
                 f"the system has particles of mass 0, which stay where they are, and a {name}, which moves them with "
                 "the box: give them masses, or remove the barostat"

@@ -22,7 +22,7 @@ from cvflow.setup.files.serialised import Molecule, from_xml
 from cvflow.setup.files.solvation import solvated
 from cvflow.setup.files.structure_with_field import from_structure, given_field, of_field
 from cvflow.setup.files.unbuilt import Unbuilt, box_of
-from cvflow.setup.magnitudes import check_timestep, temperature_notes
+from cvflow.setup.magnitudes import check_timestep, temperature_notes, usual_timestep
 from cvflow.setup.molecules.cvs import cvs_from
 from cvflow.setup.molecules.openmm import assemble
 from cvflow.setup.named_states import check_named
@@ -31,9 +31,6 @@ from cvflow.setup.starts.placing import is_no_box
 from cvflow.setup.starts.same_atoms import check_structure
 from cvflow.setup.starts.structure_file import Structure, read_structure
 from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
-
-TIMESTEP = 0.0005
-"""`path.timestep` [ps] of molecules from files where the config has none: bonds to hydrogen are free to vibrate."""
 
 Structures = Mapping[str, Structure]
 """By the name of the state."""
@@ -56,10 +53,10 @@ def from_files(config: Config, folder: Path, with_starts: bool) -> Setup:
     """
     check_molecule(config)
     kT = thermal_energy(config.engine.temperature or 0.0)
-    config = with_timestep(config, TIMESTEP)
     check_timestep(config)
     structures: Structures = structures_of(config, folder) if with_starts else {}
     molecule, structures = molecule_of(config, folder, structures)
+    config = with_timestep(config, usual_timestep(molecule.system))
     starts = walker_starts(config, structures, molecule.topology, molecule.system)
     cvs = cvs_from(config.cv, folder, molecule.topology)
     config = _with_standard_names(config, folder, cvs)

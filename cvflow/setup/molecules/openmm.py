@@ -4,7 +4,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import openmm
 from openmm import app
 
@@ -16,7 +15,7 @@ from cvflow.core.streams import Purpose, stream
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.images import Molecules
 from cvflow.cv.molecules import Bonds
-from cvflow.engines.openmm import OpenMMSpec, adapted, default_box, particles_of, piston, prepare
+from cvflow.engines.openmm import OpenMMSpec, adapted, default_box, frozen, piston, prepare
 from cvflow.host.functions import NamedFunction
 from cvflow.setup.engine_walkers import check_moves
 from cvflow.setup.molecules.atoms import AtomicSystem, check_atoms, of_atoms
@@ -30,6 +29,7 @@ from cvflow.setup.starts.placing import (
     in_one_box,
     made_whole,
     whole_in,
+    with_rigid_parts,
 )
 from cvflow.setup.starts.walker_starts import WalkerStarts
 from cvflow.setup.steady import check_same_energies
@@ -65,14 +65,16 @@ def assemble(
     check_atoms(starts, system.getNumParticles())
     bonds = bonds_of(topology, system)
     molecules = whole_in(prepared.system, bonds)
-    starts = _placed(starts, prepared.system, bonds, molecules)
+    engine = config.engine
+    assert isinstance(engine, OpenMMSection)
+    starts = _placed(starts, prepared.system, bonds, molecules, engine.constraint_tolerance)
     xml = openmm.XmlSerializer.serialize(prepared.system) if function is None else ""
     stored = {"system.xml": xml} if function is None else {}
     files = stored | {f"cv_{cv.name}.xml": cv.force_xml for cv in force_cvs(cvs)}
-    engine = config.engine
-    assert isinstance(engine, OpenMMSection)
-    platform, properties = engine.platform or "CPU", _properties(engine)
-    spec = OpenMMSpec(xml, cvs, kT, config.path.timestep, platform=platform, properties=properties, function=function)
+    spec = OpenMMSpec(
+        xml, cvs, kT, config.path.timestep, platform=engine.platform or "CPU", properties=_properties(engine),
+        function=function, constraint_tolerance=engine.constraint_tolerance,
+    )  # fmt: skip
     atoms = AtomicSystem(name, topology, cvs, kT, spec, files, molecules, notes=prepared.notes)
     if function is not None and starts.frames:
         first, second = (spec.build().potential_energy(starts.frames[0]) for _ in range(2))
@@ -87,11 +89,14 @@ def _properties(engine: OpenMMSection) -> tuple[tuple[str, str], ...]:
     return tuple((key, str(value)) for key, value in words.items() if value is not None)
 
 
-def _placed(starts: WalkerStarts, system: openmm.System, bonds: Bonds, molecules: Molecules) -> WalkerStarts:
+def _placed(
+    starts: WalkerStarts, system: openmm.System, bonds: Bonds, molecules: Molecules, tolerance: float
+) -> WalkerStarts:
     """The starts as the System takes them.
 
     Raises:
-        ValueError: they are of different boxes or have frozen particles in different places, or are in another unit.
+        ValueError: they are of different boxes or have frozen particles in different places, are in another unit, or
+            far from having their rigid bonds.
     """
     own = default_box(system) if system.usesPeriodicBoundaryConditions() else None
     starts = boxed(starts, own)
@@ -99,8 +104,8 @@ def _placed(starts: WalkerStarts, system: openmm.System, bonds: Bonds, molecules
         starts = in_one_box(starts)
     starts = made_whole(starts, bonds, molecules)
     check_bond_lengths(starts, system)
-    check_frozen(starts, np.array(particles_of(system).masses))
-    return starts
+    check_frozen(starts, frozen(system))
+    return with_rigid_parts(starts, system, tolerance)
 
 
 def from_built_in(reference: AtomsReference, config: Config, folder: Path, with_starts: bool) -> Setup:

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 import openmm
-from jaxtyping import Float
+from jaxtyping import Int
 from openmm import app
 from scipy.spatial import KDTree
 
 from cvflow.core.frames import Box, Frame, Positions
 from cvflow.cv.images import Cell, Molecules
 from cvflow.cv.molecules import Bonds, molecules_of, whole
+from cvflow.engines.openmm import put_right, rigid_parts
 from cvflow.setup.starts.walker_starts import WalkerStarts
 
 ROUNDING = 2e-4
@@ -18,6 +19,9 @@ ROUNDING = 2e-4
 
 NO_BOX = 0.11
 """Edge [nm] up to which a box is none: where there is no cell, the PDB's CRYST1 is a cube of 1 Å, or of zero."""
+
+FAR_OFF = 0.2
+"""How much a rigid bond may be longer or shorter than the System has it, relatively, in a structure of its molecule."""
 
 WRONG_UNIT = 4.0
 """Factor by which bonds are too long, or too short, from which positions are in another unit: it would be ten."""
@@ -120,8 +124,43 @@ def whole_in(system: openmm.System, bonds: Bonds) -> Molecules:
     return molecules_of(np.array(pairs, dtype=int).reshape(-1, 2), system.getNumParticles())
 
 
+def with_rigid_parts(starts: WalkerStarts, system: openmm.System, tolerance: float) -> WalkerStarts:
+    """The starts with rigid bonds at their lengths, and virtual sites where their atoms have them.
+
+    Args:
+        starts: structures of the system, with whole molecules.
+        system: whose constraints they are.
+        tolerance: of the bonds' lengths, relative.
+
+    Raises:
+        ValueError: a bond is far from its length, or OpenMM does not take the constraints.
+    """
+    rigid = rigid_parts(system)
+    if not rigid.present:
+        return starts
+    said: dict[str, str] = {}
+
+    def put(frame: Frame, name: str) -> Frame:
+        off = np.abs(rigid.off(frame.positions))
+        far = off > FAR_OFF * rigid.lengths
+        if far.any():
+            bond = int(np.argmax(off / rigid.lengths))
+            first, second = rigid.pairs[bond]
+            length = np.linalg.norm(frame.positions[second] - frame.positions[first])
+            raise ValueError(
+                f"the start of {name}: atoms {first} and {second} are {length:.3g} nm apart, and the system holds them "
+                f"at {rigid.lengths[bond]:.3g} nm: give a structure of this molecule, or a system without constraints"
+            )
+        if off.max(initial=0.0) > ROUNDING:
+            said[name] = f"rigid bonds were up to {off.max():.2g} nm off their lengths: put there"
+        return put_right(system, frame, tolerance)
+
+    frames = _each(starts, put)
+    return starts._replace(frames=frames, said=(*starts.said, *said.items()))
+
+
 def check_bond_lengths(starts: WalkerStarts, system: openmm.System) -> None:
-    """Check that harmonic bonds are about as long as the System has them.
+    """Check that harmonic and rigid bonds are about as long as the System has them.
 
     Raises:
         ValueError: they are about ten times as long, or as short: positions in Å where nm are taken, or the reverse.
@@ -133,6 +172,8 @@ def check_bond_lengths(starts: WalkerStarts, system: openmm.System) -> None:
         for i, j, length, k in map(force.getBondParameters, range(force.getNumBonds()))
         if length._value > 0 and k._value > 0
     ]
+    rigid = rigid_parts(system)
+    bonds += [(i, j, length) for (i, j), length in zip(rigid.pairs, rigid.lengths, strict=True)]
     if not bonds:
         return
     first, second = np.array([bond[:2] for bond in bonds]).T
@@ -181,13 +222,12 @@ def check_scale(name: str, ratio: float, length: float, what: str) -> None:
         )
 
 
-def check_frozen(starts: WalkerStarts, masses: Float[np.ndarray, " atoms"]) -> None:
-    """Check that particles of mass 0, which never move, are in one place in all starts.
+def check_frozen(starts: WalkerStarts, frozen: Int[np.ndarray, " atoms"]) -> None:
+    """Check that frozen particles, which never move, are in one place in all starts.
 
     Raises:
         ValueError: they are not; walkers would sample different systems.
     """
-    frozen = np.flatnonzero(masses == 0)
     for name, frame in zip(starts.names, starts.frames, strict=True):
         apart = np.abs(frame.positions[frozen] - starts.frames[0].positions[frozen]).max(axis=1, initial=0.0)
         if (apart > 5 * ROUNDING).any():

@@ -7,10 +7,10 @@ import numpy as np
 from cvflow.engines.external import ExternalSpec, Gromacs
 from cvflow.engines.external.gromacs import prepared
 from tests.engines.external.butane import BOX, KT, MDP
+from tests.engines.rigid_triangle import HH, OH
 
 MASSES = (15.999, 1.008, 1.008) * 2
 PLUMED = ("d: DISTANCE ATOMS=1,4",)
-OH, HH = 0.09572, 0.15139
 TOP = f"""[ defaults ]
 1 2 no 1.0 1.0
 [ atomtypes ]

@@ -15,9 +15,10 @@ from cvflow.engines.external.gromacs_rigid import kept_lengths, rigid_pairs
 from cvflow.engines.external.rigid import tangential
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
-from tests.engines.external import butane, rigid_chain, rigid_water
+from tests.engines import rigid_chain
+from tests.engines.external import butane, gromacs_chain, rigid_water
 from tests.engines.external.one_jump import CHUNKS, MUTANTS, Case, jumps
-from tests.engines.external.rigid_chain import MASSES, SOFT, STIFF
+from tests.engines.rigid_chain import MASSES, SOFT, STIFF, largest_z
 
 THRESHOLD = 5.0
 COARSE = 0.008
@@ -29,7 +30,7 @@ def files(tmp_path_factory):
     """Folders with the files of both chains."""
     folders = {chain: tmp_path_factory.mktemp("chain") for chain in (STIFF, SOFT)}
     for chain, folder in folders.items():
-        chain.write_files(folder)
+        gromacs_chain.write_files(chain, folder)
     return {chain: str(folder) for chain, folder in folders.items()}
 
 
@@ -152,7 +153,7 @@ def nearest(apart):
 
 def test_a_path_reads_backwards(gromacs, library, files, monkeypatch):
     """It comes back, with -W; bonds keep their lengths."""
-    engine = rigid_chain.spec(files[SOFT], str(library), 0.004).build()
+    engine = gromacs_chain.spec(files[SOFT], str(library), 0.004).build()
     shadow = []
     for x in SOFT.exact_draws(3, np.random.default_rng(3)):
         a = butane.value(x[None])
@@ -177,7 +178,7 @@ def test_rigid_water_across_the_border_reads_backwards(gromacs, library, tmp_pat
 
 
 def test_the_path_s_first_energy_has_tangential_velocities(gromacs, library, files):
-    engine = rigid_chain.spec(files[SOFT], str(library), 1e-6).build()
+    engine = gromacs_chain.spec(files[SOFT], str(library), 1e-6).build()
     masses, pairs = np.array(MASSES), np.array(engine._spec.program.rigid)
     assert pairs.tolist() == [[0, 1], [1, 2], [2, 3]]
     for x in SOFT.exact_draws(3, np.random.default_rng(5)):
@@ -190,7 +191,7 @@ def test_the_path_s_first_energy_has_tangential_velocities(gromacs, library, fil
 
 def test_a_start_need_not_have_its_bonds_exactly(gromacs, library, files):
     """A .gro file has three decimals; GROMACS puts the bonds right, and the velocities are tangential there."""
-    spec = rigid_chain.spec(files[SOFT], str(library), 0.004)
+    spec = gromacs_chain.spec(files[SOFT], str(library), 0.004)
     start = spec.program.read_start(Path(files[SOFT]) / "start.gro")
     assert np.abs(butane.internal(start.positions[None])[0] - butane.LENGTH).max() > 1e-4
     x = spec.build().free_path(start, 1, 0.0, np.random.default_rng(1)).frame.positions
@@ -205,7 +206,7 @@ def test_frozen_atoms_are_refused():
 @pytest.mark.parametrize("mistake", [{"continuation": "yes"}, {"lincs-order": "1", "lincs-iter": "1"}])
 def test_other_velocities_than_the_given_are_noticed(gromacs, library, files, monkeypatch, mistake):
     """Half a step late, or not tangential enough."""
-    engine = rigid_chain.spec(files[SOFT], str(library), 0.004).build()
+    engine = gromacs_chain.spec(files[SOFT], str(library), 0.004).build()
     x = SOFT.exact_draws(1, np.random.default_rng(6))[0]
     assert engine.free_path(Frame(x, butane.box()), 2, 0.0, np.random.default_rng(1)).outcome is Outcome.COMPLETED
     for key, value in mistake.items():
@@ -217,7 +218,7 @@ def test_other_velocities_than_the_given_are_noticed(gromacs, library, files, mo
 @cache
 def case(library, folder):
     return Case(
-        partial(rigid_chain.spec, folder, str(library), COARSE), STIFF.exact_draws, butane.box, butane.value,
+        partial(gromacs_chain.spec, folder, str(library), COARSE), STIFF.exact_draws, butane.box, butane.value,
         STIFF.observables, butane.BAD_FLOW, 80.0, 40, np.pi, 2 * np.pi, 4800,
     )  # fmt: skip
 
@@ -252,7 +253,7 @@ def local_moves(library, folder):
 
 
 def _local_chunk(folder, library, chunk):
-    rng, spec = np.random.default_rng([19, chunk]), rigid_chain.spec(folder, library, 0.004)
+    rng, spec = np.random.default_rng([19, chunk]), gromacs_chain.spec(folder, library, 0.004)
     before = SOFT.exact_draws(LOCAL_DRAWS // CHUNKS, rng)
     after, failed = before.copy(), np.zeros(len(before), dtype=bool)
     for row, x in enumerate(before):
@@ -261,14 +262,6 @@ def _local_chunk(folder, library, chunk):
         if np.log(rng.random()) < -path.work:
             after[row] = path.frame.positions
     return before, after, failed
-
-
-def largest_z(before, after, power):
-    """Over the observables, were the draws' density multiplied by this power of det G."""
-    weight = rigid_chain.metric(butane.internal(before)[1]) ** power
-    old, new = SOFT.observables(before), SOFT.observables(after)
-    differences = np.array([weight / weight.mean() * (new[name] - old[name]) for name in old])
-    return float(np.abs(differences.mean(axis=1) / (differences.std(axis=1) / np.sqrt(len(before)))).max())
 
 
 @pytest.mark.slow

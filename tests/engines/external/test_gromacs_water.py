@@ -8,7 +8,8 @@ import pytest
 from cvflow.core.frames import Frame
 from cvflow.engines.external.plumed_files import biases
 from cvflow.engines.external.rigid import lengths
-from tests.engines.external import butane, triangle
+from tests.engines import rigid_triangle as triangle
+from tests.engines.external import butane, gromacs_triangle
 from tests.engines.external.one_jump import MUTANTS, Case, passes, shows
 
 COARSE = 0.006
@@ -21,7 +22,7 @@ TRIANGLE = np.array([[0, 1], [0, 2], [1, 2]])
 def files(tmp_path_factory):
     """A folder with the water's files."""
     folder = tmp_path_factory.mktemp("water")
-    triangle.write_files(folder)
+    gromacs_triangle.write_files(folder)
     return str(folder)
 
 
@@ -58,7 +59,7 @@ def test_exact_draws_have_the_bonds_in_single_precision():
 
 
 def test_plumed_has_the_landscape_of_the_draws(gromacs, library, files):
-    spec = triangle.spec(files, str(library), 1e-6)
+    spec = gromacs_triangle.spec(files, str(library), 1e-6)
     assert spec.program.rigid == tuple(map(tuple, TRIANGLE.tolist()))
     for x in triangle.exact_draws(3, np.random.default_rng(5)):
         done = spec.build()._run(Frame(x, butane.box()), 1, None, np.random.default_rng(2))
@@ -69,7 +70,7 @@ def test_plumed_has_the_landscape_of_the_draws(gromacs, library, files):
 @cache
 def case(library, folder):
     return Case(
-        partial(triangle.spec, folder, str(library), COARSE), triangle.exact_draws, butane.box, triangle.value,
+        partial(gromacs_triangle.spec, folder, str(library), COARSE), triangle.exact_draws, butane.box, triangle.value,
         triangle.observables, triangle.BAD_FLOW, 300.0, 40, 1.2, np.inf, 4800,
     )  # fmt: skip
 

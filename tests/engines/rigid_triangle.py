@@ -1,19 +1,17 @@
-"""One rigid water for GROMACS in a landscape of PLUMED's, with exact draws: a place and a rotation are all that moves.
+"""One rigid water in a landscape, with exact draws: a place and a rotation are all that moves.
 
 The metric's determinant is the same for every configuration of a rigid triangle, so its positions have the density
 exp(-U/kT) in the oxygen's place and the uniform measure of rotations.
 """
 
-from pathlib import Path
-
 import numpy as np
+import openmm
 
-from cvflow.engines.external import ExternalSpec, Gromacs
-from cvflow.engines.external.gromacs import prepared
+from cvflow.cv import from_force
 from cvflow.proposals import GaussianMixture
-from tests.engines.external.butane import BOX, KT, MDP
-from tests.engines.external.rigid_water import HH, OH, TOP
+from tests.engines.external.butane import BOX, KT
 
+OH, HH = 0.09572, 0.15139
 MASSES = (15.999, 1.008, 1.008)
 SHAPE = np.array([[0.0, 0.0], [HH / 2, np.sqrt(OH**2 - (HH / 2) ** 2)], [-HH / 2, np.sqrt(OH**2 - (HH / 2) ** 2)]])
 """The triangle in its plane [nm], the oxygen in the origin."""
@@ -23,20 +21,7 @@ SPRING, LEAN = 600_000.0, 0.004
 """Holds the oxygen near a place that leans with the hydrogens' heights [kJ/mol/nm², nm]; its reach is 0.002 nm."""
 
 BARRIER, TILT, FOLD = 6.0, -3.0, 60.0
-PLUMED = (
-    "o: POSITION ATOM=1 NOPBC",
-    "h: POSITION ATOM=2 NOPBC",
-    "i: POSITION ATOM=3 NOPBC",
-    f"a: CUSTOM ARG=h.z,o.z FUNC=(x-y)/{OH} PERIODIC=NO",
-    f"b: CUSTOM ARG=i.z,o.z FUNC=(x-y)/{OH} PERIODIC=NO",
-    f"spring: CUSTOM ARG=o.x,o.y,o.z,a,b VAR=x,y,z,a,b PERIODIC=NO "
-    f"FUNC={SPRING / 2}*((x-{CENTRE}-{LEAN}*b)^2+(y-{CENTRE}-{LEAN}*a)^2+(z-{CENTRE})^2)",
-    f"well: CUSTOM ARG=a FUNC={BARRIER}*((x/0.6)^2-1)^2+({TILT})*x PERIODIC=NO",
-    f"fold: CUSTOM ARG=a,b FUNC={FOLD}*(y+0.5*x-0.3*x^2)^2 PERIODIC=NO",
-    "landscape: BIASVALUE ARG=spring,well,fold",
-    f"v: CUSTOM ARG=h.z FUNC=(x-{CENTRE})/{OH} PERIODIC=NO",
-)
-"""v, the CV, is the height of a hydrogen over the middle of the box, in bonds."""
+"""The value, v, is the height of a hydrogen over the middle of the box, in bonds."""
 
 BAD_FLOW = GaussianMixture(((-0.5,), (0.75,)), ((0.3,), (0.2,)), (0.2, 0.8))
 """Wrong weights, widths and places."""
@@ -118,20 +103,24 @@ def observables(x: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def write_files(folder: Path) -> None:
-    """topol.top, of one molecule without charges or a radius, and a structure."""
-    text = TOP.replace("0.315061 0.636386", "0.0 0.0").replace("-0.834", "0.0").replace("0.417", "0.0")
-    (folder / "topol.top").write_text(text.removesuffix("SOL 2\n") + "SOL 1\n")
-    x = exact_draws(1, np.random.default_rng(0))[0]
-    rows = "".join(
-        f"{1:5d}{'SOL':<5s}{name:>5s}{i:5d}{''.join(f'{c:8.3f}' for c in row)}\n"
-        for i, (name, row) in enumerate(zip(("OW", "HW1", "HW2"), x, strict=True), 1)
+def system() -> openmm.System:
+    """The landscape in OpenMM's algebra."""
+    system = openmm.System()
+    for mass in MASSES:
+        system.addParticle(mass)
+    for first, second, length in ((0, 1, OH), (0, 2, OH), (1, 2, HH)):
+        system.addConstraint(first, second, length)
+    landscape = openmm.CustomCompoundBondForce(
+        3,
+        f"{SPRING / 2}*((x1-{CENTRE}-{LEAN}*b)^2+(y1-{CENTRE}-{LEAN}*a)^2+(z1-{CENTRE})^2)"
+        f"+{BARRIER}*((a/0.6)^2-1)^2+({TILT})*a+{FOLD}*(b+0.5*a-0.3*a^2)^2; a=(z2-z1)/{OH}; b=(z3-z1)/{OH}",
     )
-    (folder / "start.gro").write_text(f"water\n    3\n{rows}{BOX:10.5f}{BOX:10.5f}{BOX:10.5f}\n")
+    landscape.addBond([0, 1, 2], [])
+    system.addForce(landscape)
+    return system
 
 
-def spec(folder: str, action: str, timestep: float) -> ExternalSpec:
-    """The files of `write_files`."""
-    files = Path(folder)
-    program = prepared(Gromacs(MDP, str(files / "topol.top"), str(files / "start.gro"), maxwarn=3))
-    return ExternalSpec(program, PLUMED, ("v",), action, KT, timestep)
+def cv():
+    height = openmm.CustomExternalForce(f"(z-{CENTRE})/{OH}")
+    height.addParticle(1, [])
+    return from_force("v", height)

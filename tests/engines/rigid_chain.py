@@ -1,4 +1,4 @@
-"""Four atoms in a chain with rigid bonds for GROMACS, with exact draws: angles and a torsion are all that moves.
+"""Four atoms in a chain with rigid bonds, with exact draws: angles and a torsion are all that moves.
 
 Rigid bonds leave positions with the density exp(-U/kT) times the surface's volume in the metric of the masses. In
 (θ1, θ2, φ) that is sin θ1 sin θ2 √det G, where G_ij = Σ_a ∇_a r_i · ∇_a r_j / m_a of the bonds' lengths r: tridiagonal,
@@ -6,14 +6,11 @@ and a function of both angles. The light atoms are in the middle, so that G matt
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+import openmm
 
-from cvflow.engines.external import ExternalSpec, Gromacs
-from cvflow.engines.external.gromacs import prepared
-from tests.engines.external.butane import BOX, KT, LENGTH, MDP, PLUMED, drawn, internal, placed, twist
-from tests.engines.external.butane import TOP as FLEXIBLE
+from tests.engines.external.butane import KT, LENGTH, TORSION, drawn, internal, placed, twist
 
 MASSES = (12.0, 2.0, 3.0, 12.0)
 
@@ -47,6 +44,22 @@ class RigidChain:
         _, t, phi = internal(x)
         return 0.5 * self.bend * ((t - np.radians(self.angle)) ** 2).sum(axis=1) + twist(phi)
 
+    def system(self) -> openmm.System:
+        """With all bonds as constraints."""
+        system = openmm.System()
+        for mass in MASSES:
+            system.addParticle(mass)
+        for i in range(3):
+            system.addConstraint(i, i + 1, LENGTH)
+        angles, torsions = openmm.HarmonicAngleForce(), openmm.PeriodicTorsionForce()
+        for i in range(2):
+            angles.addAngle(i, i + 1, i + 2, np.radians(self.angle), self.bend)
+        for phase, height, fold in TORSION:
+            torsions.addTorsion(0, 1, 2, 3, fold, np.radians(phase), height)
+        for force in (angles, torsions):
+            system.addForce(force)
+        return system
+
     def observables(self, x: np.ndarray) -> dict[str, np.ndarray]:
         _, t, phi = internal(x)
         c, bend = np.cos(t), ((t - np.radians(self.angle)) ** 2).sum(axis=1)
@@ -66,19 +79,6 @@ class RigidChain:
             "cos θ1 cos φ": c[:, 0] * np.cos(phi),
         }
 
-    def write_files(self, folder: Path) -> None:
-        """topol.top and a structure."""
-        masses = "".join(f"{i} X{i} 1 CHN C{i} {i} 0.0 {mass}\n" for i, mass in enumerate(MASSES, 1))
-        head, tail = FLEXIBLE.split("[ atoms ]\n")[0], "[ dihedrals ]" + FLEXIBLE.split("[ dihedrals ]")[1]
-        bonds = "".join(f"{i} {i + 1} 1 {LENGTH} 1000\n" for i in (1, 2, 3))
-        angles = "".join(f"{i} {i + 1} {i + 2} 1 {self.angle} {self.bend}\n" for i in (1, 2))
-        (folder / "topol.top").write_text(f"{head}[ atoms ]\n{masses}[ bonds ]\n{bonds}[ angles ]\n{angles}{tail}")
-        x = self.exact_draws(1, np.random.default_rng(0))[0]
-        rows = (
-            f"{1:5d}{'CHN':<5s}{f'C{i}':>5s}{i:5d}{''.join(f'{c:8.3f}' for c in row)}\n" for i, row in enumerate(x, 1)
-        )
-        (folder / "start.gro").write_text(f"chain\n    4\n{''.join(rows)}{BOX:10.5f}{BOX:10.5f}{BOX:10.5f}\n")
-
     def _angles(self, count: int, rng: np.random.Generator) -> np.ndarray:
         centre = np.radians(self.angle)
         return drawn(lambda t: 0.5 * self.bend * (t - centre) ** 2 - KT * np.log(np.sin(t)), 0.02, 3.12, count, rng)
@@ -91,9 +91,9 @@ SOFT = RigidChain(125.0, 20.0)
 """Whose angles go far enough for the metric to show in their distribution."""
 
 
-def spec(folder: str, action: str, timestep: float) -> ExternalSpec:
-    """The files of `write_files` with all bonds as constraints."""
-    files = Path(folder)
-    mdp = f"{MDP}constraints = all-bonds\n"
-    program = prepared(Gromacs(mdp, str(files / "topol.top"), str(files / "start.gro"), maxwarn=3))
-    return ExternalSpec(program, PLUMED, ("phi",), action, KT, timestep)
+def largest_z(before: np.ndarray, after: np.ndarray, power: float) -> float:
+    """Over the observables of moves from exact draws, were the draws' density multiplied by this power of det G."""
+    weight = metric(internal(before)[1]) ** power
+    old, new = SOFT.observables(before), SOFT.observables(after)
+    differences = np.array([weight / weight.mean() * (new[name] - old[name]) for name in old])
+    return float(np.abs(differences.mean(axis=1) / (differences.std(axis=1) / np.sqrt(len(before)))).max())
