@@ -35,6 +35,7 @@ class RigidParts(NamedTuple):
 
     @property
     def constrained(self) -> bool:
+        """Whether there are rigid bonds."""
         return len(self.pairs) > 0
 
     def off(self, positions: Positions) -> Float[np.ndarray, " bonds"]:
