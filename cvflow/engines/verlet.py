@@ -181,7 +181,7 @@ class VerletEngine(Engine):
         """Run a path without friction to its end; H [kJ/mol] where it begins, and the end."""
         course = Course(steering, self._way(steering), self._periods, self._spec.schedule)
         motion = self._begin(frame, velocities, course)
-        before = self._energy(Instant(motion.energy_before, velocities))
+        before = self._energy(motion.before)
         motion.advance(steering.steps)
         return before, motion.end()
 

@@ -129,11 +129,7 @@ def test_masses_of_zero_stay_where_they_are():
 
 REFUSED = {
     "Drude": lambda system: system.addForce(openmm.DrudeForce()),
-    "MonteCarloMembraneBarostat": lambda system: system.addForce(
-        openmm.MonteCarloMembraneBarostat(
-            1.0, 0.0, 300.0, openmm.MonteCarloMembraneBarostat.XYIsotropic, openmm.MonteCarloMembraneBarostat.ZFree
-        )
-    ),
+    "MonteCarloFlexibleBarostat": lambda system: system.addForce(openmm.MonteCarloFlexibleBarostat(1.0, 300.0)),
     "PythonForce": lambda system: system.addForce(openmm.PythonForce(lambda state: (0.0, np.zeros((3, 3))), {})),
 }
 
