@@ -9,8 +9,8 @@ from cvflow.config.settings import Config
 from cvflow.core.units import thermal_energy
 from cvflow.engines.openmm.function import made_by
 from cvflow.host.functions import NamedFunction, load_function
-from cvflow.setup.files.molecule import TIMESTEP, check_molecule, structures_of, walker_starts
-from cvflow.setup.magnitudes import check_timestep, temperature_notes
+from cvflow.setup.files.molecule import check_molecule, structures_of, walker_starts
+from cvflow.setup.magnitudes import check_timestep, temperature_notes, usual_timestep
 from cvflow.setup.molecules.cvs import cvs_from
 from cvflow.setup.molecules.openmm import assemble
 from cvflow.setup.specification import Setup
@@ -28,7 +28,7 @@ def from_python(config: Config, folder: Path, with_starts: bool) -> Setup:
     topology, system = made_by(function)
     check_molecule(config)
     temperature = config.engine.temperature or 0.0
-    config, kT = with_timestep(config, TIMESTEP), thermal_energy(temperature)
+    config, kT = with_timestep(config, usual_timestep(system)), thermal_energy(temperature)
     check_timestep(config)
     starts = walker_starts(config, structures_of(config, folder) if with_starts else {}, topology, system)
     cvs = cvs_from(config.cv, folder, topology)

@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import openmm
 from openmm import app
 
