@@ -19,7 +19,7 @@ def scan(
     """Find the path length, time step, schedule, friction and kappa of least steps per mode change."""
     from rich.console import Console
 
-    from cvflow.report.scan import scan_table, write_scan
+    from cvflow.report.scan_files import scan_table, write_scan
     from cvflow.run.setting_scan import Measured, scan_config, scan_run
 
     def watch(measured: Measured) -> None:

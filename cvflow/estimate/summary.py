@@ -6,11 +6,11 @@ import numpy as np
 
 from cvflow.core.frames import Outcome
 from cvflow.estimate.acceptance import Acceptance, acceptance, acceptance_between_states
+from cvflow.estimate.cautions import cautions
 from cvflow.estimate.comparison import Compared, compared
 from cvflow.estimate.convergence import cv_chains, effective_sample_size, r_hat
 from cvflow.estimate.discovery import state_visits
 from cvflow.estimate.equilibration import adaptation, populations
-from cvflow.estimate.findings import cautions
 from cvflow.estimate.free_energy import Difference
 from cvflow.estimate.modes import count_modes
 from cvflow.estimate.schema import ByBar, ByChain, Exact, FlowSummary, Jumps, Steps, Summary, WallTimes

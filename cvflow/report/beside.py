@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from cvflow.estimate.findings import Comparison, Estimate, apart, comparisons
+from cvflow.estimate.cautions import Comparison, Estimate, apart, comparisons
 from cvflow.estimate.schema import Summary, number
 from cvflow.estimate.summary import summarise
 from cvflow.report.tables import TableRows, acceptance_rate

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cvflow.core.frames import Outcome
-from cvflow.estimate.findings import Estimate, comparisons, discovery
+from cvflow.estimate.cautions import Estimate, comparisons, discovery
 from cvflow.estimate.schema import Summary
 from cvflow.report.beside import NOTE, Shown, lines, names
 from cvflow.report.tables import TableRows, duration, summary_rows

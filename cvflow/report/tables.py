@@ -5,7 +5,7 @@ import math
 from rich.table import Table
 from rich.text import Text
 
-from cvflow.estimate.findings import comparisons, discovery, plus_minus
+from cvflow.estimate.cautions import comparisons, discovery, plus_minus
 from cvflow.estimate.schema import JumpCounts, Summary, number
 from cvflow.estimate.unsettled import relaxing
 from cvflow.store import Header

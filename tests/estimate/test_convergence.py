@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pytest
 
+from cvflow.estimate.cautions import cautions, comparisons
 from cvflow.estimate.convergence import effective_sample_size, r_hat
-from cvflow.estimate.findings import cautions, comparisons
 from cvflow.estimate.free_energy import chain_difference, profile
 from cvflow.estimate.modes import joined
 from cvflow.estimate.schema import INFINITY, EffectiveSamples, Summary

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from cvflow.estimate.cautions import UNVISITED, discovery
 from cvflow.estimate.discovery import state_visits
-from cvflow.estimate.findings import UNVISITED, discovery
 from cvflow.estimate.summary import summarise
 from tests.report.synthetic import Lengths, all_failed, fake_record
 

@@ -9,7 +9,7 @@ from cvflow.cli.commands import execute
 from cvflow.host.faults import UserFunctionError
 from cvflow.host.journal import FILE, journal
 from cvflow.run import run_folder
-from tests.run.test_batch_run import begin, quick, sample, short, written  # noqa: F401
+from tests.run.valley_run import begin, quick, sample, short, written  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("short")
 

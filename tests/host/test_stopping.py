@@ -11,7 +11,7 @@ from cvflow.cli.commands import execute
 from cvflow.host.stopping import EXIT, PausedError, Stopping, seconds_of, stopping
 from cvflow.run import run_folder
 from cvflow.store import MemoryStore
-from tests.run.test_batch_run import begin, chain, made, quick, sample, short, written  # noqa: F401
+from tests.run.valley_run import begin, chain, made, quick, sample, short, written  # noqa: F401
 
 LONG = {"jumps": 5000}
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cvflow.estimate.cautions import Estimate, apart, plus_minus
 from cvflow.estimate.cost import cost
-from cvflow.estimate.findings import Estimate, apart, plus_minus
 from cvflow.estimate.summary import summarise
 from cvflow.report.beside import Shown, beside_table, lines, names, shown
 from cvflow.report.html import html_report

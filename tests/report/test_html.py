@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cvflow.estimate.findings import UNVISITED
+from cvflow.estimate.cautions import UNVISITED
 from cvflow.estimate.summary import summarise
 from cvflow.report.html import Illustration, html_report
 from tests.report.synthetic import Lengths, all_failed, fake_record

@@ -5,7 +5,7 @@ import numpy as np
 import pandas
 import pytest
 
-from cvflow.estimate.findings import cautions
+from cvflow.estimate.cautions import cautions
 from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
 from cvflow.proposals.io import from_bytes

@@ -19,7 +19,7 @@ from cvflow.run.forecast import Forecaster, Losses, Turns, losses, piloted, popu
 from cvflow.run.in_memory import run_in_memory
 from cvflow.setup import from_config
 from cvflow.store import turn_type
-from tests.run.test_batch_run import written
+from tests.run.valley_run import written
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

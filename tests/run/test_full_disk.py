@@ -13,7 +13,7 @@ import tomli_w
 
 from cvflow.store import read_record
 from tests.run.ended_early import BATCH, OFTEN, POLYMER
-from tests.run.test_batch_run import chain
+from tests.run.valley_run import chain
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from cvflow.run import run_folder
 from cvflow.run.folder_lock import folder_lock
 from cvflow.store import HDF5Store, read_record
 from cvflow.store.seal import replace
-from tests.run.test_batch_run import begin, chain
+from tests.run.valley_run import begin, chain
 
 RUN = {"run": {"walkers": 4, "adapt_jumps": 0, "jumps": 6}}
 

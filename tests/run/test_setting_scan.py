@@ -19,7 +19,7 @@ from cvflow.run import setting_scan as scanning
 from cvflow.run.setting_scan import Measured, Setting, scan_config, scan_run
 from cvflow.setup import from_config
 from tests import valley
-from tests.run.test_batch_run import written
+from tests.run.valley_run import written
 
 SHORT = {"walkers": 16, "jumps": 4, "local_steps": 3}
 SMALL = (

@@ -11,7 +11,7 @@ from cvflow.run.cost_model import Prospect, price
 from cvflow.run.tuning import Trial, Trying, chosen, fitted
 from cvflow.sampler.loop import Progress
 from cvflow.setup import from_config
-from tests.run.test_batch_run import begin, written
+from tests.run.valley_run import begin, written
 
 AUTO = {"steps": "auto", "friction": "auto", "schedule": "auto", "timestep": 0.1}
 RUN = {"walkers": 24, "adapt_jumps": 12, "adapt_limit": 1, "jumps": 10, "local_steps": 4}

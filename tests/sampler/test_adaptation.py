@@ -8,7 +8,7 @@ import pytest
 
 from cvflow.api import Result
 from cvflow.cli.commands import execute
-from cvflow.estimate.findings import cautions
+from cvflow.estimate.cautions import cautions
 from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
 from cvflow.run import run_folder

@@ -6,7 +6,7 @@ import pytest
 
 from cvflow.sampler.loop import commit_interval
 from cvflow.store import HDF5Store
-from tests.run.test_batch_run import begin
+from tests.run.valley_run import begin
 
 SETTINGS = {"run": {"walkers": 4, "adapt_jumps": 0, "jumps": 100, "local_steps": 1}, "path": {"steps": 1}}
 

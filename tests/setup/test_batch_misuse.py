@@ -8,7 +8,7 @@ import torch
 import cvflow
 from cvflow.cli.commands import execute
 from tests import valley, wrong
-from tests.run.test_batch_run import PROPOSAL, written
+from tests.run.valley_run import PROPOSAL, written
 
 MIXTURE = {"means": [[0.0, 0.0], [4.0, 0.0]], "sigmas": [[1.0, 1.0]] * 2, "weights": [0.5, 0.5]}
 Z = {"name": "z", "type": "coordinate", "index": 0}

@@ -5,8 +5,8 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cvflow.estimate.cautions import Comparison, comparisons
 from cvflow.estimate.draws import flow_points
-from cvflow.estimate.findings import Comparison, comparisons
 from cvflow.estimate.free_energy import FreeEnergyProfile, profile
 from cvflow.estimate.grid import Axis
 from cvflow.estimate.schema import Summary

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cvflow.estimate.findings import Estimate, comparisons
+from cvflow.estimate.cautions import Estimate, comparisons
 from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.work import DirectedWorks, crossing_works

@@ -8,7 +8,7 @@ import pytest
 from cvflow.config.settings import load
 from cvflow.engines.batch import compilation
 from cvflow.setup import from_config
-from tests.run.test_batch_run import written
+from tests.run.valley_run import written
 
 LONG = {"walkers": 2, "adapt_jumps": 0, "jumps": 20_000, "local_steps": 5}
 

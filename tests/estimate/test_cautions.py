@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from cvflow.estimate.findings import Comparison, Estimate, apart, cautions, comparisons, plus_minus
+from cvflow.estimate.cautions import Comparison, Estimate, apart, cautions, comparisons, plus_minus
 from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
 from tests.report.synthetic import fake_record

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from cvflow.estimate.cost import Cost
 from cvflow.report.figures.scan import Varied, scan_figure
-from cvflow.report.scan import scan_table, write_scan
+from cvflow.report.scan_files import scan_table, write_scan
 from tests.report.figures.reading import all_words
 
 BASE = {"steps": 20, "timestep": 0.01, "friction": 0.0, "schedule": "linear", "kappa": (30.0, 4.0)}
@@ -100,7 +100,7 @@ def test_the_files_are_a_figure_and_strict_json(tmp_path):
 def drawn(tmp_path, monkeypatch, rows=ROWS, best=BEST):
     """The figure that `write_scan` saves."""
     figures = []
-    monkeypatch.setattr("cvflow.report.scan.png", lambda figure: figures.append(figure) or b"")
+    monkeypatch.setattr("cvflow.report.scan_files.png", lambda figure: figures.append(figure) or b"")
     write_scan(tmp_path, rows, best, AGAIN, 250, "valley, kernel restraint")
     return figures[0]
 
