@@ -28,7 +28,7 @@ DEAR = 1.5
 """Factor in cost from which another path length is advised."""
 
 
-class Finding(NamedTuple):
+class Remark(NamedTuple):
     """One line, and whether the run can be done for all that it says."""
 
     line: str
@@ -37,7 +37,7 @@ class Finding(NamedTuple):
 
 def feasibility(
     setup: Setup, seconds: float, watch: Callable[[Trying], None] = lambda trying: None
-) -> Iterator[Finding]:
+) -> Iterator[Remark]:
     """Look at a run's starts, its time step, its reversibility and what its paths lose; foretell what it costs.
 
     Args:
@@ -48,7 +48,7 @@ def feasibility(
     Raises:
         ArithmeticError: a start falls apart, or nothing moves.
     """
-    yield from (Finding(line) for line in setup.opening_words)
+    yield from (Remark(line) for line in setup.opening_words)
     workers, begun = setup.walkers.workers(setup, None), time.perf_counter()
     with setup.walkers.executor(workers) as executor:
         pilots = piloted(setup, executor, workers, seconds, watch)
@@ -58,68 +58,68 @@ def feasibility(
         yield from _losses(pilots, setup)
     lost = losses(pilots.lengths, pilots.prospects)
     if lost is None:
-        yield Finding(
+        yield Remark(
             f"no pilot path of up to {pilots.lengths[-1]} steps connects the states: longer ones may, or another CV; "
             "give more time by --minutes",
             feasible=False,
         )
         return
     yield from _foretold(Forecaster(setup, pilots.turns, lost, workers), setup)
-    yield Finding(f"this took {time.perf_counter() - begun:.0f} s")
+    yield Remark(f"this took {time.perf_counter() - begun:.0f} s")
 
 
-def _looked_at(setup: Setup, executor: Executor, pilots: Piloted, kappa: Springs) -> Iterator[Finding]:
+def _looked_at(setup: Setup, executor: Executor, pilots: Piloted, kappa: Springs) -> Iterator[Remark]:
     """Energies, and W + W_back."""
     if not isinstance(setup.walkers, EngineWalkers):
         return
     looked = setup.walkers.looked_at(setup, executor, pilots.start, kappa, RETURN_STEPS)
     if not looked:
-        yield Finding("energies and W + W_back: not looked at in an external program")
+        yield Remark("energies and W + W_back: not looked at in an external program")
         return
     energies = [each.energy for each in looked]
-    yield Finding(f"energy: {min(energies):.6g} to {max(energies):.6g} kJ/mol where the walkers stand")
+    yield Remark(f"energy: {min(energies):.6g} to {max(energies):.6g} kJ/mol where the walkers stand")
     worst = max(abs(each.return_error) for each in looked)
     line = f"there and back: |W + W_back| is at most {worst:.2g} kT over {RETURN_STEPS} steps"
     if worst < RETURN_ERROR:
-        yield Finding(line)
+        yield Remark(line)
     else:
-        yield Finding(f"{line}: too much; a shorter time step, double precision or a CV without noise", feasible=False)
+        yield Remark(f"{line}: too much; a shorter time step, double precision or a CV without noise", feasible=False)
 
 
-def _time_step(setup: Setup, pilots: Piloted) -> Iterator[Finding]:
+def _time_step(setup: Setup, pilots: Piloted) -> Iterator[Remark]:
     turns, timestep = pilots.turns, setup.settings.path.timestep
-    yield Finding(f"speed: {1000 * turns.seconds_per_step:.3g} ms a time step of one walker, all counted")
+    yield Remark(f"speed: {1000 * turns.seconds_per_step:.3g} ms a time step of one walker, all counted")
     line = (
         f"time step {timestep:g}: local moves have a shadow work of {turns.local_work:.2g} kT on average and are "
         f"accepted at {turns.local_acceptance:.2f}"
     )
     if turns.local_acceptance >= LOCAL_ACCEPTANCE or setup.settings.run.local != "hmc":
-        yield Finding(line)
+        yield Remark(line)
     else:
-        yield Finding(f"{line}: path.timestep is too long", feasible=False)
+        yield Remark(f"{line}: path.timestep is too long", feasible=False)
     if turns.failed:
-        yield Finding(f"{turns.failed:.1%} of the pilot paths blow up")
+        yield Remark(f"{turns.failed:.1%} of the pilot paths blow up")
 
 
-def _losses(pilots: Piloted, setup: Setup) -> Iterator[Finding]:
+def _losses(pilots: Piloted, setup: Setup) -> Iterator[Remark]:
     told = "; ".join(
         f"{steps} steps {found.dissipated:.1f} ± {found.stderr:.1f} kT" if found.dissipated < inf
         else f"{steps} steps: too few paths got there"
         for steps, found in zip(pilots.lengths, pilots.prospects, strict=True)
     )  # fmt: skip
-    yield Finding(f"lost on pilot paths between the states: {told}")
+    yield Remark(f"lost on pilot paths between the states: {told}")
     shares = zip(setup.states.names, pilots.turns.populations, strict=True)
-    yield Finding(f"populations, roughly: {', '.join(f'{name} {share:.2g}' for name, share in shares)}")
+    yield Remark(f"populations, roughly: {', '.join(f'{name} {share:.2g}' for name, share in shares)}")
 
 
-def _foretold(forecaster: Forecaster, setup: Setup) -> Iterator[Finding]:
+def _foretold(forecaster: Forecaster, setup: Setup) -> Iterator[Remark]:
     best = forecaster.cheapest()
     asked = best if setup.config.path.steps == "auto" else forecaster.at(setup.settings.path.steps)
     reached = forecaster.losses.lengths[-1]
     if asked.steps > 1.5 * reached:
-        yield Finding(f"longer paths than {reached} steps are foretold by loss ~ 1/length; --minutes looks further")
-    yield Finding(f"path.steps = {asked.steps}: {_words(asked)}", feasible=asked.hours < LONGEST)
-    yield Finding(
+        yield Remark(f"longer paths than {reached} steps are foretold by loss ~ 1/length; --minutes looks further")
+    yield Remark(f"path.steps = {asked.steps}: {_words(asked)}", feasible=asked.hours < LONGEST)
+    yield Remark(
         f"for ΔF to ± {WANTED} kT, that is {asked.mode_changes} mode changes: run.jumps = {asked.jumps:.0f}, "
         f"{_hours(asked.hours)} of production on {forecaster.workers} "
         f"{'core' if forecaster.workers == 1 else 'cores'} after {_hours(asked.hours_before)}; the run as configured "
@@ -127,7 +127,7 @@ def _foretold(forecaster: Forecaster, setup: Setup) -> Iterator[Finding]:
         feasible=asked.hours < LONGEST,
     )
     if DEAR * best.evaluations_per_mode_change < asked.evaluations_per_mode_change:
-        yield Finding(f"cheaper: path.steps = {best.steps}: {_words(best)}, {_hours(best.hours)}")
+        yield Remark(f"cheaper: path.steps = {best.steps}: {_words(best)}, {_hours(best.hours)}")
 
 
 def _words(forecast: Forecast) -> str:

@@ -31,7 +31,7 @@ FIRST_LOCAL_STEPS = 20
 PATHS = 24
 """Pilot paths between states at a length that there must be time for."""
 
-SHORTEST = 64
+SHORTEST_PATH = 64
 """Longest pilot paths, in steps, where there is no time."""
 
 SHARES = (0.25, 0.5, 1.0)
@@ -43,10 +43,10 @@ JUMPS = 6
 FAR_TOO_MUCH = 15.0
 """Lost work [kT] at which longer paths are tried."""
 
-SURE = 0.4
+SURE_ENOUGH = 0.4
 """Standard error of the lost work [kT] at which pilots have told enough."""
 
-LENGTHS = np.unique(np.geomspace(32, 65536, 200).round())
+FORETOLD = np.unique(np.geomspace(32, 65536, 200).round())
 """Path lengths among which the cheapest is looked for."""
 
 
@@ -168,7 +168,7 @@ class Forecaster:
 
     def cheapest(self) -> Forecast:
         """The path length at which a mode change costs least."""
-        return min((self.at(int(steps)) for steps in LENGTHS), key=lambda each: each.evaluations_per_mode_change)
+        return min((self.at(int(steps)) for steps in FORETOLD), key=lambda each: each.evaluations_per_mode_change)
 
 
 @dataclass
@@ -217,7 +217,7 @@ class Pilots:
         return turns_of(np.concatenate(self.rows[steps]), self.setup, steps)
 
     def _tell_enough(self) -> bool:
-        return all(each.dissipated < inf and each.stderr < SURE for each in self.prospects()[-2:])
+        return all(each.dissipated < inf and each.stderr < SURE_ENOUGH for each in self.prospects()[-2:])
 
 
 class Piloted(NamedTuple):
@@ -252,7 +252,7 @@ def piloted(
     """Time steps that there is time for."""
     moves = (EQUILIBRATION_MOVES + EQUILIBRATION_SAMPLES) * settings.run.walkers
     local_steps = int(min(settings.run.local_steps, max(FIRST_LOCAL_STEPS, 0.25 * left / moves)))
-    longest = min(settings.path.steps, int(max(SHORTEST, 0.6 * left / (2 * PATHS * sum(SHARES)))))
+    longest = min(settings.path.steps, int(max(SHORTEST_PATH, 0.6 * left / (2 * PATHS * sum(SHARES)))))
     start = setup.changed(run={"local_steps": local_steps}).equilibrate(executor)
     brief = setup.changed(run={"local_steps": min(local_steps, longest)})
     runs = PilotRuns(brief, executor, start, watch, paths=JUMPS * settings.run.walkers // 2)

@@ -17,7 +17,7 @@ from cvflow.host.pool import Pool
 from cvflow.sampler.jump import JumpState
 from cvflow.sampler.local import HybridMonteCarlo, LocalMove, UnadjustedLangevin
 from cvflow.sampler.walkers.base import GroupState, WalkerGroup
-from cvflow.sampler.walkers.process import Looked, equilibrate, look, state_at
+from cvflow.sampler.walkers.process import EngineLook, equilibrate, look, state_at
 from cvflow.setup.specification import Equilibrated, Setup, Springs, Walkers
 
 CROWD = 4
@@ -66,7 +66,7 @@ class EngineWalkers(Walkers):
 
     def looked_at(
         self, setup: Setup, executor: Executor, start: Equilibrated, kappa: Springs, steps: int
-    ) -> list[Looked]:
+    ) -> list[EngineLook]:
         """Energies, and how well a path of so many steps and its reverse agree, at where the walkers stand.
 
         A path leads to where the next walker stands. Paths that steer something else than the CVs are tried at rest.

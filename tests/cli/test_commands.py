@@ -268,7 +268,8 @@ def littered(done):
     (folder / "force.xml").write_text(openmm.XmlSerializer.serialize(openmm.HarmonicBondForce()))
     (folder / "system.xml").write_text((folder / "out" / "system.xml").read_text())
     files = (
-        'system = {{ xml = "{0}", topology = "{1}", starts = {{ a = "out/topology.pdb" }} }}\nengine = {{ temperature = 156.0 }}\n'
+        'system = {{ xml = "{0}", topology = "{1}", starts = {{ a = "out/topology.pdb" }} }}\n'
+        "engine = {{ temperature = 156.0 }}\n"
         'cv = [{{ name = "r", type = "distance", atoms = [0, 8] }}]\nstates = {{ a = "r < 4.62", b = "r >= 4.62" }}\n'
     )
     (folder / "files.toml").write_text(files.format("garbage", "garbage"))

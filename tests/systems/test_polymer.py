@@ -134,7 +134,8 @@ def test_start_lies_in_its_state_with_bonds_at_rest_and_room_for_all(state, comp
     np.testing.assert_allclose(np.linalg.norm(beads[1:] - beads[:-1], axis=1), BOND_12)
     np.testing.assert_allclose(np.linalg.norm(beads[2:] - beads[:-2], axis=1), BOND_13)
     assert np.isfinite(expected(frame.positions).energy)
-    assert Polymer().cv().evaluate(frame) == pytest.approx(end_distance(frame))
+    # As a run has it, whose nearest images leave the chain whole; alone it knows of no bonds.
+    assert Polymer().cv().evaluate(frame._replace(box=None)) == pytest.approx(end_distance(frame))
 
 
 def test_start_draws_the_solvent_from_the_generator():

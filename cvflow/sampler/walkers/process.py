@@ -116,7 +116,7 @@ def take_turn(spec: EngineSpec, turn: Turn) -> TurnResult[JumpState]:
     return TurnResult(state_at(moved), turn_rows((turn.walker,), turn.number, jump, local, cvs, seconds))
 
 
-class Looked(NamedTuple):
+class EngineLook(NamedTuple):
     """A configuration, looked at by its engine.
 
     Attributes:
@@ -128,13 +128,13 @@ class Looked(NamedTuple):
     return_error: float
 
 
-def look(spec: EngineSpec, frame: Frame, steering: Steering, seed: int, walker: int) -> Looked | None:
+def look(spec: EngineSpec, frame: Frame, steering: Steering, seed: int, walker: int) -> EngineLook | None:
     """Look at a walker's configuration; None for an engine that is a program, which is not asked."""
     engine = engine_for(spec)
     if not isinstance(engine, VerletEngine):
         return None
     rng = stream(seed, Purpose.SCAN, walker)
-    return Looked(engine.potential_energy(frame), engine.return_error(frame, steering, rng))
+    return EngineLook(engine.potential_energy(frame), engine.return_error(frame, steering, rng))
 
 
 def state_at(walker: JumpState) -> GroupState[JumpState]:
