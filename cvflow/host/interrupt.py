@@ -12,7 +12,7 @@ from typing import Any
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """What a scheduler sends before it kills, and a terminal that is closed."""
 
-HELD = tuple(getattr(signal, name) for name in ("SIGINT", "SIGALRM") if hasattr(signal, name)) + ENDING
+HELD_BACK = tuple(getattr(signal, name) for name in ("SIGINT", "SIGALRM") if hasattr(signal, name)) + ENDING
 
 
 class Terminated(KeyboardInterrupt):
@@ -94,13 +94,14 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
     there, would leave a store that no run has ever been in. Outside the main thread nothing is held back.
     """
     came: list[int] = []
-    before = {number: signal.getsignal(number) for number in HELD}
+    before = {number: signal.getsignal(number) for number in HELD_BACK}
 
     def check() -> None:
         if came and callable(handler := before[first := came[0]]):
             came.clear()
             handler(first, None)
 
-    with handled(lambda number, frame: came.append(number), *(number for number in HELD if callable(before[number]))):
+    held_back = (number for number in HELD_BACK if callable(before[number]))
+    with handled(lambda number, frame: came.append(number), *held_back):
         yield check
     check()  # what came after the last look

@@ -73,7 +73,7 @@ class Setup:
     states: States
     kT: float
     walkers: "Walkers"
-    steered: "Steered"
+    steered: "SteeredPart"
     notes: tuple[str, ...] = ()
     topology: app.Topology | None = None
     files: Mapping[str, str | Path] = field(default_factory=dict)
@@ -233,7 +233,7 @@ class Walkers(ABC):
         """Where the groups stand, from their walkers' stored frames."""
 
 
-class Steered(ABC):
+class SteeredPart(ABC):
     """What paths drag: the CVs themselves, or positions of which the CVs are functions."""
 
     @abstractmethod

@@ -10,14 +10,14 @@ from cvflow.sampler.cv_jump import restraint_jump
 from cvflow.sampler.local import LocalMove
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.walkers.process import ProcessGroup
-from cvflow.setup.specification import Setup, Springs, Steered, Visited
+from cvflow.setup.specification import Setup, Springs, SteeredPart, Visited
 
 BLUR = 0.4
 """kappa = "auto": standard deviation of λ around ξ(x), in standard deviations of the CV within the states."""
 
 
 @dataclass(frozen=True)
-class SteeredCVs(Steered):
+class SteeredCVs(SteeredPart):
     """The CVs, by a restraint or held exactly."""
 
     def springs(self, setup: Setup, samples: Visited) -> Springs:

@@ -11,7 +11,7 @@ from cvflow.config.settings import parse
 from cvflow.proposals.flows.coupling_spline import CouplingSpline
 from cvflow.setup import from_config
 from cvflow.setup.batch import kernels
-from cvflow.setup.specification import Setup, Steered, Walkers, probing_springs
+from cvflow.setup.specification import Setup, SteeredPart, Walkers, probing_springs
 
 VALUES = {"system": {"name": "angle"}, "engine": {"name": "batch"}, "run": {"walkers": 4}}
 
@@ -29,7 +29,7 @@ def test_a_setup_is_data_and_two_specifications():
     assert not Setup.__subclasses__()
     assert {item.name for item in fields(Setup)} >= {"config", "space", "walkers", "steered", "topology", "files"}
     assert all(each.__bases__ == (Walkers,) and not each.__subclasses__() for each in Walkers.__subclasses__())
-    assert all(each.__bases__ == (Steered,) and not each.__subclasses__() for each in Steered.__subclasses__())
+    assert all(each.__bases__ == (SteeredPart,) and not each.__subclasses__() for each in SteeredPart.__subclasses__())
 
 
 def test_a_setup_is_changed_by_checking_its_words_again(setup):

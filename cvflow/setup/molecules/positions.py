@@ -24,14 +24,14 @@ from cvflow.sampler.walkers.process import ProcessGroup
 from cvflow.setup.engine_walkers import EngineWalkers
 from cvflow.setup.molecules.atoms import space_of
 from cvflow.setup.named_states import checked_states
-from cvflow.setup.specification import Setup, Springs, Steered, Visited, checked
+from cvflow.setup.specification import Setup, Springs, SteeredPart, Visited, checked
 
 STIFF = 0.8
 """kappa = "auto": standard deviation of λ around each coordinate, in that of the stiffest distance along the chain."""
 
 
 @dataclass(frozen=True)
-class SteeredPositions(Steered):
+class SteeredPositions(SteeredPart):
     """The positions of a few atoms, along a chain; the CVs are observed.
 
     Attributes:
