@@ -30,7 +30,6 @@ from cvflow.run.folder_lock import LockLostError
 from cvflow.run.notebook import show_figures
 from cvflow.run.progress import watching
 from cvflow.setup import (
-    IN_MEMORY,
     AseSystem,
     MolecularSystem,
     ase_system_from,
@@ -284,8 +283,7 @@ def sample(
     for note in setup.notes:
         warnings.warn(note, stacklevel=2)
     folder = Path(out)
-    in_memory = setup.config.system.python == IN_MEMORY
-    with watching(quiet) as watch, _noting(lambda: _IN_MEMORY if in_memory else _way_on(folder)):
+    with watching(quiet) as watch, _noting(lambda: _IN_MEMORY if setup.in_memory else _way_on(folder)):
         summary = run_folder.begin(setup, folder, watch, workers, until, executor)
     return Result(folder, run_folder.open_record(folder), summary)
 

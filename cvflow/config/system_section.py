@@ -79,6 +79,10 @@ class SolventSection(Section):
     shape: Literal["cube", "dodecahedron", "octahedron"] = "cube"
 
 
+IN_MEMORY = "<memory>"
+"""Stands in the config for a system that was made by a script and is in no file."""
+
+
 class SystemSection(Section):
     """A built-in system by name, a Python function, a molecule from files, or a serialised OpenMM System.
 
@@ -133,6 +137,11 @@ class SystemSection(Section):
     box: Annotated[list[Positive], Field(min_length=3, max_length=6)] | None = None
     starts: dict[str, str] = {}
     parameters: dict[str, Finite | BoundedInt] = {}
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether a script made the system, which is in no file then."""
+        return self.python == IN_MEMORY
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from math import inf, sqrt
 from typing import NamedTuple
 
+from cvflow.config.resolved import to_tune
 from cvflow.run.forecast import WANTED, Forecast, Forecaster, Piloted, losses, piloted
 from cvflow.run.tuning import Trying
 from cvflow.setup import Setup
@@ -114,7 +115,7 @@ def _losses(pilots: Piloted, setup: Setup) -> Iterator[Remark]:
 
 def _foretold(forecaster: Forecaster, setup: Setup) -> Iterator[Remark]:
     best = forecaster.cheapest()
-    asked = best if setup.config.path.steps == "auto" else forecaster.at(setup.settings.path.steps)
+    asked = best if "steps" in to_tune(setup.config) else forecaster.at(setup.settings.path.steps)
     reached = forecaster.losses.lengths[-1]
     if asked.steps > 1.5 * reached:
         yield Remark(f"longer paths than {reached} steps are foretold by loss ~ 1/length; --minutes looks further")

@@ -7,7 +7,7 @@ from pathlib import Path
 from cvflow.config.cv_section import cv_section
 from cvflow.config.engine_section import ProgramSection
 from cvflow.config.settings import Config, ConfigError
-from cvflow.setup.batch.chains import IN_MEMORY, batch_setup, from_function
+from cvflow.setup.batch.chains import batch_setup, from_function
 from cvflow.setup.files.function import from_python
 from cvflow.setup.files.molecule import from_files
 from cvflow.setup.fingerprints import files_read
@@ -28,7 +28,6 @@ from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
 from cvflow.systems import BUILT_IN, AtomsReference, BatchReference, ReferenceSystem
 
 __all__ = [
-    "IN_MEMORY",
     "AseSystem",
     "Equilibrated",
     "MolecularSystem",
@@ -68,7 +67,7 @@ def _made(config: Config, folder: Path, with_starts: bool) -> Setup:
         if config.system.python is not None and config.engine.name == "ase":
             _check_no_positions(config)
             return from_function_ase(config, folder, with_starts)
-        if config.system.python is not None and (config.engine.name != "openmm" or config.system.python == IN_MEMORY):
+        if config.system.python is not None and (config.engine.name != "openmm" or config.system.in_memory):
             return from_function(config, folder, with_starts)
         if config.system.name is not None:
             return _from_name(config, folder, with_starts)

@@ -10,13 +10,14 @@ from openmm import app
 
 from cvflow.config.cv_section import cv_section
 from cvflow.config.settings import Config, parse
+from cvflow.config.system_section import IN_MEMORY
 from cvflow.core.frames import Frame
 from cvflow.core.units import thermal_energy
 from cvflow.cv import CollectiveVariable, resolve
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.host.faults import brief
 from cvflow.host.main_module import check_travels
-from cvflow.setup.batch.chains import IN_MEMORY, batch_setup
+from cvflow.setup.batch.chains import batch_setup
 from cvflow.setup.magnitudes import check_timestep, temperature_notes, usual_timestep
 from cvflow.setup.molecules import ase
 from cvflow.setup.molecules.ase import AseSystem

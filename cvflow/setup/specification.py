@@ -92,6 +92,11 @@ class Setup:
         return self.walkers.exactness(self)
 
     @property
+    def in_memory(self) -> bool:
+        """Whether a script made the system, so that the run cannot be gone on with from its folder."""
+        return self.config.system.in_memory
+
+    @property
     def opening_words(self) -> tuple[str, ...]:
         """Where the walkers start, a line for each state."""
         return words(self.opening) if self.opening else ()

@@ -1,5 +1,6 @@
 """Settings with no "auto" left in them, and configs that are changed by checking them again."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -106,3 +107,11 @@ def test_an_engine_refuses_a_slip_and_another_s_word(engine):
     other = {"maxwarn": 2} if engine != "gromacs" else {"energies": False}
     with pytest.raises(ConfigError, match=rf"engine\.{next(iter(other))} is not for {words['name']}"):
         parse({"engine": words | other, "system": {}}, "test")
+
+
+@pytest.mark.parametrize("room", ["run", "cli", "report", "sampler", "doctor", "api.py"])
+def test_words_of_a_config_are_read_where_a_run_is_set_up_and_nowhere_else(room):
+    """Others have the settings that they are resolved to."""
+    raw = re.compile(r"config\.(run|system|engine|cv|path|flow|proposal|states)\b(?! import)")
+    for path in [PACKAGE / room] if room.endswith(".py") else (PACKAGE / room).rglob("*.py"):
+        assert not raw.search(path.read_text(encoding="utf-8")), path

@@ -45,9 +45,6 @@ from cvflow.setup.specification import (
 from cvflow.setup.starts.walker_starts import opened
 from cvflow.setup.steered import SteeredCVs
 
-IN_MEMORY = "<memory>"
-"""Stands in the config for a system that was made by a script and is in no file."""
-
 EQUILIBRATION_STEPS = 100
 """Steps of an equilibration move where a run has no local moves."""
 
@@ -209,7 +206,7 @@ def from_function(config: Config, folder: Path, with_starts: bool) -> Setup:
     Raises:
         ValueError: the function does not give a `TorchSystem`, or that does not fit the config.
     """
-    if config.system.python == IN_MEMORY:
+    if config.system.in_memory:
         raise ConfigError("the system was made by a Python script and is in no file: run the script again")
     reference = absolute(str(config.system.python), folder, "system.python")
     function = load_function(reference, "system.python")
