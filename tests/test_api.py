@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,7 @@ SYSTEMS = {
     "a lambda": (lambda silver: silver.nameless, "'<lambda>' is not at the top level of a file"),
     "a function inside another": (lambda silver: lambda: silver.cluster(), "not at the top level of a file"),
     "no calculator": (lambda silver: silver.without_calculator, "the ase.Atoms has no calculator"),
-    "another class": (lambda silver: Path, "it has to be an ase.Atoms"),
+    "another class": (lambda silver: Fraction, "it has to be an ase.Atoms"),
     "no colon": (lambda silver: "silver.py", 'not of the form "file.py:function"'),
     "no file": (lambda silver: "nowhere.py:cluster", "nowhere.py is not a file"),
     "no such function": (lambda silver: f"{silver.__file__}:prism", "has no function prism"),

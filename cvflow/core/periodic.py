@@ -17,12 +17,12 @@ def wrapped(difference: Float[np.ndarray, "*points cvs"], periods: Point) -> Flo
 
 
 def mean(points: Float[np.ndarray, "samples cvs"], periods: Point) -> Point:
-    """Mean of each CV, on a circle that of the points unrolled around the first of them."""
+    """Mean of each CV, in its unit; on a circle that of the points unrolled around the first of them."""
     return wrapped(points[0] + wrapped(points - points[0], periods).mean(axis=0), periods)
 
 
 def variance(points: Float[np.ndarray, "samples cvs"], periods: Point) -> Point:
-    """Variance of each CV around that mean."""
+    """Variance of each CV around that mean, in its unit squared."""
     return (wrapped(points - mean(points, periods), periods) ** 2).mean(axis=0)
 
 

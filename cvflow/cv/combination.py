@@ -99,6 +99,12 @@ def combination(
 ) -> Combination:
     """Linear combination of CVs, given with their coefficients: ``{d1: 1.0, d2: -1.0}``.
 
+    Args:
+        name: of the combination.
+        terms: each CV with its coefficient, a number; the CVs count in their own units.
+        unit: of the combination, for tables and axes.
+        period: in that unit, of a combination on a circle.
+
     Raises:
         ValueError: as `Combination`.
     """

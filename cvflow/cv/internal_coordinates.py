@@ -53,7 +53,7 @@ class Chain:
 
     @property
     def periods(self) -> tuple[float, ...]:
-        """Of the coordinates, infinite on a line."""
+        """Of the coordinates, in their units: 2π of a torsion [rad], infinite on a line."""
         return (inf,) * self.lengths + (2 * pi,) * (self.beads - 3)
 
     def cvs(self, unit: str) -> tuple[Distance | Torsion, ...]:

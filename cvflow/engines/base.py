@@ -40,7 +40,7 @@ class Engine(ABC):
 
     @abstractmethod
     def cv_values(self, frame: Frame) -> Point:
-        """Values of the CVs."""
+        """Values of the CVs, in their own units."""
 
     def let_time_pass(self) -> None:  # noqa: B027 - some engines have no clock
         """Move what clock the engine has, as if many steps had been made: what it computes must not depend on it."""

@@ -50,7 +50,7 @@ class VerletSpec(ABC):
 
     @property
     def periods(self) -> Point:
-        """Of what a path steers, which is the CVs; infinite on a line."""
+        """Of what a path steers, which is the CVs, in their units; infinite on a line."""
         return np.array([cv.period for cv in self.cvs])
 
     def check(self) -> None:

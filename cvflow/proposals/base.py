@@ -22,7 +22,7 @@ class Proposal(ABC):
 
     @abstractmethod
     def draw(self, count: int, rng: np.random.Generator) -> CVPoints:
-        """Draw points, one a row; on circles within half a period around zero. `rng` is all that they depend on."""
+        """Draw points, a row each, in CV units, on circles within half a period around zero; all follows from `rng`."""
 
     @abstractmethod
     def log_density(self, points: CVPoints) -> Float[np.ndarray, " count"]:

@@ -49,6 +49,10 @@ def fitted(samples: CVPoints, epsilon: float) -> ContaminatedNormal:
     """The normal with the samples' mean and covariance.
 
     With few samples covariances are noise: they are shrunk by the factor samples / (samples + 10 dimensions).
+
+    Args:
+        samples: in the units that the normal is to have.
+        epsilon: weight of its broad part, between 0 and 1.
     """
     count, dimension = samples.shape
     covariance = np.cov(samples.T)

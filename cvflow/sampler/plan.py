@@ -106,7 +106,7 @@ class Plan:
         return min(max(0, jump // self.block - 1), self.last_version)
 
     def span(self, samples: Float[np.ndarray, "samples cvs"]) -> float:
-        """Largest distance between two states' mean CVs, in the metric of `scale`.
+        """Largest distance between two states' mean CVs, in the metric of `scale`, which takes the CVs' units off.
 
         Raises:
             ArithmeticError: fewer than two states were visited.

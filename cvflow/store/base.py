@@ -183,7 +183,15 @@ class Commit(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Everything up to the last commit; turns sorted by walker and jump."""
+    """Everything up to the last commit.
+
+    Attributes:
+        header: what was fixed before the first jump.
+        pilot: CV values of the equilibrated starts, in the CVs' units.
+        turns: rows of `turn_type`, sorted by walker and jump.
+        flows: the versions of the proposal, the last of which draws production.
+        commit: the last one, with the walkers' frames.
+    """
 
     header: Header
     pilot: Float[np.ndarray, "walkers samples cvs"]
@@ -193,7 +201,7 @@ class Record(NamedTuple):
 
     @property
     def turns_done(self) -> list[int]:
-        """Of each walker."""
+        """Numbers of turns, one a walker."""
         return np.bincount(self.turns["walker"], minlength=self.header.walkers).tolist()
 
 

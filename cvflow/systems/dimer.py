@@ -58,7 +58,7 @@ class Dimer(BatchReference):
 
     @property
     def r0(self) -> float:
-        """Length of the compact dimer, and cutoff of the WCA potential."""
+        """Length of the compact dimer, and cutoff of the WCA potential, in the unit of `sigma`."""
         return 2 ** (1 / 6) * self.sigma
 
     @property

@@ -73,7 +73,7 @@ class Polymer(AtomsReference):
 
     @property
     def cutoff(self) -> float:
-        """Where the Lennard-Jones function ends."""
+        """Where the Lennard-Jones function ends [nm, or the reduced unit]."""
         return 2.5 * self.sigma
 
     def system(self) -> openmm.System:

@@ -60,7 +60,7 @@ class AseEngine(VerletEngine):
                          "for the gradient of its energy")  # fmt: skip
 
     def potential_energy(self, frame: Frame) -> float:
-        """NaN where the calculator fails."""
+        """Of the calculator, without the restraint [kJ/mol]; NaN where it fails."""
         self._potential.begin()
         try:
             return self._potential.evaluate(frame).energy

@@ -86,7 +86,7 @@ class ExternalEngine(Engine):
         return self._spec.program.exactness
 
     def cv_values(self, frame: Frame) -> Point:
-        """Values of the CVs, from a path of one step.
+        """Values of the CVs, in PLUMED's units, from a path of one step.
 
         Raises:
             ProgramFailedError: there is none.
@@ -94,7 +94,7 @@ class ExternalEngine(Engine):
         return self._values(self._probed(frame).colvar, 0)
 
     def periods(self, frame: Frame) -> tuple[float, ...]:
-        """Of the CVs, as PLUMED has them, from a path of one step.
+        """Of the CVs, as PLUMED has them in its units, infinite on a line; from a path of one step.
 
         Raises:
             ProgramFailedError: the program does not run.

@@ -96,7 +96,7 @@ def biases(columns: Columns) -> Float[np.ndarray, " _rows"]:
 
 
 def period(columns: Columns, cv: str) -> float:
-    """Of a CV, infinite on a line.
+    """Of a CV, in its unit in PLUMED, infinite on a line.
 
     Raises:
         ValueError: its circle does not lie around zero.

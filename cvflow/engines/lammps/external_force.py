@@ -43,11 +43,16 @@ class Track:
         self.values: list[float] = []
 
     def begin(self, centres: Sequence[float], kappa: float) -> None:
-        """Forget the last path."""
+        """Forget the last path; the next has these centres, one a step, in the CV's unit, and this spring constant.
+
+        Args:
+            centres: of the restraint.
+            kappa: kJ/mol per CV unit squared.
+        """
         self.centres, self.kappa, self.values = list(centres), kappa, [float("nan")] * len(centres)
 
     def slope(self, value: float, step: int) -> float:
-        """∂u/∂ξ; remembers the value."""
+        """∂u/∂ξ [kJ/mol per CV unit] where the CV has this value; remembers the value."""
         self.values[step] = value
         return self.kappa * (value - self.centres[step])
 

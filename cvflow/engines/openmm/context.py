@@ -106,7 +106,7 @@ class PathContext(Generic[_Integrator]):
 
 
 def blowing_up(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """The function, with OpenMM's complaint of a NaN as a BlownUpError."""
+    """The function, which raises BlownUpError where OpenMM complains of a NaN."""
 
     @wraps(function)
     def guarded(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:

@@ -119,7 +119,7 @@ def uniforms(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -
 
 
 def check_timestep(timestep: float, friction: float = 0.0) -> None:
-    """Raise.
+    """Check a time step and a friction, in reduced units: the potential's energy, the masses' and the positions' own.
 
     Raises:
         ValueError: the time step is not positive, or the friction negative.

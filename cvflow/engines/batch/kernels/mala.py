@@ -34,7 +34,7 @@ class CoinState(NamedTuple):
 def mala_step(
     potential: Potential, cv: SplitCV, kT: float, timestep: float, state: MalaState, noise: Noise
 ) -> MalaState:
-    """One Metropolised step of overdamped Langevin dynamics at fixed CV.
+    """One Metropolised step of overdamped Langevin dynamics at fixed CV; the time step in units of energy⁻¹ length².
 
     Source: Roberts and Tweedie, Bernoulli 1996.
     """

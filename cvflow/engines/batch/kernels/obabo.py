@@ -52,18 +52,18 @@ class Inertial(Protocol[PhasePoint]):
 
     @property
     def timestep(self) -> float:
-        """Of one step, dt."""
+        """Of one step, dt, in the unit of time that masses, positions and energies make."""
 
     @property
     def friction(self) -> float:
-        """Rate at which momenta are refreshed; zero is without O, and asks for no noise."""
+        """Rate at which momenta are refreshed, one over a time; zero is without O, and asks for no noise."""
 
     @property
     def masses(self) -> Masses:
         """One, or one a coordinate."""
 
     def drift(self, state: PhasePoint, p: Batch, z_new: Points) -> PhasePoint:
-        """X and p after a whole time step from x with these momenta; the rest of the state as it was."""
+        """Positions and momenta after a whole time step from x with these momenta; the rest of the state as it was."""
 
     def kick(self, start: PhasePoint, drifted: PhasePoint, z_old: Points, z_new: Points) -> PhasePoint:
         """Half a kick by the force where the drift has led, and all else that is known there."""
