@@ -13,11 +13,11 @@ from cvflow.engines.external import rigid as projection
 from cvflow.engines.motion import Course
 from cvflow.engines.openmm import OpenMMSpec, put_right, rigid_parts
 from cvflow.engines.openmm.integrator import SteeredRattle, SteeredVerlet
-from cvflow.engines.openmm.rigid import LARGEST_SHIFT
+from cvflow.engines.openmm.rigid import LARGEST_SHIFT, RigidParts
 from tests.engines import rigid_chain, rigid_triangle
 from tests.engines.external import butane
 from tests.engines.opencl import needs_opencl
-from tests.engines.rigid_chain import STIFF
+from tests.engines.rigid_chain import SOFT, STIFF
 from tests.engines.test_verlet import UNDECIDED, Scripted, noted
 from tests.engines.waters import cluster
 
@@ -188,6 +188,53 @@ def test_a_bond_that_turns_too_far_in_a_step_is_a_failed_path_both_ways():
     back = engine.free_path(below.frame, 1, 0.0, as_noise(engine, -seen[1]))
     assert back.outcome is Outcome.COMPLETED
     np.testing.assert_allclose(back.frame.positions, pair.positions, atol=1e-9)
+
+
+def test_a_net_of_bonds_whose_solver_finds_no_way_back_is_a_failed_path():
+    """OpenMM's solver for such nets goes by the angles of the force field, and these are far from them.
+
+    Where a path comes back, it is refused if and only if its reverse is.
+    """
+    made = spec(SOFT.system(), [PHI], timestep=0.004)
+    watchful, blind, rng = made.build(), made.build(), np.random.default_rng(1)
+    blind._context.check_turns = lambda: None
+    seen, lost, refused = noted(blind), 0, 0
+    for x in SOFT.exact_draws(500, rng):
+        start, noise = Frame(x, None), rng.standard_normal((4, 3))
+        there = blind.free_path(start, 20, 0.0, Scripted(noise))
+        if there.outcome is not Outcome.COMPLETED:
+            continue
+        turned = -seen[-1]
+        back = blind.free_path(there.frame, 20, 0.0, as_noise(blind, turned))
+        outcome = watchful.free_path(start, 20, 0.0, Scripted(noise)).outcome
+        if back.outcome is Outcome.COMPLETED and np.abs(back.frame.positions - x).max() < 2e-4:
+            assert watchful.free_path(there.frame, 20, 0.0, as_noise(watchful, turned)).outcome is outcome
+            refused += outcome is not Outcome.COMPLETED
+        else:
+            assert outcome is Outcome.UNCONVERGED
+            lost += 1
+    assert lost >= 1
+    assert refused < 10
+
+
+NETS = {
+    "none": ([], False),
+    "a bond": ([(0, 1)], False),
+    "a methyl group": ([(0, 1), (0, 2), (3, 0)], False),
+    "water": ([(0, 1), (0, 2), (1, 2)], False),
+    "two waters": ([(0, 1), (0, 2), (1, 2), (3, 4), (3, 5), (4, 5)], False),
+    "a chain": ([(0, 1), (1, 2), (2, 3)], True),
+    "a ring": ([(0, 1), (1, 2), (2, 3), (3, 0)], True),
+    "water and a chain": ([(0, 1), (0, 2), (1, 2), (3, 4), (4, 5), (5, 6)], True),
+}
+
+
+@pytest.mark.parametrize("what", NETS)
+def test_nets_of_bonds_are_told_from_stars_and_triangles(what):
+    pairs, coupled = NETS[what]
+    assert (
+        RigidParts(np.array(pairs, dtype=int).reshape(-1, 2), np.ones(len(pairs)), np.zeros(8, bool)).coupled == coupled
+    )
 
 
 def free_rotor():

@@ -73,13 +73,13 @@ class PathContext(Generic[_Integrator]):
             raise BondsLostError("rigid bonds are not at their lengths")
 
     def check_turns(self) -> None:
-        """Check that no rigid bond has turned so far in a step that the way back may be another.
+        """Check that no rigid bond has turned so far in a step that the way back may be another, or is another.
 
         Raises:
             BondsLostError: one has.
         """
-        if self.rigid.constrained and not rattle.largest_shift(self.integrator) < 1:
-            raise BondsLostError("rigid bonds turn too far in one time step")
+        if self.rigid.constrained and not rattle.farthest_strayed(self.integrator) < 1:
+            raise BondsLostError("rigid bonds turn too far in one time step, or find no way back")
 
     def _velocities(self) -> Positions:
         return self.context.getState(getVelocities=True).getVelocities(asNumpy=True)._value

@@ -186,4 +186,4 @@ def _steps(spec: OpenMMSpec, system: openmm.System) -> Steered:
     rigid = rigid_parts(system)
     if not rigid.present:
         return SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
-    return SteeredRattle(spec.timestep, spec.schedule, len(spec.cvs), rigid.farthest(), spec.constraint_tolerance)
+    return SteeredRattle(spec.timestep, spec.schedule, len(spec.cvs), rigid, spec.constraint_tolerance)

@@ -1,12 +1,11 @@
 """Velocity Verlet with a moving restraint, as one OpenMM integrator that advances the schedule by itself."""
 
-import numpy as np
 import openmm
-from jaxtyping import Float
 
 from cvflow.core.schedule import Schedule
 from cvflow.engines.openmm import rattle
 from cvflow.engines.openmm.restraint import centre_name
+from cvflow.engines.openmm.rigid import RigidParts
 
 
 class SteeredIntegrator(openmm.CustomIntegrator):
@@ -96,7 +95,7 @@ class SteeredRattle(SteeredIntegrator):
         timestep: float,
         schedule: Schedule,
         cvs: int,
-        farthest: Float[np.ndarray, " particles"],
+        rigid: RigidParts,
         tolerance: float,
     ) -> None:
         """Make the steps.
@@ -105,15 +104,15 @@ class SteeredRattle(SteeredIntegrator):
             timestep: ps.
             schedule: of the restraint's centre.
             cvs: how many there are.
-            farthest: how far each particle may move along an axis in one time step [nm].
+            rigid: what moves as a whole.
             tolerance: of rigid bonds' lengths, relative.
         """
         super().__init__(timestep, schedule, cvs)
-        self._particles = len(farthest)
-        rattle.keep_bonds(self, farthest, tolerance)
+        self._particles = len(rigid.sites)
+        rattle.keep_bonds(self, rigid, tolerance)
         rattle.add_kick(self, "v+dt*f/m")
         self._add_up_work()
-        rattle.add_drift(self, "x+dt*v")
+        rattle.add_drift(self, rigid, "x+dt*v")
         self._move_centres()
 
     def begin(self, start: list[float], end: list[float], steps: int, first_fraction: float) -> None:

@@ -173,4 +173,4 @@ def _steps(spec: PositionsSpec, rigid: RigidParts) -> PositionsVerlet | Position
     kernel = _KERNELS[spec.kernel]
     if not rigid.present:
         return PositionsVerlet(spec.timestep, kernel)
-    return PositionsRattle(spec.timestep, kernel, rigid.farthest(), spec.around.constraint_tolerance)
+    return PositionsRattle(spec.timestep, kernel, rigid, spec.around.constraint_tolerance)

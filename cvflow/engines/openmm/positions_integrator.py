@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from cvflow.core.frames import Positions
 from cvflow.engines.openmm import rattle
+from cvflow.engines.openmm.rigid import RigidParts
 
 _FROM, _WAY, _STEERED, _INVERSE_MASS = "cvflow_from", "cvflow_way", "cvflow_steered", "cvflow_inverse_mass"
 _FRACTION, _STRIDE, _KAPPA = "cvflow_fraction", "cvflow_stride", "cvflow_kappa"
@@ -92,14 +93,12 @@ class PositionsRattle(PositionsIntegrator):
 
     lead = -1.0
 
-    def __init__(
-        self, timestep: float, kernel: Kernel, farthest: Float[np.ndarray, " particles"], tolerance: float
-    ) -> None:
+    def __init__(self, timestep: float, kernel: Kernel, rigid: RigidParts, tolerance: float) -> None:
         super().__init__(timestep)
-        rattle.keep_bonds(self, farthest, tolerance)
+        rattle.keep_bonds(self, rigid, tolerance)
         rattle.add_kick(self, kernel.kick)
         self.addComputeGlobal(_FRACTION, f"{_FRACTION}+{_STRIDE}")
-        rattle.add_drift(self, kernel.drift)
+        rattle.add_drift(self, rigid, kernel.drift)
 
     def prepare(self, steered: Float[np.ndarray, " atoms"], inverse_masses: Positions, kappa: float) -> None:
         super().prepare(steered, inverse_masses, kappa)

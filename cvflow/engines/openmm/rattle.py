@@ -1,29 +1,31 @@
-"""What steps with rigid bonds are made of (RATTLE), for integrators of any order, and how far bonds have turned.
+"""What steps with rigid bonds are made of (RATTLE), for integrators of any order, and whether they have a way back.
 
 Source: H. C. Andersen, J. Comput. Phys. 52, 24 (1983); docs/theory.md, section 3.10.
 """
 
 import numpy as np
 import openmm
-from jaxtyping import Float
 
-_UNCONSTRAINED, _REACH, _TURNED = "cvflow_unconstrained", "cvflow_reach", "cvflow_turned"
+from cvflow.engines.openmm.rigid import LARGEST_SHIFT, SLIP, RigidParts
+
+_FROM, _THERE, _REACH, _STRAYED = "cvflow_from", "cvflow_there", "cvflow_reach", "cvflow_strayed"
+
+_FINER = LARGEST_SHIFT / SLIP
+"""How much nearer than `RigidParts.farthest` a step's way back has to lead: as near as bonds are to their lengths."""
 
 
-def keep_bonds(
-    integrator: openmm.CustomIntegrator, farthest: Float[np.ndarray, " particles"], tolerance: float
-) -> None:
+def keep_bonds(integrator: openmm.CustomIntegrator, rigid: RigidParts, tolerance: float) -> None:
     """Let an integrator have what the other functions here need.
 
     Args:
         integrator: without steps yet.
-        farthest: how far each particle may move along an axis in one time step [nm].
+        rigid: what moves as a whole.
         tolerance: of the bonds' lengths, relative.
     """
     integrator.setConstraintTolerance(tolerance)
-    for name in (_UNCONSTRAINED, _REACH, _TURNED):
+    for name in (_FROM, _THERE, _REACH, _STRAYED):
         integrator.addPerDofVariable(name, 0.0)
-    integrator.setPerDofVariableByName(_REACH, np.repeat(1 / farthest[:, None], 3, axis=1))
+    integrator.setPerDofVariableByName(_REACH, np.repeat(1 / rigid.farthest()[:, None], 3, axis=1))
 
 
 def add_kick(integrator: openmm.CustomIntegrator, kicked: str) -> None:
@@ -32,26 +34,45 @@ def add_kick(integrator: openmm.CustomIntegrator, kicked: str) -> None:
     integrator.addConstrainVelocities()
 
 
-def add_drift(integrator: openmm.CustomIntegrator, moved: str) -> None:
+def add_drift(integrator: openmm.CustomIntegrator, rigid: RigidParts, moved: str) -> None:
     """Positions become this expression, put back on the bonds' lengths; velocities follow what was put back.
 
     Virtual sites are put where they belong, on some platforms at the end of the step: no force may be asked for before.
     """
+    if rigid.coupled:
+        integrator.addComputePerDof(_FROM, "x")
     integrator.addComputePerDof("x", moved)
-    integrator.addComputePerDof(_UNCONSTRAINED, "x")
+    integrator.addComputePerDof(_THERE, "x")
     integrator.addConstrainPositions()
-    integrator.addComputePerDof("v", f"v+(x-{_UNCONSTRAINED})/dt")
-    integrator.addComputePerDof(_TURNED, f"max({_TURNED},dt*abs(v)*{_REACH})")
+    integrator.addComputePerDof("v", f"v+(x-{_THERE})/dt")
+    integrator.addComputePerDof(_STRAYED, f"max({_STRAYED},dt*abs(v)*{_REACH})")
+    if rigid.coupled:
+        _add_retracing(integrator)
+
+
+def _add_retracing(integrator: openmm.CustomIntegrator) -> None:
+    """Make the drift of the way back, to see whether it finds where this one began.
+
+    Velocities are made tangential, as the next kick does in any case. A number that is none counts as strayed.
+    """
+    integrator.addConstrainVelocities()
+    integrator.addComputePerDof(_THERE, "x")
+    integrator.addComputePerDof("x", "x-dt*v")
+    integrator.addConstrainPositions()
+    integrator.addComputePerDof(_STRAYED, f"max({_STRAYED},2*(1-step(1-{_FINER}*abs(x-{_FROM})*{_REACH})))")
+    integrator.addComputePerDof("x", _THERE)
+    integrator.addConstrainPositions()
 
 
 def begin(integrator: openmm.CustomIntegrator, particles: int) -> None:
-    """Forget how far bonds have turned."""
-    integrator.setPerDofVariableByName(_TURNED, np.zeros((particles, 3)))
+    """Forget how bonds have turned."""
+    integrator.setPerDofVariableByName(_STRAYED, np.zeros((particles, 3)))
 
 
-def largest_shift(integrator: openmm.CustomIntegrator) -> float:
-    """Of any particle in any step since `begin`, as a multiple of the farthest that it may move.
+def farthest_strayed(integrator: openmm.CustomIntegrator) -> float:
+    """Above 1 where, in any step since `begin`, an atom of a rigid bond moved farther than it may, or the way back of
+    coupled bonds did not lead to where the step began.
 
     It is the same for a path and its reverse, which pass through the same places.
     """
-    return float(np.array(integrator.getPerDofVariableByName(_TURNED)).max())
+    return float(np.array(integrator.getPerDofVariableByName(_STRAYED)).max())

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import openmm
 from jaxtyping import Bool, Float, Int
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from cvflow.core.frames import Frame, Positions
 
@@ -38,6 +40,23 @@ class RigidParts(NamedTuple):
         """Whether there are rigid bonds."""
         return len(self.pairs) > 0
 
+    @property
+    def coupled(self) -> bool:
+        """Whether bonds share atoms otherwise than around one atom, as in CH3, or in a triangle, as in rigid water.
+
+        Solvers go about such a net step by step, and may find its way only from one side.
+        """
+        return any(_is_net(of) for of in self._clusters())
+
+    def _clusters(self) -> list[Int[np.ndarray, "bonds 2"]]:
+        """The bonds of each group that shares atoms."""
+        count = len(self.sites)
+        graph = coo_array((np.ones(len(self.pairs)), tuple(self.pairs.T)), shape=(count, count))
+        _, labels = connected_components(graph, directed=False)
+        mine = labels[self.pairs[:, 0]]
+        order = np.argsort(mine, kind="stable")
+        return np.split(self.pairs[order], np.flatnonzero(np.diff(mine[order])) + 1)
+
     def off(self, positions: Positions) -> Float[np.ndarray, " bonds"]:
         """By how much bonds are longer than they should be [nm]; as in OpenMM, no images are taken."""
         apart = positions[self.pairs[:, 0]] - positions[self.pairs[:, 1]]
@@ -57,6 +76,12 @@ class RigidParts(NamedTuple):
         for end in self.pairs.T:
             np.minimum.at(shortest, end, self.lengths)
         return LARGEST_SHIFT * shortest
+
+
+def _is_net(pairs: Int[np.ndarray, "bonds 2"]) -> bool:
+    """Whether bonds are neither a star nor a triangle."""
+    atoms, shared = np.unique(pairs, return_counts=True)
+    return len(atoms) > 3 and bool(shared.max() < len(pairs))
 
 
 def rigid_parts(system: openmm.System) -> RigidParts:
