@@ -212,6 +212,10 @@ REFUSED = {
     "other units": (("units real", *ATOMIC[1:]), "units lj"),
     "a box that is open": ((ATOMIC[0], "boundary f p p", *ATOMIC[1:]), "periodic in all directions"),
     "a thermostat": ((*ATOMIC, "fix t all langevin 1 1 1 1"), "must hold no fixes"),
+    "rigid bonds": (
+        (*triangle.native().commands, "fix s all shake 1e-6 100 0 b 1"),
+        "no fixes, shake and rattle among them.* leave them out",
+    ),
     "atoms with gaps between their names": ((*ATOMIC, "group a id 2", "delete_atoms group a compress no"), "1, 2, 3"),
 }
 

@@ -12,7 +12,7 @@ from cvflow.cv import distance
 from cvflow.cv.internal_coordinates import Chain, aligned
 from cvflow.cv.interpolation import LengthKeeping, Straight
 from cvflow.engines.motion import Course
-from cvflow.engines.openmm import OpenMMSpec, PositionsSpec
+from cvflow.engines.openmm import OpenMMSpec, PositionsSpec, put_right, rigid_parts
 from cvflow.systems import Polymer
 from tests.engines import chain
 from tests.engines.positions import Case, jumps
@@ -170,3 +170,64 @@ def _virials(x: np.ndarray) -> np.ndarray:
         forces = context.getState(getForces=True).getForces(asNumpy=True)._value
         rows.append(-(positions * forces).ravel())
     return np.array(rows)
+
+
+def constrained(kernel: str, *pairs: tuple[int, int]) -> PositionsSpec:
+    """The chain of four atoms and its leash, with a sixth atom, and some bonds rigid."""
+    system = chain.system()
+    system.addParticle(2.0)
+    for force in system.getForces():
+        if isinstance(force, openmm.CustomExternalForce):
+            force.addParticle(5, [0.5, 1.0])
+    for first, second in pairs:
+        system.addConstraint(first, second, 1.0)
+    end = distance("r", 0, 3)
+    around = OpenMMSpec(
+        openmm.XmlSerializer.serialize(system), (end,), chain.KT, 0.05, platform="Reference", constraint_tolerance=1e-10
+    )
+    return PositionsSpec(around, (end, *chain.SHAPES.chain.cvs("nm")), (0, 1, 2, 3), kernel)
+
+
+RIGID = {
+    "pulled, beside a rigid bond": ("restraint", (4, 5)),
+    "pulled, on a rigid bond": ("restraint", (0, 1)),
+    "pulled, on a net of them": ("restraint", (0, 1), (1, 2), (2, 3)),
+    "held, beside a rigid bond": ("langevin", (4, 5)),
+}
+
+
+@pytest.mark.parametrize("what", RIGID)
+def test_paths_of_positions_with_rigid_bonds_read_backwards(what):
+    kernel, *pairs = RIGID[what]
+    engine = constrained(kernel, *pairs).build()
+    seen, rng = noted(engine), np.random.default_rng(2)
+    x = np.concatenate([chain.exact_draws(1, rng)[0], [[0.3, 0.2, -1.4]]])
+    frame = put_right(engine._spec.around.system(), Frame(x, None), 1e-10)
+    start = frame.positions[:4]
+    end = start + 0.1 * rng.standard_normal((4, 3))
+    kappa = np.full(12, 60.0)
+    path = engine.steer(frame, Steering(start.ravel(), end.ravel(), kappa, 30), rng)
+    noise = np.divide(-seen[-1], engine._speeds, out=np.zeros_like(seen[-1]), where=engine._speeds > 0)
+    back = engine.steer(path.frame, Steering(end.ravel(), start.ravel(), kappa, 30), Scripted(noise))
+    assert path.outcome is back.outcome is Outcome.COMPLETED
+    assert back.work == pytest.approx(-path.work, abs=1e-7)
+    np.testing.assert_allclose(back.frame.positions, frame.positions, atol=1e-7)
+    assert rigid_parts(engine._spec.around.system()).kept(path.frame.positions)
+    if kernel == "langevin":
+        assert np.abs(path.frame.positions[:4] - end).max() < 1e-12
+
+
+def test_atoms_that_are_held_in_a_rigid_bond_are_refused():
+    with pytest.raises(ValueError, match=r"atom 3 is held, .* path\.kernel = 'restraint'") as error:
+        constrained("langevin", (3, 4)).build()
+    assert "\n" not in str(error.value)
+
+
+def test_a_virtual_site_is_not_steered():
+    made = constrained("restraint")
+    system = made.around.system()
+    system.setParticleMass(3, 0.0)
+    system.setVirtualSite(3, openmm.TwoParticleAverageSite(1, 2, 0.5, 0.5))
+    around = replace(made.around, system_xml=openmm.XmlSerializer.serialize(system))
+    with pytest.raises(ValueError, match="atom 3 is a virtual site"):
+        replace(made, around=around).build()

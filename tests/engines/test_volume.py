@@ -4,16 +4,16 @@ import numpy as np
 import openmm
 import pytest
 
-from cvflow.core.frames import Frame, Steering
+from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.cv import distance
 from cvflow.engines.openmm import OpenMMSpec, prepare
 from cvflow.engines.openmm.volume import BAR, ISOTROPIC, piston, scaled, volume
 
 MOLECULES, KT, PRESSURE_BAR, SIDE = 6, 2.0, 60.0, 1.5
-SPRING, LENGTH = 50.0, 0.3
+SPRING, LENGTH, DRAWN = 50.0, 0.3, 0.2
 
 
-def gas(barostat=True):
+def gas(barostat=True, rigid=False):
     """Dumbbells in a box, free but for their bonds; an outer field couples molecules to nothing but themselves."""
     system = openmm.System()
     system.setDefaultPeriodicBoxVectors((SIDE, 0, 0), (0, SIDE, 0), (0, 0, SIDE))
@@ -22,15 +22,18 @@ def gas(barostat=True):
     for molecule in range(MOLECULES):
         system.addParticle(1.0)
         system.addParticle(3.0)
-        bond.addBond(2 * molecule, 2 * molecule + 1, LENGTH, SPRING)
+        if rigid:
+            system.addConstraint(2 * molecule, 2 * molecule + 1, DRAWN)
+        else:
+            bond.addBond(2 * molecule, 2 * molecule + 1, LENGTH, SPRING)
     system.addForce(bond)
     if barostat:
         system.addForce(openmm.MonteCarloBarostat(PRESSURE_BAR, 240.0, 5))
     return system
 
 
-def engine(barostat=True):
-    xml = openmm.XmlSerializer.serialize(gas(barostat))
+def engine(barostat=True, rigid=False):
+    xml = openmm.XmlSerializer.serialize(gas(barostat, rigid))
     return OpenMMSpec(xml, (distance("d", 0, 1),), KT, 0.01, platform="Reference").build()
 
 
@@ -39,7 +42,7 @@ def draw(rng):
     v = rng.gamma(MOLECULES + 1, KT / (PRESSURE_BAR * BAR))
     side = v ** (1 / 3)
     centres = side * rng.random((MOLECULES, 1, 3))
-    half = 0.1 * np.array([[[1.0, 0, 0], [-1.0, 0, 0]]])
+    half = DRAWN / 2 * np.array([[[1.0, 0, 0], [-1.0, 0, 0]]])
     return Frame((centres + half).reshape(-1, 3), np.diag([side] * 3))
 
 
@@ -61,6 +64,22 @@ def test_one_move_leaves_the_volume_s_distribution_invariant(moves):
     before, after = moves.T
     assert 0.2 < np.mean(before != after) < 0.98
     assert largest_z(before, after) < 5
+
+
+def test_rigid_molecules_move_as_they_are():
+    """Their bonds keep their lengths, and the volume its distribution; paths go on from there."""
+    rng, rigid = np.random.default_rng(6), engine(rigid=True)
+    starts = [draw(rng) for _ in range(4_000)]
+    moved = [rigid.change_volume(frame, rng)[0] for frame in starts]
+    before, after = (np.array([volume(frame.box) for frame in frames]) for frames in (starts, moved))
+    assert 0.2 < np.mean(before != after) < 0.98
+    assert largest_z(before, after) < 5
+    for frame in moved[:20]:
+        bonds = frame.positions[1::2] - frame.positions[::2]
+        np.testing.assert_allclose(np.linalg.norm(bonds, axis=1), DRAWN, rtol=1e-12)
+        path = rigid.free_path(frame, 5, 0.0, rng)
+        assert path.outcome is Outcome.COMPLETED
+        np.testing.assert_array_equal(path.frame.box, frame.box)
 
 
 def test_moves_without_the_molecules_entropy_are_caught():

@@ -101,7 +101,8 @@ def made(source: Callable[[], Any]) -> Any:
         raise ValueError("the ase.Atoms has no calculator: set atoms.calc = …, e.g. ase.calculators.emt.EMT()")
     if atoms.constraints:
         raise ValueError(
-            "the ase.Atoms has constraints: paths with them are not tested for exactness; take atoms.constraints off"
+            "the ase.Atoms has constraints: paths with them are not tested for exactness; take atoms.constraints off, "
+            "or a force field on OpenMM, where bonds may be rigid"
         )
     return atoms
 

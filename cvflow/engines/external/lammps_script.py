@@ -33,6 +33,14 @@ _THE_PATH_S = {
 _HARMLESS = ("cmap", "property/atom")
 """Fixes whose forces, if any, are in LAMMPS's potential energy without being told, and that move nothing."""
 
+_RIGID = ("shake", "rattle")
+"""Fixes that hold bonds."""
+
+_NO_RIGID_BONDS = (
+    "paths with rigid bonds are not tested for exactness in LAMMPS; let the bonds vibrate at a shorter time step, or "
+    "take OpenMM or GROMACS, where they are"
+)
+
 _FRICTION = re.compile(r"\w*dpd\w*|gran|granular|brownian|lubricate\w*")
 """First words of pair styles with friction or noise."""
 
@@ -68,6 +76,8 @@ def check_information(printed: str, name: str) -> str:
         ValueError: it is no system that paths can be run of.
     """
     for label, style in _FIX.findall(printed):
+        if style in _RIGID:
+            raise ValueError(f"engine.script: `fix {label} … {style}` of {name} is refused: {_NO_RIGID_BONDS}")
         if style not in _HARMLESS:
             raise ValueError(
                 f"engine.script: `fix {label} … {style}` of {name} is refused: a path is of constant energy, and all "

@@ -173,7 +173,10 @@ class LammpsInstance:
         if not np.array_equal(identifiers, np.arange(1, len(identifiers) + 1)):
             raise ValueError("the LAMMPS model needs atoms with identifiers 1, 2, 3, … in this order")
         if lammps.available_ids("fix"):
-            raise ValueError("the LAMMPS model must hold no fixes: paths are Verlet steps of a conservative force")
+            raise ValueError(
+                "the LAMMPS model must hold no fixes, shake and rattle among them: paths are Verlet steps of a "
+                "conservative force; leave them out, with a time step for bonds that vibrate"
+            )
 
     def _masses(self) -> Float[np.ndarray, "atoms 1"]:
         each = self._lammps.numpy.extract_atom("rmass")

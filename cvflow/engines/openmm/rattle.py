@@ -8,7 +8,8 @@ import openmm
 
 from cvflow.engines.openmm.rigid import LARGEST_SHIFT, SLIP, RigidParts
 
-_FROM, _THERE, _REACH, _STRAYED = "cvflow_from", "cvflow_there", "cvflow_reach", "cvflow_strayed"
+_FROM, _THERE = "cvflow_drift_from", "cvflow_drift_to"
+_REACH, _STRAYED = "cvflow_reach", "cvflow_strayed"
 
 _FINER = LARGEST_SHIFT / SLIP
 """How much nearer than `RigidParts.farthest` a step's way back has to lead: as near as bonds are to their lengths."""

@@ -62,6 +62,8 @@ def test_a_script_leaves_the_dynamics_to_the_path(line, said):
     ("right", "wrong", "said"),
     [
         ("style = cmap", "style = nvt", r"`fix turns … nvt` of in.system is refused"),
+        ("style = cmap", "style = shake", r"`fix turns … shake` of in.system is refused: paths with rigid bonds"),
+        ("style = cmap", "style = rattle", r"let the bonds vibrate at a shorter time step, or take OpenMM or GROMACS"),
         ("= real", "= electron", "units electron of in.system are not handled; write units lj, real, metal"),
         ("p,p p,p p,p", "p,p s,s p,p", r"write `boundary p p p`"),
         ("Dimensions = 3", "Dimensions = 2", "paths are in three"),
