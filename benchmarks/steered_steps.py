@@ -10,6 +10,7 @@ plain system has no restraint.
 import argparse
 import os
 import time
+from collections.abc import Callable
 from statistics import median
 
 import numpy as np
@@ -25,20 +26,22 @@ from cvflow.systems import Polymer
 TIMESTEP = 0.014
 
 
+def timed(function: Callable[[], object]) -> float:
+    """Seconds that it takes."""
+    begun = time.perf_counter()
+    function()
+    return time.perf_counter() - begun
+
+
 def steered(engine: OpenMMEngine, frame: Frame, steps: int, rng: np.random.Generator) -> float:
     """Seconds of one path across the states."""
     order = Steering(engine.cv_values(frame), np.array([5.65]), np.array([300.0]), steps)
-    begun = time.perf_counter()
-    engine.steer(frame, order, rng)
-    return time.perf_counter() - begun
+    return timed(lambda: engine.steer(frame, order, rng))
 
 
 def plain(context: openmm.Context, steps: int) -> float:
-    """Seconds of as many LangevinMiddle steps."""
-    begun = time.perf_counter()
-    context.getIntegrator().step(steps)
-    context.getState(getPositions=True)
-    return time.perf_counter() - begun
+    """Seconds of as many steps of a context's own."""
+    return timed(lambda: (context.getIntegrator().step(steps), context.getState(getPositions=True)))
 
 
 def main() -> None:
