@@ -18,6 +18,7 @@ class Purpose(IntEnum):
     TURN = 3
     TRAINING = 4
     SCAN = 5
+    MADE_START = 6
 
 
 def sequence(seed: int, purpose: Purpose, *index: int) -> np.random.SeedSequence:

@@ -49,9 +49,10 @@ def feasibility(
     Raises:
         ArithmeticError: a start falls apart, or nothing moves.
     """
-    yield from (Remark(line) for line in setup.opening_words)
     workers, begun = setup.walkers.workers(setup, None), time.perf_counter()
     with setup.walkers.executor(workers) as executor:
+        setup = setup.completed(executor)
+        yield from (Remark(line) for line in setup.opening_words)
         pilots = piloted(setup, executor, workers, seconds, watch)
         kappa = setup.kappa(pilots.start.samples)
         yield from _looked_at(setup, executor, pilots, kappa)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -77,6 +78,7 @@ def begin(
             watch(line)
         working = setup.walkers.executor(processes) if executor is None else nullcontext(executor)
         with _attended(folder, until) as stop, working as pool:
+            setup = _with_all_starts(setup, pool, folder, watch)
             group_states, samples = equilibrated = setup.equilibrate(pool)
             for walker, frame in enumerate(frame for group_state in group_states for frame in group_state.frames):
                 setup.check_frame(walker, frame)
@@ -254,13 +256,34 @@ def prepare_folder(setup: Setup, folder: Path) -> None:
         ConfigError: the folder already holds a run, or cannot be written; nothing is touched then.
     """
     check_unused(folder)
-    check_free(folder, tuple(setup.files), setup.reads)
+    check_free(folder, (*setup.files, *map(start_file, setup.walkers.to_make)), setup.reads)
     try:
         write_config(folder, setup.config)
         for name, content in setup.files.items():
             _write(folder / name, content)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+
+
+def start_file(state: str) -> str:
+    """Where a start that was made for a state is kept."""
+    name = re.sub(r"[^\w+-]", "_", state)
+    return f"start_{name}.pdb"
+
+
+def _with_all_starts(setup: Setup, executor: Executor, folder: Path, watch: Watch) -> Setup:
+    """The run with starts for states that had none: told in words, and kept in the folder."""
+    if not setup.walkers.to_make:
+        return setup
+    watch(f"making starts for {', '.join(setup.walkers.to_make)}")
+    told, setup = {*setup.opening_words, *setup.notes}, setup.completed(executor)
+    for line in (*setup.opening_words, *map(said, setup.notes)):
+        if line not in told and line.removeprefix("note: ") not in told:
+            watch(line)
+    for state, frame in setup.made.items():
+        assert setup.topology is not None
+        write_whole(folder / start_file(state), topology_text(setup.topology, frame))
+    return setup
 
 
 def _write(path: Path, content: str | Path) -> None:

@@ -179,6 +179,7 @@ def scan_config(
     setup = from_config(load(config, overrides), config.parent)
     _check(setup)
     with setup.walkers.executor(setup.walkers.workers(setup, None)) as executor:
+        setup = setup.completed(executor)
         start = setup.equilibrate(executor)
         setup = tuned(setup, executor, start)
         kappa = setup.kappa(start.samples)

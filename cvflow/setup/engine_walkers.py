@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from cvflow.sampler.jump import JumpState
 from cvflow.sampler.local import HybridMonteCarlo, LocalMove, UnadjustedLangevin
 from cvflow.sampler.walkers.base import GroupState, WalkerGroup
 from cvflow.sampler.walkers.process import EngineLook, equilibrate, look, state_at
+from cvflow.setup.made_starts import with_made_starts
 from cvflow.setup.specification import Equilibrated, Setup, Springs, Walkers
 
 CROWD = 4
@@ -32,11 +33,13 @@ class EngineWalkers(Walkers):
         engine: what the settings of paths make of the system: an engine as data for worker processes.
         starts: one frame a walker, or none when a run is continued from its store.
         relax: what equilibration is made of, by its time steps.
+        missing: states whose starts are still to be made.
     """
 
     engine: Callable[[PathSettings], EngineSpec]
     starts: tuple[Frame, ...]
     relax: Callable[[int], LocalMove] = UnadjustedLangevin
+    missing: tuple[str, ...] = ()
 
     def spec(self, setup: Setup) -> EngineSpec:
         """The engine at the setup's settings."""
@@ -53,6 +56,17 @@ class EngineWalkers(Walkers):
 
     def executor(self, workers: int) -> AbstractContextManager[Executor]:
         return Pool(workers)
+
+    @property
+    def to_make(self) -> tuple[str, ...]:
+        return self.missing
+
+    def completed(self, setup: Setup, executor: Executor) -> Setup:
+        if not self.missing or setup.opening is None:
+            return setup
+        given = dict(zip(setup.opening.names, self.starts, strict=True))
+        setup, starts = with_made_starts(setup, self.engine, given, self.missing, executor)
+        return replace(setup, walkers=replace(self, starts=starts, missing=()))
 
     def equilibrate(self, setup: Setup, executor: Executor) -> Equilibrated:
         run, spec, local = setup.settings.run, self.spec(setup), _local(setup)

@@ -144,4 +144,4 @@ def _starts(config: Config, starts: Mapping[str, Any], periodic: bool, otherwise
         frames.append(structure(start, f"starts[{state!r}]", periodic, otherwise))
     if not frames:
         raise ValueError("starts is empty: give one structure per state")
-    return in_turn(frames, list(starts), config.run.walkers)
+    return in_turn(frames, list(starts), config.run.walkers, states=config.states)

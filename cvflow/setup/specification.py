@@ -65,6 +65,7 @@ class Setup:
         images: what tells whether molecules have drifted apart, where CVs take atoms as they lie.
         opening: the walkers' starts in CV space; none when a run is continued from its store.
         reads: files of the user's that the run was made from.
+        made: starts that were made for states without one, by the states' names.
     """
 
     config: Config
@@ -80,6 +81,7 @@ class Setup:
     images: NearestImages | None = None
     opening: Opening | None = None
     reads: tuple[Path, ...] = ()
+    made: Mapping[str, Frame] = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> Settings:
@@ -121,6 +123,14 @@ class Setup:
         """
         if self.images is not None:
             self.images.check_walker(walker, frame)
+
+    def completed(self, executor: Executor) -> "Setup":
+        """The run with starts for the states that had none, as far as they are to be made.
+
+        Raises:
+            ArithmeticError: none could be made, and walkers would start in fewer than two states.
+        """
+        return self.walkers.completed(self, executor)
 
     def equilibrate(self, executor: Executor) -> Equilibrated:
         """Bring the walkers from their starts to where they can jump.
@@ -220,6 +230,19 @@ class Walkers(ABC):
     @abstractmethod
     def executor(self, workers: int) -> AbstractContextManager[Executor]:
         """Where the work is done, by so many processes."""
+
+    @property
+    def to_make(self) -> tuple[str, ...]:
+        """States whose starts are still to be made."""
+        return ()
+
+    def completed(self, setup: Setup, executor: Executor) -> Setup:
+        """The run with all its starts.
+
+        Raises:
+            ArithmeticError: too few could be made.
+        """
+        return setup
 
     @abstractmethod
     def equilibrate(self, setup: Setup, executor: Executor) -> Equilibrated:

@@ -117,7 +117,7 @@ def walker_starts(
     for state, structure in structures.items():
         check_structure(structure, topology, f"system.starts.{state}")
     frames = [structure.frame_in(periodic) for structure in structures.values()]
-    return in_turn(frames, list(structures), config.run.walkers)
+    return in_turn(frames, list(structures), config.run.walkers, states=config.states)
 
 
 def parametrised(topology: app.Topology, field: app.ForceField) -> openmm.System:

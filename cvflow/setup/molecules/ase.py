@@ -169,7 +169,7 @@ def _starts(config: Config, folder: Path, system: AseSystem) -> WalkerStarts:
         )
     check_named(config, given, "system.starts")
     frames = [system.start(folder / name, f"system.starts.{state}") for state, name in given.items()]
-    return in_turn(frames, list(given), config.run.walkers)
+    return in_turn(frames, list(given), config.run.walkers, states=config.states)
 
 
 def _read(path: Path, what: str) -> Any:

@@ -75,7 +75,7 @@ def of_atoms(atoms: AtomicSystem, config: Config, starts: WalkerStarts) -> Setup
             space=space,
             states=checked_states(config, space.names),
             kT=atoms.kT,
-            walkers=EngineWalkers(partial(_at, spec), starts.frames),
+            walkers=EngineWalkers(partial(_at, spec), starts.frames, missing=starts.missing),
             steered=SteeredCVs(),
             notes=atoms.notes,
             topology=atoms.topology,
@@ -123,8 +123,8 @@ def _started(setup: Setup, spec: EngineSpec, starts: WalkerStarts) -> Setup:
     points, energies = looked_at(engine, starts.frames, space.names, np.array(space.periods))
     if setup.images is not None:
         setup.images.check_starts(dict(zip(starts.names, starts.frames, strict=True)).items())
-    opening = opened(setup.states, starts.names, points, starts.said)
+    opening = opened(setup.states, starts.names, points, starts.said, starts.missing)
     for name, energy in zip(starts.names, energies, strict=True):
         if not np.isfinite(energy):
             raise ValueError(f"the start of {name} has no finite energy: check the structure for overlaps")
-    return replace(setup, notes=setup.notes + start_notes(opening), opening=opening)
+    return replace(setup, notes=setup.notes + start_notes(opening, starts.missing), opening=opening)

@@ -25,6 +25,7 @@ from cvflow.setup.engine_walkers import EngineWalkers
 from cvflow.setup.molecules.atoms import space_of
 from cvflow.setup.named_states import checked_states
 from cvflow.setup.specification import Setup, Springs, SteeredPart, Visited, checked
+from cvflow.setup.starts.walker_starts import opened, start_notes
 
 STIFF = 0.8
 """kappa = "auto": standard deviation of λ around each coordinate, in that of the stiffest distance along the chain."""
@@ -115,9 +116,11 @@ def around(observed: Setup, config: Config) -> Setup:
         ValueError: atoms are not there, or a state is not named by the CVs.
     """
     (section,) = (section for section in config.cv if isinstance(section, PositionsSection))
+    assert isinstance(observed.walkers, EngineWalkers)
+    observed = _with_given_starts(observed, observed.walkers)
+    assert isinstance(observed.walkers, EngineWalkers)
     assert observed.topology is not None
     assert observed.images is not None
-    assert isinstance(observed.walkers, EngineWalkers)
     names = AtomNames(observed.topology)
     chain = Chain(section.name, names.group(section.name, group(section.atoms)))
     distances = _distances(observed.walkers.spec(observed))
@@ -145,6 +148,20 @@ def _distances(spec: EngineSpec) -> tuple[CollectiveVariable, ...]:
     """The observed distances as shapes have them: of the atoms as they lie."""
     assert isinstance(spec, OpenMMSpec)
     return tuple(replace(cv, periodic=False) for cv in spec.cvs if isinstance(cv, Distance))
+
+
+def _with_given_starts(observed: Setup, walkers: EngineWalkers) -> Setup:
+    """Without starts that would be made: atoms of a chain are not pulled by their distances.
+
+    Raises:
+        ValueError: the starts that there are lie in fewer than two states.
+    """
+    if not walkers.missing or observed.opening is None:
+        return observed
+    given = observed.opening
+    notes = start_notes(opened(given.states, given.names, given.points, given.said))
+    new = tuple(note for note in notes if note not in observed.notes)
+    return replace(observed, notes=observed.notes + new, walkers=replace(walkers, missing=()))
 
 
 def _engine(

@@ -1,6 +1,6 @@
 """Where the walkers start, and what to say about it before anything is computed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +15,14 @@ StartPoints = Float[np.ndarray, "walkers cvs"]
 class WalkerStarts(NamedTuple):
     """A structure a walker, and the name of the state each one is given for; empty when a run is continued.
 
-    `said` are words about structures, each with the name of its state: what was changed in them.
+    `said` are words about structures, each with the name of its state: what was changed in them. `missing` are states
+    whose structures are still to be made; until then their walkers have others'.
     """
 
     frames: tuple[Frame, ...] = ()
     names: tuple[str, ...] = ()
     said: tuple[tuple[str, str], ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 class Opening(NamedTuple):
@@ -33,9 +35,13 @@ class Opening(NamedTuple):
 
 
 def in_turn(
-    structures: Sequence[Frame], names: Sequence[str], walkers: int, said: Sequence[tuple[str, str]] = ()
+    structures: Sequence[Frame],
+    names: Sequence[str],
+    walkers: int,
+    said: Sequence[tuple[str, str]] = (),
+    states: Iterable[str] = (),
 ) -> WalkerStarts:
-    """Give the structures to the walkers in turn.
+    """Give the structures to the walkers in turn; of the states, those without one are missing while walkers are left.
 
     Raises:
         ValueError: there are fewer walkers than structures.
@@ -46,10 +52,17 @@ def in_turn(
             f"({', '.join(names)})"
         )
     order = [walker % len(structures) for walker in range(walkers)]
-    return WalkerStarts(tuple(structures[i] for i in order), tuple(names[i] for i in order), tuple(said))
+    missing = tuple(state for state in states if state not in names)[: walkers - len(names)]
+    return WalkerStarts(tuple(structures[i] for i in order), tuple(names[i] for i in order), tuple(said), missing)
 
 
-def opened(states: States, names: Sequence[str], points: StartPoints, said: Sequence[tuple[str, str]] = ()) -> Opening:
+def opened(
+    states: States,
+    names: Sequence[str],
+    points: StartPoints,
+    said: Sequence[tuple[str, str]] = (),
+    missing: Sequence[str] = (),
+) -> Opening:
     """The starts, once each was found to lie in the state that it is given for, or in none.
 
     Args:
@@ -57,6 +70,7 @@ def opened(states: States, names: Sequence[str], points: StartPoints, said: Sequ
         names: of the state that each walker's start is given for.
         points: CVs of the walkers' starts.
         said: words about structures, with the names of their states.
+        missing: states whose starts are still to be made.
 
     Raises:
         ValueError: a state's starts lie in another named state more often than in their own, or the walkers start in
@@ -69,7 +83,7 @@ def opened(states: States, names: Sequence[str], points: StartPoints, said: Sequ
             f"a start lies in another state than its name says: {'; '.join(misplaced)}: give one structure per state, "
             "by the state's own name, or mend [states]"
         )
-    if len(set(states.assign(points)) - {-1}) < 2:
+    if len(set(states.assign(points)) - {-1}) + len(missing) < 2:
         walkers, states_lie = len(points), "the starts of the {} walkers lie in fewer than two of the named states"
         found = "run.walkers = 1: one walker starts in one state" if walkers == 1 else states_lie.format(walkers)
         raise ValueError(
@@ -90,8 +104,11 @@ def words(opening: Opening) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def start_notes(opening: Opening) -> tuple[str, ...]:
-    """Warnings about starts that lie in no named state or in one state together, and states without a start."""
+def start_notes(opening: Opening, missing: Sequence[str] = ()) -> tuple[str, ...]:
+    """Warnings about starts that lie in no named state or in one state together, and states without a start.
+
+    Nothing is said of states whose starts are still to be made.
+    """
     states = opening.states
     inside = {name: sorted(set(states.assign(opening.points[mine]).tolist())) for name, mine in _by_name(opening)}
     where = {name: _span(states.cv_names, opening.points[mine][:1]) for name, mine in _by_name(opening)}
@@ -110,7 +127,7 @@ def start_notes(opening: Opening) -> tuple[str, ...]:
                 "and one that no walker has visited is hardly ever proposed; give each state its own structure"
             )
     started = {i for found in inside.values() for i in found}
-    lonely = [state for i, state in enumerate(states.names) if i not in started]
+    lonely = [state for i, state in enumerate(states.names) if i not in started and state not in missing]
     if lonely:
         notes.append(
             f"warning: no walker starts in {', '.join(lonely)}: modes that no walker has visited are not sampled, "
