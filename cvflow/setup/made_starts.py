@@ -182,10 +182,10 @@ def _made(setup: Setup, origin: Origin, order: Pull, pulled: Pulled, state: int)
     """The structure, to the digits that a PDB file has, so that the kept file is the start."""
     bonds = setup.topology.getNumBonds() if setup.topology is not None else 0
     checks = "bonds, chirality and amide bonds as before" if bonds else "no bonds are known, so none were looked at"
+    warm = "" if pulled.relaxed else " (warm: its minimum lies elsewhere)"
     words = (
         f"made from {origin.name} by {order.steps} steps of pulling to {_at(setup, state, order.target)}: work "
-        f"{pulled.work:.1f} kT, energy {pulled.energy:+.1f} kJ/mol{'' if pulled.relaxed else ' (warm: its minimum lies'}"
-        f"{'' if pulled.relaxed else ' elsewhere)'}, {checks}"
+        f"{pulled.work:.1f} kT, energy {pulled.energy:+.1f} kJ/mol{warm}, {checks}"
     )
     return MadeStart(pulled.frame._replace(positions=np.round(pulled.frame.positions, 4)), words)
 

@@ -141,9 +141,9 @@ def test_misuse_is_one_line(what, folder):
 
 
 def test_jumps_need_starts_in_two_states(folder):
-    """Their distance sets the path lengths."""
+    """Their distance sets the path lengths; there is no walker for a start that would be made."""
     with pytest.raises(ConfigError, match="fewer than two"):
-        build(folder, "states.C7ax='0 < phi < 0.9'", "states.alpha='0.9 <= phi < 2.1 and psi > 1'")
+        build(folder, "run.walkers=2", "states.C7ax='0 < phi < 0.9'", "states.alpha='0.9 <= phi < 2.1 and psi > 1'")
 
 
 SWAPPED = ["system.starts.C7eq='c7ax.pdb'", "system.starts.C7ax='c7eq.pdb'"]
