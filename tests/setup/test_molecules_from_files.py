@@ -11,7 +11,7 @@ from openmm import app, unit
 
 import cvflow
 from cvflow.cli.commands import execute
-from cvflow.config.settings import ConfigError
+from cvflow.config.settings import ConfigError, parse
 from cvflow.setup import from_config, from_objects
 from cvflow.setup.files.molecule import molecule_of
 from cvflow.setup.files.solvation import seeded
@@ -307,3 +307,22 @@ def test_water_that_one_start_has_no_room_for_is_left_out(folder):
 def test_the_data_is_openmm_s(folder):
     assert "MIT" in (folder / "README.md").read_text()
     assert sum(file.stat().st_size for file in Path(folder).glob("*")) < 100_000
+
+
+@pytest.mark.parametrize(("kind", "words"), [("prmtop", {}), ("pdb", SOLVENT | IN_A_BOX)])
+def test_a_run_with_rigid_bonds_needs_one_word(kind, words, folder):
+    """To its first turns, at the time step that goes with them."""
+    values = config(kind, folder, constraints="h-bonds", **words).model_dump(exclude_none=True)
+    del values["path"]["timestep"]
+    setup = from_config(parse(values, "a test"), folder)
+    assert setup.config.path.timestep == 0.002
+    assert setup.exactness.value
+    engine = setup.walkers.spec(setup).build()
+    path = engine.free_path(engine.relaxed(setup.walkers.starts[0]), 20, 0.0, np.random.default_rng(1))
+    lengths = [
+        np.linalg.norm(path.frame.positions[bond[0].index] - path.frame.positions[bond[1].index])
+        for bond in setup.topology.bonds()
+        if app.element.hydrogen in (bond[0].element, bond[1].element)
+    ]
+    assert abs(path.work) < 5
+    assert max(lengths) < 0.12
