@@ -186,4 +186,15 @@ def _steps(spec: OpenMMSpec, system: openmm.System) -> Steered:
     rigid = rigid_parts(system)
     if not rigid.present:
         return SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
-    return SteeredRattle(spec.timestep, spec.schedule, len(spec.cvs), rigid, spec.constraint_tolerance)
+    group = _own_group(system, len(spec.cvs))
+    return SteeredRattle(spec.timestep, spec.schedule, len(spec.cvs), rigid, spec.constraint_tolerance, group)
+
+
+def _own_group(system: openmm.System, restraints: int) -> int:
+    """Put the last forces of a system, its restraints, into a force group of their own; the first, if there is none."""
+    forces = system.getForces()
+    others = {force.getForceGroup() for force in forces[:-restraints]}
+    group = next((each for each in range(31, 0, -1) if each not in others), 0)
+    for force in forces[-restraints:]:
+        force.setForceGroup(group)
+    return group

@@ -49,11 +49,11 @@ class SteeredIntegrator(openmm.CustomIntegrator):
         for i in range(self._cvs):
             self.addComputeGlobal(centre_name(i), f"cvflow_start{i}+(cvflow_end{i}-cvflow_start{i})*cvflow_fraction")
 
-    def _add_up_work(self) -> None:
-        """Where λ and the forces belong together."""
+    def _add_up_work(self, group: str = "") -> None:
+        """Where λ and the forces belong together; the restraints' force group spares the energy of all others."""
         for i in range(self._cvs):
             # One expression a CV: of several derivatives in one, OpenMM takes the first in the place of all.
-            pull = f"deriv(energy,{centre_name(i)})*(cvflow_end{i}-cvflow_start{i})"
+            pull = f"deriv(energy{group},{centre_name(i)})*(cvflow_end{i}-cvflow_start{i})"
             self.addComputeGlobal("cvflow_work", f"cvflow_work+0.5*(cvflow_after-cvflow_before)*{pull}")
 
 
@@ -97,6 +97,7 @@ class SteeredRattle(SteeredIntegrator):
         cvs: int,
         rigid: RigidParts,
         tolerance: float,
+        group: int,
     ) -> None:
         """Make the steps.
 
@@ -106,12 +107,13 @@ class SteeredRattle(SteeredIntegrator):
             cvs: how many there are.
             rigid: what moves as a whole.
             tolerance: of rigid bonds' lengths, relative.
+            group: of forces, which the restraints have for themselves.
         """
         super().__init__(timestep, schedule, cvs)
         self._particles = len(rigid.sites)
         rattle.keep_bonds(self, rigid, tolerance)
         rattle.add_kick(self, "v+dt*f/m")
-        self._add_up_work()
+        self._add_up_work(str(group))
         rattle.add_drift(self, rigid, "x+dt*v")
         self._move_centres()
 
