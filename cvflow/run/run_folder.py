@@ -245,7 +245,8 @@ def check_unused(folder: Path) -> None:
     """
     if holds_run(folder):
         raise ConfigError(
-            f"{folder} already holds a run: continue it with `cvflow resume {folder}`, or give another --out"
+            f"{folder} already holds a run: continue it with `cvflow resume {folder}` or "
+            f"cvflow.resume({str(folder)!r}), or give another folder (--out)"
         )
 
 
