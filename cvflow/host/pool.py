@@ -33,7 +33,7 @@ TRIES = 3
 SLOWEST = 20.0
 """A worker hangs if its task takes this many times as long as the slowest of its kind so far, for the same effort."""
 
-SHORTEST = 60.0
+SHORTEST_PATIENCE = 60.0
 """Seconds in which no worker hangs."""
 
 UNKNOWN = 86400.0
@@ -251,7 +251,7 @@ class _Foreman:
 
     def _limit(self, task: _Task) -> float:
         pace = self._pace.get(task.function)
-        return UNKNOWN if pace is None else max(SHORTEST, SLOWEST * pace * task.effort)
+        return UNKNOWN if pace is None else max(SHORTEST_PATIENCE, SLOWEST * pace * task.effort)
 
     def _drop(self, error: Exception) -> None:
         for worker in self._workers:

@@ -18,7 +18,7 @@ from cvflow.engines.batch.paths import Paths
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.sampler.ensemble import EnsembleMove
 
-FRICTION = 1.0
+FREE_FRICTION = 1.0
 """Of local moves that have one, in units of 1/(timestep · steps of a move)."""
 
 SpringConstants = tuple[float, ...]
@@ -120,13 +120,13 @@ def _mala_move(system: TorchSystem, timestep: float, steps: int) -> _Walk:
 
 
 def _ghmc_move(system: TorchSystem, timestep: float, steps: int) -> _Walk:
-    friction = FRICTION / (timestep * steps)
+    friction = FREE_FRICTION / (timestep * steps)
     walk = GeneralisedHybrid(system.potential, system.kT, timestep, friction, system.masses)
     return walk, False, _METROPOLISED
 
 
 def _langevin_move(system: TorchSystem, timestep: float, steps: int) -> _Walk:
-    return _free_langevin(system, timestep, FRICTION / (timestep * steps)), False, _BIASED
+    return _free_langevin(system, timestep, FREE_FRICTION / (timestep * steps)), False, _BIASED
 
 
 _LOCAL: dict[str, Callable[[TorchSystem, float, int], _Walk]] = {
