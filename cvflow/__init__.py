@@ -20,8 +20,13 @@ __all__ = [
     "openmm_system",
     "resume",
     "sample",
+    "wall",
 ]
-_HOMES = {"Potential": "cvflow.engines.batch.potential", "TorchSystem": "cvflow.engines.batch.system"}
+_HOMES = {
+    "Potential": "cvflow.engines.batch.potential",
+    "TorchSystem": "cvflow.engines.batch.system",
+    "wall": "cvflow.core.walls",
+}
 
 
 def __getattr__(name: str) -> Any:

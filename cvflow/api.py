@@ -15,7 +15,9 @@ from openmm import app, unit
 
 from cvflow.config.references import absolute
 from cvflow.config.settings import ConfigError
+from cvflow.config.wall_section import wall_words
 from cvflow.core.quantities import plain, positive
+from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.estimate.free_energy import chain_difference
@@ -222,6 +224,7 @@ def sample(
     engine: Mapping[str, object] | None = None,
     flow: Mapping[str, object] | None = None,
     proposal: Mapping[str, object] | None = None,
+    walls: Sequence[Wall] = (),
     **run: object,
 ) -> Result:
     """Sample a system and write a folder with the store, figures, tables and report.
@@ -254,6 +257,7 @@ def sample(
         engine: settings of `[engine]`, e.g. ``{"platform": "CUDA"}`` or ``{"precision": "float32"}``.
         flow: settings of `[flow]`.
         proposal: settings of `[proposal]`, in place of a flow.
+        walls: on CVs, part of the potential, from `cvflow.wall`: ``[cvflow.wall("d", upper=1.2, kappa=2000)]``.
         **run: settings of `[run]`: seed, walkers, adapt_jumps, adapt_limit, jumps, local_steps, local.
 
     Settings with units may be OpenMM quantities: ``path={"timestep": 0.5 * unit.femtosecond}``.
@@ -279,6 +283,8 @@ def sample(
     _check_executor(executor, system)
     _check_workers(workers)
     sections = {name: plain(values) for name, values in chosen.items() if values is not None}
+    if walls:
+        sections["wall"] = wall_words(walls)
     setup = from_objects(system, sections, cvs, starts or {})
     for note in setup.notes:
         warnings.warn(note, stacklevel=2)

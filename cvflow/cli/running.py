@@ -120,7 +120,7 @@ def _sample(
     setup = from_config(config, base)
     if file is not None:
         setup = replace(setup, reads=(*setup.reads, file))
-    for note in setup.notes:
+    for note in (*setup.wall_words, *setup.notes):
         typer.echo(run_folder.said(note))
     with saying_how_to_go_on(folder), watching(quiet) as watch:
         summary = run_folder.begin(setup, folder, watch, workers, until)

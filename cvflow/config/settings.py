@@ -16,6 +16,8 @@ from cvflow.config.engine_section import EngineSection, OpenMMSection, ProgramSe
 from cvflow.config.flow_section import FlowSection, flow_words
 from cvflow.config.section import ConfigError, Count, Finite, NonNegative, Positive, Section, Whole
 from cvflow.config.system_section import ONE_SOURCE, SystemSection
+from cvflow.config.wall_section import WallSection
+from cvflow.core.walls import Wall
 from cvflow.host.faults import brief
 from cvflow.host.text_file import text_of
 
@@ -66,6 +68,12 @@ class Config(Section):
     flow: FlowSection | None = None
     proposal: ProposalSection | None = None
     states: dict[str, str] = {}
+    wall: list[WallSection] | None = None
+
+    @property
+    def walls(self) -> tuple[Wall, ...]:
+        """Walls on CVs, part of the potential."""
+        return tuple(section.to_wall() for section in self.wall or ())
 
     @model_validator(mode="after")
     def _one_proposal(self) -> "Config":
@@ -195,6 +203,8 @@ def _of_auto(fault: Any, faults: Sequence[Any]) -> str | None:
 
 def _as_written(location: tuple[int | str, ...]) -> list[int | str]:
     """A place as a user writes it: pydantic has the tag of a union behind its section, or its number in a list."""
+    if location[:1] == ("wall",):
+        return list(location)
     behind = ("", *location)
     pairs = zip(location, behind, strict=False)
     return [part for part, last in pairs if not (isinstance(part, str) and (isinstance(last, int) or last == "engine"))]
@@ -228,5 +238,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         return engine_section.known_words(str(location[1]))
     if location == ("flow",):
         return flow_words()
+    if location[:1] == ("wall",):
+        return list(WallSection.model_fields)
     model = sections[str(location[0])] if location else Config
     return list(model.model_fields)

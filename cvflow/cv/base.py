@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from math import inf
+from math import inf, isfinite
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 import openmm
 
 from cvflow.core.frames import Box, Frame, Positions
+from cvflow.core.state_bounds import Reach
 from cvflow.cv.images import Cell, gathered
 from cvflow.cv.names import checked_name
 from cvflow.cv.openmm_force import Energy, callback, callback_of_all
@@ -92,6 +93,20 @@ class CollectiveVariable(ABC):
         Raises:
             ValueError: some of the CV's atoms are still selection strings.
         """
+
+    @property
+    def parts(self) -> tuple["CollectiveVariable", ...]:
+        """CVs that it is made of; itself, if of none."""
+        return (self,)
+
+    @property
+    def grows(self) -> Reach:
+        """Where it goes, if nothing but the potential holds molecules together, when they part: 0 to 0 for nowhere."""
+        return Reach(0.0, 0.0)
+
+    def half_box(self, box: Box | None) -> float:
+        """Where, of a length between molecules, another image becomes the nearest; else infinite."""
+        return inf
 
     def evaluate(self, frame: Frame) -> float:
         """Value of the CV, in its unit; on a circle in [-period/2, period/2).
@@ -198,6 +213,14 @@ class AtomsCV(CollectiveVariable):
     def takes_images(self) -> bool:
         """Whether nearest images are taken in a box: not among the atoms of one molecule."""
         return self.periodic and len(set(self.surroundings.molecules)) != 1
+
+    @property
+    def grows(self) -> Reach:
+        """Without end where its range has none and its atoms are of several molecules."""
+        if isfinite(self.period) or len(set(self.surroundings.molecules)) == 1:
+            return Reach(0.0, 0.0)
+        low, high = self.range
+        return Reach(-inf if low == -inf else 0.0, inf if high == inf else 0.0)
 
     def placed(self, x: Positions, cell: Cell) -> Positions:
         """Positions [nm] of the CV's atoms in the images that it is of.

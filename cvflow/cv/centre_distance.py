@@ -7,7 +7,7 @@ import numpy as np
 import openmm
 from jaxtyping import Float
 
-from cvflow.core.frames import Positions
+from cvflow.core.frames import Box, Positions
 from cvflow.cv.base import AtomsCV
 from cvflow.cv.images import Cell, gathered
 from cvflow.cv.openmm_force import Energy
@@ -63,6 +63,11 @@ class CentreDistance(AtomsCV):
         """Weights of each group's atoms, which add up to one."""
         first, second = ((self.atoms, self.weights), (self.atoms2, self.weights2))
         return shares(self.name, *first), shares(self.name, *second)
+
+    def half_box(self, box: Box | None) -> float:
+        if box is None or not self.takes_images:
+            return inf
+        return 0.5 * self.surroundings.cell(box, len(self.indices)).width
 
     def placed(self, x: Positions, cell: Cell) -> Positions:
         count = len(self.atoms)

@@ -9,6 +9,7 @@ import openmm
 
 from cvflow.core.frames import Frame, Positions
 from cvflow.core.periodic import into_period
+from cvflow.core.state_bounds import Reach
 from cvflow.cv.base import CollectiveVariable, Particles, checked_unit
 from cvflow.cv.names import checked_name
 from cvflow.cv.openmm_force import Energy, algebra
@@ -80,6 +81,17 @@ class Combination(CollectiveVariable):
         total = "+".join(f"({float(factor)!r})*{name}" for factor, name in zip(self.coefficients, names, strict=True))
         terms = {name: term.openmm_force(str) for name, term in zip(names, self.terms, strict=True)}
         return algebra(energy(f"({total})"), terms)
+
+    @property
+    def parts(self) -> tuple[CollectiveVariable, ...]:
+        return tuple(part for term in self.terms for part in term.parts)
+
+    @property
+    def grows(self) -> Reach:
+        """As its terms do, each by the sign of its coefficient."""
+        ends = [[c * term.grows.low if term.grows.low else 0.0, c * term.grows.high if term.grows.high else 0.0]
+                for c, term in zip(self.coefficients, self.terms, strict=True) if c]  # fmt: skip
+        return Reach(min(min(pair) for pair in ends), max(max(pair) for pair in ends)) if ends else Reach(0.0, 0.0)
 
     def let_time_pass(self) -> None:
         for term in self.terms:

@@ -11,7 +11,7 @@ import numpy as np
 import openmm
 from jaxtyping import Float
 
-from cvflow.core.frames import Positions
+from cvflow.core.frames import Box, Positions
 from cvflow.cv import formulas
 from cvflow.cv.base import AtomsCV
 from cvflow.cv.openmm_force import Energy
@@ -34,6 +34,11 @@ class Distance(AtomsCV):
     @property
     def range(self) -> tuple[float, float]:
         return 0.0, inf
+
+    def half_box(self, box: Box | None) -> float:
+        if box is None or not self.takes_images:
+            return inf
+        return 0.5 * self.surroundings.cell(box, len(self.indices)).width
 
     def of_atoms(self, x: Positions) -> tuple[float, Positions]:
         apart = x[1] - x[0]

@@ -9,6 +9,7 @@ from cvflow.core.early_rejection import EarlyRejection, PathMonitor
 from cvflow.core.frames import Frame, Outcome, PathResult, Point, Positions, Steering
 from cvflow.core.periodic import wrapped
 from cvflow.core.schedule import Schedule
+from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable, Particles
 from cvflow.engines.base import Engine
 from cvflow.engines.motion import BlownUpError, Course, End, Instant, Motion, PerParticle
@@ -31,6 +32,7 @@ class VerletSpec(ABC):
         friction: of steered paths [1/ps].
         schedule: of the restraint's centre.
         molecules: the number of each atom's molecule, which is whole; each atom by itself if left out.
+        walls: on the CVs, part of the potential.
     """
 
     cvs: tuple[CollectiveVariable, ...]
@@ -39,6 +41,7 @@ class VerletSpec(ABC):
     friction: float
     schedule: Schedule
     molecules: tuple[int, ...]
+    walls: tuple[Wall, ...]
 
     @abstractmethod
     def build(self) -> "VerletEngine":

@@ -275,6 +275,8 @@ class Summary(Part):
     """Path steps a second of all workers together; null where no path was run."""
     exact: Exact
     """Whether the chain is exact."""
+    walls: tuple[str, ...] = ()
+    """Walls on CVs, part of the potential that was sampled: the CV, where it begins, and its energy."""
     warnings: tuple[str, ...] = ()
     """What to know before using the numbers, one plain sentence or two each."""
 

@@ -58,6 +58,7 @@ def _numbers(record: Record) -> Summary:
         wall_s=_wall(record),
         path_steps_per_s=_rate(turns, header.workers),
         exact=Exact(value=header.exact, reason=header.exact_reason),
+        walls=tuple(header.walls),
     )
 
 

@@ -126,6 +126,7 @@ def _effort(summary: Summary) -> TableRows:
         ("wall time", f"{duration(wall.total)} ({parts})"),
         ("path steps per second", _text(summary.path_steps_per_s)),
         ("exact", f"{'yes' if exact.value else 'NO'}: {exact.reason}"),
+        *(("part of the potential", words) for words in summary.walls),
     ]
 
 

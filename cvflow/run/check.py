@@ -33,6 +33,7 @@ def check(folder: Path) -> Iterator[Found]:
     yield from _before(previous(folder / STORE))
     yield from _settings(folder / CONFIG, record)
     if isinstance(record, Record):
+        yield from (Found(f"{folder / STORE}: part of the potential: {wall}") for wall in record.header.walls)
         yield from _trajectories(folder, record)
 
 

@@ -32,6 +32,7 @@ def header(setup: Setup, kappa: Point, workers: int, folder: Path | None = None)
         exact=exact.value,
         exact_reason=exact.reason,
         notes=[*setup.opening_words, *setup.notes],
+        walls=list(setup.wall_words),
         config=setup.config.to_toml(),
         version=__version__,
         kernel=path.kernel,

@@ -18,6 +18,7 @@ from cvflow.config.settings import Config
 from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Exactness, Frame
 from cvflow.core.states import States
+from cvflow.core.walls import check_walls
 from cvflow.cv.names import check_together
 from cvflow.engines.base import EngineSpec
 from cvflow.proposals.base import Proposal
@@ -97,6 +98,11 @@ class Setup:
     def in_memory(self) -> bool:
         """Whether a script made the system, so that the run cannot be gone on with from its folder."""
         return self.config.system.in_memory
+
+    @property
+    def wall_words(self) -> tuple[str, ...]:
+        """The walls, a line each."""
+        return tuple(wall.words for wall in self.config.walls)
 
     @property
     def opening_words(self) -> tuple[str, ...]:
@@ -309,6 +315,7 @@ def checked(setup: Setup) -> Setup:
     """
     names, path = setup.space.names, setup.config.path
     check_together(names)
+    check_walls(setup.config.walls, dict(zip(names, setup.space.periods, strict=True)))
     if isinstance(path.kappa, list) and len(path.kappa) != len(names):
         raise ValueError(f"path.kappa has {len(path.kappa)} numbers for {len(names)} CVs")
     if path.kappa != "auto" and not setup.settings.path.restrained:

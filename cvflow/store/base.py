@@ -49,6 +49,7 @@ class Header:
         outcomes: the codes of outcomes that the turns hold, by name.
         inputs: SHA-256 of the files that the run needs to go on, by the config's names for them.
         versions: of the packages that the run computes with.
+        walls: on CVs, part of the potential, in words.
     """
 
     seed: int
@@ -74,6 +75,7 @@ class Header:
     outcomes: dict[str, int] = field(default_factory=outcome_codes)
     inputs: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    walls: list[str] = field(default_factory=list)
     format: str = RUN_FORMAT
 
     def to_json(self) -> str:

@@ -1,6 +1,6 @@
 """The dumbbell as an ASE calculator, and the one-jump test's cases over it: the same potential, written once more."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
@@ -52,7 +52,8 @@ class AseCase(Case):
     draws: int = 12_000
 
     def build(self) -> AseEngine | OpenMMEngine:
-        return self.engine(AseSpec(atoms, (self.cv,), dumbbell.KT, self.timestep, self.friction, self.schedule))
+        spec = AseSpec(atoms, (self.cv,), dumbbell.KT, self.timestep, self.friction, self.schedule)
+        return self.engine(replace(spec, walls=self.walls))
 
 
 class SwitchFirst(wrong_motion.SwitchFirst, AseEngine):

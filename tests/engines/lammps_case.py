@@ -1,6 +1,6 @@
 """Settings of the one-jump test through LAMMPS, and wrong paths that it must catch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.lammps import LammpsEngine, LammpsModel, LammpsSpec
@@ -21,7 +21,7 @@ class LammpsCase(Case):
 
     def build(self) -> LammpsEngine:
         spec = LammpsSpec(self.model, (self.cv,), triangle.KT, self.timestep, self.friction, self.schedule)
-        return self.engine(spec)
+        return self.engine(replace(spec, walls=self.walls))
 
 
 class SwitchFirst(wrong_motion.SwitchFirst, LammpsEngine):

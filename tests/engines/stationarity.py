@@ -5,7 +5,7 @@ path are engines of their own (mutants.py).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from cvflow.core.acceptance import log_acceptance
 from cvflow.core.frames import Frame
 from cvflow.core.schedule import Linear, Schedule
 from cvflow.core.states import States
+from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.openmm import OpenMMEngine, OpenMMSpec
 from cvflow.host.cores import available_cores
@@ -75,12 +76,12 @@ class Case:
     kind: type[CVJump] = CVJump
     gives_up: bool = False
     skips: Callable[[], States] | None = None
+    walls: tuple[Wall, ...] = ()
 
     def build(self) -> OpenMMEngine:
         xml, paths = openmm.XmlSerializer.serialize(self.target.system()), (self.friction, self.schedule)
-        return self.engine(
-            OpenMMSpec(xml, (self.cv,), self.target.kT, self.timestep, *paths, self.platform, self.properties)
-        )
+        spec = OpenMMSpec(xml, (self.cv,), self.target.kT, self.timestep, *paths, self.platform, self.properties)
+        return self.engine(replace(spec, walls=self.walls))
 
 
 class Sample(NamedTuple):

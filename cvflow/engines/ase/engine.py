@@ -8,11 +8,13 @@ import numpy as np
 
 from cvflow.core.frames import Exactness, Frame, Positions
 from cvflow.core.schedule import Linear, Schedule
+from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.ase.motion import AseMotion
 from cvflow.engines.ase.potential import AsePotential
 from cvflow.engines.motion import BlownUpError, Course
 from cvflow.engines.verlet import VerletEngine, VerletSpec
+from cvflow.engines.walls import WallsOfAtoms, walls_on
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class AseSpec(VerletSpec):
     friction: float = 0.0
     schedule: Schedule = field(default_factory=Linear)
     molecules: tuple[int, ...] = ()
+    walls: tuple[Wall, ...] = ()
 
     def build(self) -> "AseEngine":
         return AseEngine(self)
@@ -51,6 +54,7 @@ class AseEngine(VerletEngine):
         self._masses = self._potential.masses
         self._speeds = np.sqrt(spec.kT / self._masses)
         self._cvs = spec.cvs_among(self._potential.particles)
+        self._potential.walls = WallsOfAtoms(walls_on(self._cvs, spec.walls))
         for cv in self._cvs:
             cv.value_and_gradient(self._potential.frame())
 

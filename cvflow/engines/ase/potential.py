@@ -9,6 +9,7 @@ from cvflow.core.frames import Frame, Positions
 from cvflow.core.units import ANGSTROM, ELECTRONVOLT
 from cvflow.cv import Particles
 from cvflow.engines.motion import BlownUpError
+from cvflow.engines.walls import WallsOfAtoms
 from cvflow.host.faults import USERS_FAULTS, UserFunctionError, called, said
 
 LARGEST_SPREAD = 1e4
@@ -25,7 +26,10 @@ class Evaluation(NamedTuple):
 
 
 class AsePotential:
-    """The potential of an ase.Atoms, which its calculator computes.
+    """The potential of an ase.Atoms, which its calculator computes, and of walls beside it.
+
+    Attributes:
+        walls: none to begin with; relaxation goes without them.
 
     Raises:
         ValueError: ASE is missing, what `source` makes is no Atoms with a calculator, or it has constraints or atoms
@@ -34,6 +38,7 @@ class AsePotential:
 
     def __init__(self, source: Callable[[], Any]) -> None:
         self._errors = _errors()
+        self.walls = WallsOfAtoms()
         atoms = made(lambda: called(source, "the function that makes the ase.Atoms"))
         self._atoms = atoms
         self.masses = np.array(atoms.get_masses(), dtype=float)[:, None]
@@ -75,7 +80,8 @@ class AsePotential:
             raise UserFunctionError(f"the calculator {type(self._atoms.calc).__name__} fails: {said(error)}") from error
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
             raise BlownUpError("the calculator's energy or forces are not finite")
-        return Evaluation(energy * ELECTRONVOLT, forces * (ELECTRONVOLT / ANGSTROM))
+        walls = self.walls.energy(frame), self.walls.forces(frame)
+        return Evaluation(energy * ELECTRONVOLT + walls[0], forces * (ELECTRONVOLT / ANGSTROM) + walls[1])
 
     def relaxed(self, frame: Frame) -> Frame:
         """Downhill in energy, by ASE's FIRE, until no force exceeds 0.05 eV/Å or for 500 steps."""

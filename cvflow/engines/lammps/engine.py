@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from cvflow.core.frames import Exactness, Frame, Point, Positions
 from cvflow.core.schedule import Linear, Schedule
+from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.lammps.external_force import ExternalForce
 from cvflow.engines.lammps.instance import LammpsInstance
@@ -27,6 +28,7 @@ class LammpsSpec(VerletSpec):
     friction: float = 0.0
     schedule: Schedule = field(default_factory=Linear)
     molecules: tuple[int, ...] = ()
+    walls: tuple[Wall, ...] = ()
 
     def build(self) -> "LammpsEngine":
         return LammpsEngine(self)
@@ -59,7 +61,7 @@ class LammpsEngine(VerletEngine):
         self._instance = LammpsInstance(spec.model, spec.timestep)
         check_atom("a bond", spec.model.highest_atom, self._instance.atoms)
         self._cvs = spec.cvs_among(self._instance.particles)
-        self._external = ExternalForce(self._cvs, spec.model.long_bonds, self._instance)
+        self._external = ExternalForce(self._cvs, spec.model.long_bonds, spec.walls, self._instance)
         self._instance.set_external(self._external)
 
     @property
@@ -71,7 +73,7 @@ class LammpsEngine(VerletEngine):
 
     def potential_energy(self, frame: Frame) -> float:
         self._set_up_free(frame)
-        return self._instance.potential_energy + self._external.bond_energy(frame)
+        return self._instance.potential_energy + self._external.potential_energy(frame)
 
     def forces(self, frame: Frame) -> Positions:
         """Forces without the restraint [kJ/mol/nm]."""

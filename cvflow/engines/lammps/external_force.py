@@ -7,17 +7,19 @@ step.
 
 import ctypes
 from collections.abc import Callable, Sequence
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from cvflow.core.frames import Frame, Positions
-from cvflow.core.periodic import wrapped
+from cvflow.core.periodic import into_period, wrapped
+from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable, Distance
 from cvflow.engines.lammps.instance import IMAGE_BITS, IMAGE_PERIOD, LammpsInstance
 from cvflow.engines.lammps.model import LongBond
+from cvflow.engines.walls import WallsOfAtoms, walls_on
 
 _LAST, _HALF = IMAGE_PERIOD - 1, IMAGE_PERIOD // 2
 
@@ -32,12 +34,15 @@ class Track:
     """Where the restraint's centre on one CV goes, and the values that the CV takes on the way.
 
     Attributes:
+        period: of the CV, infinite on a line.
         centres: λ_0 … λ_N; none where nothing pulls.
         kappa: spring constant.
         values: of the CV, one a centre; NaN until the path is there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, period: float) -> None:
+        self.period = period
+        self._circle = isfinite(period)
         self.centres: list[float] = []
         self.kappa = 0.0
         self.values: list[float] = []
@@ -54,15 +59,17 @@ class Track:
     def slope(self, value: float, step: int) -> float:
         """∂u/∂ξ [kJ/mol per CV unit] where the CV has this value; remembers the value."""
         self.values[step] = value
-        return self.kappa * (value - self.centres[step])
+        apart = value - self.centres[step]
+        return self.kappa * (into_period(apart, self.period) if self._circle else apart)
 
-    def protocol_work(self, period: float) -> float:
+    @property
+    def protocol_work(self) -> float:
         """Work done at fixed configurations [kJ/mol]: λ moves half of its step before the drift and half after it."""
         if not self.centres:
             return 0.0
         centres = np.array(self.centres)
         padded = np.concatenate([centres[:1], centres, centres[-1:]])
-        apart = wrapped((np.array(self.values) - centres)[:, None], np.array([period]))[:, 0]
+        apart = wrapped((np.array(self.values) - centres)[:, None], np.array([self.period]))[:, 0]
         return float(-0.5 * self.kappa * np.sum(apart * (padded[2:] - padded[:-2])))
 
 
@@ -97,15 +104,14 @@ class PairForce:
 
 
 class GradientForce:
-    """The restraint on any CV, of the atoms as LAMMPS has them at the moment.
+    """A force along the gradient of any CV, of the atoms as LAMMPS has them at the moment.
 
     Raises:
         ValueError: the CV is none of these atoms.
     """
 
-    def __init__(self, cv: CollectiveVariable, track: Track, instance: LammpsInstance) -> None:
-        self._cv, self._track, self._instance = cv, track, instance
-        self._period = np.array([cv.period])
+    def __init__(self, cv: CollectiveVariable, slope: Slope, instance: LammpsInstance) -> None:
+        self._cv, self._slope, self._instance = cv, slope, instance
         self._vectors, self._numbers = ctypes.c_double * (3 * instance.atoms), ctypes.c_int32 * instance.atoms
         with np.errstate(all="ignore"):  # wherever the atoms are to begin with
             cv.value_and_gradient(Frame(instance.positions, instance.box))
@@ -113,10 +119,8 @@ class GradientForce:
     def __call__(self, x: Any, image: Any, f: Any, step: int) -> None:
         positions = self._instance.unfolded(self._vectors_at(x), _array(self._numbers, image.contents))
         value, gradient = self._cv.value_and_gradient(Frame(positions, self._instance.box))
-        self._track.values[step] = value
-        apart = wrapped(np.array([value - self._track.centres[step]]), self._period)[0]
         forces = self._vectors_at(f)
-        forces -= self._track.kappa * apart * gradient
+        forces -= self._slope(value, step) * gradient
 
     def _vectors_at(self, rows: Any) -> Positions:
         """LAMMPS's own memory, the first row of which begins it."""
@@ -134,12 +138,20 @@ class ExternalForce:
         ValueError: a CV is none of these atoms.
     """
 
-    def __init__(self, cvs: Sequence[CollectiveVariable], bonds: Sequence[LongBond], instance: LammpsInstance) -> None:
-        self.tracks = [Track() for _ in cvs]
+    def __init__(
+        self,
+        cvs: Sequence[CollectiveVariable],
+        bonds: Sequence[LongBond],
+        walls: Sequence[Wall],
+        instance: LammpsInstance,
+    ) -> None:
+        self.tracks = [Track(cv.period) for cv in cvs]
         self.error: Exception | None = None
-        self._long_bonds = tuple(bonds)
-        self._bonds = [PairForce(bond.atoms, instance.sides, _slope(bond)) for bond in bonds]
-        self._restraint = [_restraint(cv, track, instance) for cv, track in zip(cvs, self.tracks, strict=True)]
+        self._long_bonds, self._walls = tuple(bonds), WallsOfAtoms(walls_on(cvs, walls))
+        self._potential: list[Force] = [PairForce(bond.atoms, instance.sides, _slope(bond)) for bond in bonds]
+        self._potential += [_along(cv, _at_any_step(wall), instance) for cv, wall in self._walls.walls]
+        self._restraint = [_along(cv, track.slope, instance) for cv, track in zip(cvs, self.tracks, strict=True)]
+        self._box = instance.box
         self._images = instance.image_address
         self._bytes = instance.atoms * 3 * ctypes.sizeof(ctypes.c_double)
         self._forces: list[Force] = []
@@ -149,11 +161,12 @@ class ExternalForce:
         """Make ready for a path whose centres are these; none for one without a restraint."""
         for track, column, spring in zip(self.tracks, centres.T, kappa, strict=True):
             track.begin(column.tolist(), float(spring))
-        self._forces = [*self._bonds, *(self._restraint if len(centres) else ())]
+        self._forces = [*self._potential, *(self._restraint if len(centres) else ())]
 
-    def bond_energy(self, frame: Frame) -> float:
-        """Of the model's bonds [kJ/mol]."""
-        return sum(bond.energy(frame) for bond in self._long_bonds)
+    def potential_energy(self, frame: Frame) -> float:
+        """Of the model's bonds and of walls [kJ/mol]."""
+        bonds = sum(bond.energy(frame) for bond in self._long_bonds)
+        return bonds + self._walls.energy(frame._replace(box=self._box))
 
     def __call__(self, _caller: None, step: int, _count: int, _identifiers: Any, x: Any, f: Any) -> None:
         """What LAMMPS calls: writes the forces into `f`."""
@@ -169,11 +182,15 @@ class ExternalForce:
 _IMAGES = ctypes.POINTER(ctypes.c_int32)
 
 
-def _restraint(cv: CollectiveVariable, track: Track, instance: LammpsInstance) -> Force:
-    """A distance of atoms as they lie has a way of its own, ten times as fast."""
+def _along(cv: CollectiveVariable, slope: Slope, instance: LammpsInstance) -> Force:
+    """A force along a CV; a distance of atoms as they lie has a way of its own, ten times as fast."""
     if isinstance(cv, Distance) and not cv.takes_images:
-        return PairForce(cv.indices, instance.sides, track.slope)
-    return GradientForce(cv, track, instance)
+        return PairForce(cv.indices, instance.sides, slope)
+    return GradientForce(cv, slope, instance)
+
+
+def _at_any_step(wall: Wall) -> Slope:
+    return lambda value, step: float(wall.slope(np.float64(value)))
 
 
 def _slope(bond: LongBond) -> Slope:

@@ -58,8 +58,7 @@ class LammpsMotion(Motion):
     def end(self) -> End:
         frame = self._frame
         potential = self._potential_energy(frame)
-        tracks = zip(self._external.tracks, self._course.periods, strict=True)
-        protocol_work = sum(track.protocol_work(period) for track, period in tracks)
+        protocol_work = sum(track.protocol_work for track in self._external.tracks)
         instant = Instant(potential + self._restraint(frame), self._instance.velocities)
         return End(instant, frame, potential, protocol_work)
 
@@ -69,7 +68,7 @@ class LammpsMotion(Motion):
 
     def _potential_energy(self, frame: Frame) -> float:
         """Without the restraint [kJ/mol], where the instance is; `frame` are its positions."""
-        return self._instance.potential_energy + self._external.bond_energy(frame)
+        return self._instance.potential_energy + self._external.potential_energy(frame)
 
     def _restraint(self, frame: Frame) -> float:
         """Energy of the restraint [kJ/mol], its centre where the path is."""

@@ -8,6 +8,7 @@ import openmm
 from cvflow.core.frames import Exactness, Frame, Point, Positions
 from cvflow.core.schedule import Linear, Schedule
 from cvflow.core.units import temperature
+from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.motion import Course
 from cvflow.engines.openmm.context import PathContext
@@ -19,6 +20,7 @@ from cvflow.engines.openmm.restraint import restraint_force, set_restraint
 from cvflow.engines.openmm.rigid import rigid_parts
 from cvflow.engines.openmm.volume import VolumeMove, default_box, piston
 from cvflow.engines.verlet import VerletEngine, VerletSpec
+from cvflow.engines.walls import walls_on
 from cvflow.host.functions import NamedFunction
 from cvflow.host.openmm_xml import deserialised
 
@@ -49,6 +51,7 @@ class OpenMMSpec(VerletSpec):
     platform: str = "CPU"
     properties: tuple[tuple[str, str], ...] = ()
     molecules: tuple[int, ...] = ()
+    walls: tuple[Wall, ...] = ()
     function: NamedFunction | None = None
     """What makes the System, in the place of its XML."""
     constraint_tolerance: float = 1e-6
@@ -93,6 +96,8 @@ class OpenMMEngine(VerletEngine):
         self._cvs = spec.cvs_among(particles)
         for index, cv in enumerate(self._cvs):
             system.addForce(restraint_force(cv, index))
+        for cv, wall in walls_on(self._cvs, spec.walls):
+            system.addForce(cv.openmm_force(wall.expression))
         self._masses = np.array(particles.masses)[:, None]
         with np.errstate(divide="ignore"):
             inverse_masses = np.where(self._masses > 0, 1 / self._masses, 0.0)

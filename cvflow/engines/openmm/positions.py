@@ -7,6 +7,7 @@ import numpy as np
 from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Exactness, Frame, PathResult, Point, Positions, Steering
 from cvflow.core.schedule import Linear, Schedule
+from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.interpolation import Interpolation, Straight
 from cvflow.engines.motion import Course
@@ -56,6 +57,11 @@ class PositionsSpec(VerletSpec):
     def schedule(self) -> Schedule:  # type: ignore[override]
         """Knots of the way are passed at equal spaces of time."""
         return Linear()
+
+    @property
+    def walls(self) -> tuple[Wall, ...]:  # type: ignore[override]
+        """None: what is driven here are positions."""
+        return ()
 
     @property
     def molecules(self) -> tuple[int, ...]:  # type: ignore[override]

@@ -18,11 +18,13 @@ from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Exactness, Frame
 from cvflow.core.schedule import BY_NAME
 from cvflow.core.streams import Purpose, stream
+from cvflow.core.walls import check_walls
 from cvflow.engines.batch.compilation import compile_or_not, compiler_available
 from cvflow.engines.batch.kernels.solver import Newton
 from cvflow.engines.batch.paths import Paths
 from cvflow.engines.batch.proven import exactness_of
 from cvflow.engines.batch.system import TorchSystem
+from cvflow.engines.batch.walls import walled
 from cvflow.host.faults import USERS_FAULTS, said
 from cvflow.host.functions import load_function
 from cvflow.proposals.base import Proposal
@@ -172,6 +174,8 @@ def batch_setup(config: Config, system: TorchSystem, folder: Path, with_starts: 
     if config.cv:
         system = replace(system, cv=batch_cv(config.cv, system))
     cv, states = system.cv, checked_states(config, system.cv.names)
+    check_walls(config.walls, dict(zip(cv.names, cv.periods, strict=True)))
+    system = replace(system, potential=walled(system.potential, cv, config.walls))
     starts = _starts(system, config) if with_starts else None
     units = tuple(section.unit or "" for section in config.cv) or ("",) * len(cv.names)
     compiled = engine.compile

@@ -21,6 +21,7 @@ from cvflow.setup.engine_walkers import EngineWalkers
 from cvflow.setup.named_states import checked_states
 from cvflow.setup.specification import Setup, checked
 from cvflow.setup.starts.nearest_images import NearestImages, as_they_lie
+from cvflow.setup.starts.open_states import open_notes
 from cvflow.setup.starts.placing import bonds_of
 from cvflow.setup.starts.walker_starts import WalkerStarts, opened, start_notes
 from cvflow.setup.steady import looked_at
@@ -66,7 +67,7 @@ def of_atoms(atoms: AtomicSystem, config: Config, starts: WalkerStarts) -> Setup
     molecules = atoms.molecules
     if molecules is None:
         molecules = molecules_of(bonds_of(atoms.topology), atoms.topology.getNumAtoms())
-    spec = replace(atoms.spec, molecules=tuple(molecules.tolist()))  # type: ignore[type-var]
+    spec = replace(atoms.spec, molecules=tuple(molecules.tolist()), walls=config.walls)  # type: ignore[type-var]
     space = space_of(atoms.cvs)
     setup = checked(
         Setup(
@@ -127,4 +128,6 @@ def _started(setup: Setup, spec: EngineSpec, starts: WalkerStarts) -> Setup:
     for name, energy in zip(starts.names, energies, strict=True):
         if not np.isfinite(energy):
             raise ValueError(f"the start of {name} has no finite energy: check the structure for overlaps")
-    return replace(setup, notes=setup.notes + start_notes(opening, starts.missing), opening=opening)
+    frames = dict(zip(starts.names, starts.frames, strict=True))
+    ends = open_notes(engine.cvs, setup.states.expressions, setup.config.walls, frames)
+    return replace(setup, notes=setup.notes + start_notes(opening, starts.missing) + ends, opening=opening)

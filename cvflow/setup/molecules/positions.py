@@ -104,6 +104,8 @@ def observed_only(config: Config) -> Config:
         raise ConfigError("path.within_states: jumps of positions are all realised; leave it true")
     if config.proposal is not None:
         raise ConfigError("[proposal] is refused: shapes have no fixed mixture; leave it out")
+    if config.wall:
+        raise ConfigError("[[wall]] is refused: shapes are steered by positions, and know of no potential beside it")
     if isinstance(config.path.kappa, list):
         raise ConfigError("path.kappa: positions have one spring constant for all coordinates; give one number")
     return _around(config)

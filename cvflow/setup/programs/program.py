@@ -49,7 +49,7 @@ class Files:
 
 
 def plumed_lines(config: Config, engine: ProgramSection, files: Files) -> tuple[str, ...]:
-    """PLUMED's input: the file's lines, then the CVs'.
+    """PLUMED's input: the file's lines, then the CVs', then those of walls, which are biases at both ends of a path.
 
     Raises:
         ConfigError: it holds what a path must not.
@@ -61,6 +61,7 @@ def plumed_lines(config: Config, engine: ProgramSection, files: Files) -> tuple[
         if not isinstance(section, PlumedSection):
             raise ConfigError(f"CV {checked_name(section.name)}: {engine.name} takes CVs of PLUMED: plumed = …")
         texts.append(section.plumed)
+    texts += [f"cvflow_wall{i}: {wall.plumed}" for i, wall in enumerate(config.walls)]
     lines = tuple(line for text in texts for line in text.splitlines() if line.split("#")[0].strip())
     check_plumed(lines, {Path(name).name: (files.folder / name).resolve() for name in engine.inputs}, files.folder)
     return lines

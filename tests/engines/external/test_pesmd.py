@@ -1,11 +1,14 @@
 """`plumed pesmd` through the driver's engine: energies, one-jump stationarity and its mutants."""
 
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
 import pytest
 
 from cvflow.core.frames import Frame, Outcome, Steering
+from cvflow.core.walls import wall
+from cvflow.engines.external.plumed_files import biases
 from tests.engines.external import landscape
 from tests.engines.external.one_jump import MUTANTS, Case, passes, shows
 
@@ -47,6 +50,18 @@ def test_a_landscape_of_other_coordinates_is_noticed(library):
     assert spec.build().free_path(Frame(np.array([[-1.0, 0.2]]), None), 9, 0.0, np.random.default_rng(0)).outcome is (
         Outcome.PROGRAM_FAILED
     )
+
+
+def test_walls_are_plumed_s_biases():
+    """What a path's ends are told of them, at their own value of the CV."""
+    walls = (wall("x", upper=-1.1, kappa=4.0), wall("x", lower=-0.9, kappa=3.0, exponent=4))
+    spec = landscape.spec("", 0.05)
+    held = replace(spec, lines=(*spec.lines, *(f"w{i}: {each.plumed}" for i, each in enumerate(walls))))
+    for x in (-1.4, -1.0, 0.3):
+        bare, walled = (one.build()._probed(Frame(np.array([[x, 0.7]]), None)).colvar for one in (spec, held))
+        expected = sum(each.energy(walled.values["x"][0]) for each in walls)
+        assert expected > 0
+        assert biases(walled)[0] - biases(bare)[0] == pytest.approx(expected, rel=1e-6)
 
 
 @cache  # two partials are never equal: with one case for all tests the paths are run once
