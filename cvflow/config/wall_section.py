@@ -33,16 +33,17 @@ class WallSection(Section):
         return wall(self.cv, upper=self.upper, lower=self.lower, kappa=self.kappa, exponent=self.exponent)
 
 
-def wall_words(walls: Sequence[Wall]) -> list[dict[str, Any]]:
+def wall_words(walls: Sequence[object]) -> list[dict[str, Any]]:
     """Walls as a config has them.
 
     Raises:
         ValueError: one is no wall.
     """
-    for each in walls:
-        if not isinstance(each, Wall):
-            raise ValueError(f"walls: {brief(each)} is no wall: make them by cvflow.wall")
-    return [
-        {"cv": each.cv, "upper" if each.upper else "lower": each.at, "kappa": each.kappa, "exponent": each.exponent}
-        for each in walls
-    ]
+    return [_words(each) for each in walls]
+
+
+def _words(given: object) -> dict[str, Any]:
+    if not isinstance(given, Wall):
+        raise ValueError(f"walls: {brief(given)} is no wall: make them by cvflow.wall")
+    side = {"upper" if given.upper else "lower": given.at}
+    return {"cv": given.cv, **side, "kappa": given.kappa, "exponent": given.exponent}

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cvflow
 from cvflow.config.settings import parse
+from cvflow.config.wall_section import wall_words
 from cvflow.core.frames import Frame
 from cvflow.core.walls import wall
 from cvflow.cv import Particles, angle, centre_distance, combination, coordination, distance, from_torch, functions
@@ -126,4 +126,4 @@ def test_a_wall_on_no_cv_or_on_a_circle_is_refused():
     with pytest.raises(ValueError, match=r"wall: no CV is called .q.; the CVs are z"):
         from_config(parse(config, "test"), Path())
     with pytest.raises(ValueError, match=r"walls: 'd' is no wall: make them by cvflow\.wall"):
-        cvflow.sample(diatomics(), [D], STATES, {"near": NEAR, "far": FAR}, "nowhere", walls=["d"])
+        wall_words(["d"])
