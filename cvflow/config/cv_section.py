@@ -17,6 +17,7 @@ from cvflow.config.cv_types import (
     DistanceSection,
     GyrationSection,
     PositionsSection,
+    RmsdSection,
     TorsionSection,
 )
 from cvflow.config.cv_words import CvSection, kind_of
@@ -101,6 +102,7 @@ AnyCvSection = Annotated[
     | GyrationSection
     | CoordinationSection
     | CentreDistanceSection
+    | RmsdSection
     | CombinationSection
     | PositionsSection
     | ForceSection

@@ -6,8 +6,9 @@ from typing import Literal
 from pydantic import Field
 
 from cvflow.config.cv_words import PLACES, AtomList, AtomsSection, CvSection, WeightList
-from cvflow.config.section import ConfigError, Positive, Whole
+from cvflow.config.section import ConfigError, Finite, Positive, Whole
 from cvflow.cv import (
+    RMSD,
     Angle,
     Anisotropy,
     CentreDistance,
@@ -16,6 +17,7 @@ from cvflow.cv import (
     Distance,
     Gyration,
     Torsion,
+    rmsd,
 )
 
 
@@ -79,6 +81,24 @@ class CentreDistanceSection(AtomsSection):
     atoms2: AtomList = Field(description="another group")
     weights: WeightList = None
     weights2: WeightList = None
+
+
+class RmsdSection(AtomsSection):
+    """The deviation of a group from a reference; a run keeps the reference's positions among its settings."""
+
+    makes = RMSD
+    type: Literal["rmsd"]
+    atoms: AtomList = Field(description=f"a group, {PLACES}")
+    reference: str | list[list[Finite]] = Field(description="a PDB file, or a list of positions [nm]")
+
+    def to_cv(self, folder: Path) -> RMSD:
+        reference = folder / self.reference if isinstance(self.reference, str) else self.reference
+        unit = "nm" if self.unit is None else self.unit
+        return rmsd(self.name, self.atoms, reference, unit, periodic=self.periodic is not False)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return (self.reference,) if isinstance(self.reference, str) else ()
 
 
 class PositionsSection(CvSection):

@@ -90,4 +90,6 @@ def _as_data(word: FieldInfo, value: Any) -> Any:
 
 def as_word(value: Any) -> Any:
     """The same back: no weights are no word, and neither is what a CV is anyway."""
-    return list(value) or None if isinstance(value, tuple) else None if value is True else value
+    if isinstance(value, tuple):
+        return [as_word(each) for each in value] or None
+    return None if value is True else value

@@ -13,9 +13,11 @@ from cvflow.cv.force import ForceCV, from_force
 from cvflow.cv.geometry import Angle, Distance, Torsion, angle, distance, torsion
 from cvflow.cv.gyration import Gyration, gyration
 from cvflow.cv.plumed import PlumedCV, from_plumed
+from cvflow.cv.rmsd import RMSD, rmsd
 from cvflow.cv.torch_function import TorchCV, from_torch
 
 __all__ = [
+    "RMSD",
     "Angle",
     "Anisotropy",
     "AtomsCV",
@@ -41,5 +43,6 @@ __all__ = [
     "from_torch",
     "gyration",
     "resolve",
+    "rmsd",
     "torsion",
 ]

@@ -49,10 +49,12 @@ class Surroundings:
     Attributes:
         molecules: the number of each atom's molecule, in the CV's order; each by itself if left out.
         directions: in which the box is periodic.
+        particles: how many the engine has; 0 where that is not known.
     """
 
     molecules: tuple[int, ...] = ()
     directions: tuple[bool, bool, bool] = (True, True, True)
+    particles: int = 0
 
     def cell(self, box: Box, atoms: int) -> Cell:
         """The box around so many atoms."""
@@ -257,10 +259,9 @@ class AtomsCV(CollectiveVariable):
         return callback(self.name, self.in_box, self.indices, energy, periodic=self.takes_images)
 
     def among(self, particles: Particles) -> "AtomsCV":
-        if not particles.periodic:
-            return replace(self, periodic=False)
         molecules = tuple(particles.molecules[atom] for atom in self.indices) if particles.molecules else ()
-        return replace(self, surroundings=Surroundings(molecules, particles.directions))
+        here = Surroundings(molecules, particles.directions, len(particles.masses))
+        return replace(self, periodic=self.periodic and particles.periodic, surroundings=here)
 
     def resolved(self, names: AtomNames) -> "AtomsCV":
         look_up = names.atoms if self.count else names.group

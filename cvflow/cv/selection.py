@@ -81,6 +81,11 @@ class AtomNames:
         self._topology = topology
         self._universe: Any = None
 
+    @property
+    def count(self) -> int:
+        """How many atoms there are."""
+        return int(self._topology.getNumAtoms())
+
     def atoms(self, cv: str, places: Group) -> tuple[int, ...]:
         """Indices of atoms that are named one by one.
 

@@ -25,6 +25,7 @@ from cvflow.cv import (
     from_torch,
     functions,
     gyration,
+    rmsd,
     torsion,
 )
 from tests.cv.with_plumed import missing
@@ -65,6 +66,21 @@ def _dihedral() -> openmm.Force:
     return force
 
 
+_REFERENCE = ((0.0, 0.1, 0.2), (0.3, 0.0, 0.1), (0.2, 0.4, 0.0), (0.5, 0.2, 0.3), (0.1, 0.3, 0.6))
+
+
+def _rmsd(x: Tensor) -> Tensor:
+    """By the singular values of the covariance, with a proper rotation."""
+    group = x[:, [8, 1, 2, 4, 9]]
+    apart, reference = group - group.mean(dim=1, keepdim=True), torch.tensor(_REFERENCE, dtype=x.dtype)
+    reference = reference - reference.mean(dim=0)
+    covariance = apart.transpose(1, 2) @ reference
+    singular = torch.linalg.svdvals(covariance)
+    last = torch.linalg.det(covariance).sign()
+    overlap = singular[:, 0] + singular[:, 1] + last * singular[:, 2]
+    return ((((apart**2).sum((1, 2)) + (reference**2).sum()) - 2 * overlap) / 5).sqrt()
+
+
 _BOND, _SIZE = distance("r", 4, 7), gyration("g", [1, 2, 4])
 CASES = {
     "distance": CvCase(distance("r", 7, 2), lambda x: functions.distance(x[:, [7, 2]])),
@@ -80,6 +96,7 @@ CASES = {
         coordination("n", [0, 3], [9, 4, 5], r0=0.4),
         lambda x: functions.coordination(x[:, [0, 3]], x[:, [9, 4, 5]], 0.4),
     ),
+    "rmsd": CvCase(rmsd("m", [8, 1, 2, 4, 9], _REFERENCE), _rmsd),
     "centres": CvCase(centre_distance("d", [1, 0], [5, 3, 8], weights2=(1.0, 2.0, 5.0)), _centres),
     "combination": CvCase(
         combination("s", {_BOND: 1.5, _SIZE: -2.0}),

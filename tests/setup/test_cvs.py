@@ -68,6 +68,11 @@ name = "t"
 python = "shapes.py:asymmetry"
 atoms = "name A B D"
 unit = "nm"
+[[cv]]
+name = "m"
+type = "rmsd"
+atoms = "name A B D"
+reference = "cis.pdb"
 """
 
 RUN = """
@@ -122,7 +127,7 @@ def _cvs(setup):
 
 def test_every_type_runs_and_resumes(theirs, tmp_path):
     """`cvflow run` of a config with all of them at once."""
-    centre = [-1.5, 2.0, 1.9, 1.0, 0.5, 2.0, 0.0, -1.5, 0.0]
+    centre = [-1.5, 2.0, 1.9, 1.0, 0.5, 2.0, 0.0, -1.5, 0.0, 0.3]
     sigmas = ", ".join(["2.0"] * len(centre))
     (theirs / "run.toml").write_text(
         RUN.format(temperature=temperature(molecule.KT), centre=centre, sigmas=sigmas) + CVS
@@ -135,8 +140,8 @@ def test_every_type_runs_and_resumes(theirs, tmp_path):
     assert _cvs(from_config(load(out / "config.resolved.toml"), out)) == _cvs(setup)
     record = read_record(out / "run.h5")
     assert len(record.turns) == 10
-    assert record.header.cvs == ["phi", "r", "a", "g", "n", "d", "s", "w", "t"]
-    assert record.header.units == ["rad", "nm", "rad", "nm", "", "nm", "", "", "nm"]
+    assert record.header.cvs == ["phi", "r", "a", "g", "n", "d", "s", "w", "t", "m"]
+    assert record.header.units == ["rad", "nm", "rad", "nm", "", "nm", "", "", "nm", "nm"]
     cv = {name: record.turns["cv"][:, i] for i, name in enumerate(record.header.cvs)}
     np.testing.assert_allclose(cv["w"], cv["phi"], atol=1e-9)
     for values in ("centre_old", "centre_new", "cv", "cv_end"):

@@ -72,6 +72,10 @@ def test_atoms_of_one_molecule_are_held_by_it():
     assert notes(distance("d", 0, 1), UNBOUNDED, molecules=(0, 0, 1, 1), apart=(0.3, 0.97)) == ()
 
 
+def test_a_molecule_in_vacuum_holds_its_atoms_too():
+    assert notes(distance("d", 0, 1), UNBOUNDED, molecules=(0, 0, 0, 0), box=None) == ()
+
+
 def test_walls_end_a_state():
     cv = distance("d", 0, 1)
     assert notes(cv, UNBOUNDED, wall("d", upper=0.8, kappa=1000.0)) == ()

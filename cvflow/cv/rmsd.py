@@ -1,0 +1,144 @@
+"""How far a group of atoms is from a reference structure, once the two are laid on each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+from scipy.spatial.transform import Rotation
+
+from cvflow.core.frames import Positions
+from cvflow.core.quantities import plain
+from cvflow.cv.base import AtomsCV
+from cvflow.cv.openmm_force import Energy, algebra
+from cvflow.cv.selection import AtomNames, Atoms, group, indices
+from cvflow.host.faults import brief
+
+Structure = tuple[tuple[float, float, float], ...]
+"""Positions [nm]."""
+
+SAME_PLACE = 1e-7
+"""RMSD [nm] from which there is a direction to be pulled in."""
+
+
+@dataclass(frozen=True)
+class RMSD(AtomsCV):
+    """Root-mean-square deviation [nm] of a group from a reference, after its best translation and rotation.
+
+    Attributes:
+        reference: positions of the group's atoms, in their order, or of all atoms until the group is looked up.
+
+    Raises:
+        ValueError: fewer than three atoms, or positions that are none, or lie on a line.
+
+    Source: Kabsch, Acta Cryst. A32, 922 (1976); PLUMED's RMSD TYPE=OPTIMAL with equal weights, OpenMM's RMSDForce.
+    """
+
+    reference: Structure
+    unit: str = "nm"
+    what = "an RMSD"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        x = np.array(self.reference, dtype=float)
+        if x.ndim != 2 or x.shape[1] != 3 or not np.isfinite(x).all():
+            raise ValueError(f"CV {self.name}: a reference is a list of positions [nm], three numbers an atom")
+        if len(x) < 3 or np.linalg.matrix_rank(x - x.mean(axis=0), tol=1e-6) < 2:
+            raise ValueError(f"CV {self.name}: an RMSD needs three atoms or more that do not lie on a line")
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return 0.0, inf
+
+    @cached_property
+    def _centred(self) -> Positions:
+        """The reference about its centre.
+
+        Raises:
+            ValueError: it is of other atoms than the group.
+        """
+        x = np.array(self.reference)
+        if len(x) != len(self.indices):
+            raise ValueError(f"CV {self.name}: the reference has {len(x)} positions for {len(self.indices)} atoms")
+        return x - x.mean(axis=0)
+
+    def of_atoms(self, x: Positions) -> tuple[float, Positions]:
+        x = x - x.mean(axis=0)
+        turn, _ = Rotation.align_vectors(x, self._centred)
+        apart = x - turn.apply(self._centred)
+        value = float(np.sqrt(np.mean(np.sum(apart**2, axis=1))))
+        return value, apart / (len(x) * value) if value > SAME_PLACE else np.zeros_like(x)
+
+    def openmm_force(self, energy: Energy) -> openmm.Force:
+        """Called back where molecules have to be gathered, or where it is not known how many atoms there are."""
+        count = self.surroundings.particles
+        if self.takes_images or not count:
+            return super().openmm_force(energy)
+        places = np.zeros((count, 3))
+        places[self.indices] = self._centred
+        return algebra(energy("cvflow_rmsd"), {"cvflow_rmsd": openmm.RMSDForce(places.tolist(), self.indices)})
+
+    def resolved(self, names: AtomNames) -> "RMSD":
+        atoms = names.group(self.name, self.atoms)
+        if len(self.reference) == len(atoms):
+            return replace(self, atoms=atoms)
+        if len(self.reference) != names.count:
+            raise ValueError(
+                f"CV {self.name}: the reference has {len(self.reference)} positions: give those of the group's "
+                f"{len(atoms)} atoms, or of all {names.count}"
+            )
+        return replace(self, atoms=atoms, reference=tuple(self.reference[i] for i in indices(self.name, atoms)))
+
+
+def rmsd(
+    name: str,
+    atoms: Atoms,
+    reference: str | Path | Sequence[Sequence[float]] | Any,
+    unit: str = "nm",
+    *,
+    periodic: bool = True,
+) -> RMSD:
+    """Root-mean-square deviation [nm] of the atoms from a reference, after the best translation and rotation.
+
+    Args:
+        name: the CV's name.
+        atoms: indices counted from 0, selection strings, or a list of both.
+        reference: a PDB file by its name, an openmm.app.PDBFile, or positions [nm, or a Quantity], of these atoms or of
+            all atoms of the system, in its order and with whole molecules.
+        unit: nm, or empty in reduced units.
+        periodic: whether, in a periodic box, molecules are brought together first.
+
+    Raises:
+        ValueError: as `RMSD`, or the file cannot be read.
+    """
+    return RMSD(name, group(atoms), _structure(name, reference), unit, periodic=periodic)
+
+
+def _structure(name: str, given: Any) -> Structure:
+    """Positions [nm] as plain data.
+
+    Raises:
+        ValueError: they are none.
+    """
+    if isinstance(given, str | Path):
+        given = _pdb(name, Path(given))
+    if hasattr(given, "getPositions"):
+        given = given.getPositions()
+    try:
+        return tuple((float(x), float(y), float(z)) for x, y, z in plain(given, "positions"))
+    except (TypeError, ValueError) as error:
+        what = "a PDB file or a list of positions [nm], three numbers an atom"
+        raise ValueError(f"CV {name}: a reference is {what}, got {brief(given)}") from error
+
+
+def _pdb(name: str, path: Path) -> Any:
+    from openmm import app  # a worker process gets positions
+
+    try:
+        return app.PDBFile(str(path))
+    except Exception as error:  # OpenMM's reader has no error of its own
+        raise ValueError(f"CV {name}: {path} cannot be read as a PDB file ({brief(error)})") from error
