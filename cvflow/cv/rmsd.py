@@ -18,7 +18,7 @@ from cvflow.cv.openmm_force import Energy, algebra
 from cvflow.cv.selection import AtomNames, Atoms, group, indices
 from cvflow.host.faults import brief
 
-Structure = tuple[tuple[float, float, float], ...]
+ReferencePositions = tuple[tuple[float, float, float], ...]
 """Positions [nm]."""
 
 SAME_PLACE = 1e-7
@@ -38,7 +38,7 @@ class RMSD(AtomsCV):
     Source: Kabsch, Acta Cryst. A32, 922 (1976); PLUMED's RMSD TYPE=OPTIMAL with equal weights, OpenMM's RMSDForce.
     """
 
-    reference: Structure
+    reference: ReferencePositions
     unit: str = "nm"
     what = "an RMSD"
 
@@ -118,7 +118,7 @@ def rmsd(
     return RMSD(name, group(atoms), _structure(name, reference), unit, periodic=periodic)
 
 
-def _structure(name: str, given: Any) -> Structure:
+def _structure(name: str, given: Any) -> ReferencePositions:
     """Positions [nm] as plain data.
 
     Raises:
