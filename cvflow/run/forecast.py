@@ -198,7 +198,8 @@ class Pilots:
                 number += 1
             if time.perf_counter() > self.until or self._tell_enough():
                 return
-            if min(each.dissipated for each in self.prospects()) > FAR_TOO_MUCH:
+            found = self.prospects()
+            if all(each.paths for each in found) and min(each.dissipated for each in found) > FAR_TOO_MUCH:
                 self.rows[2 * max(self.rows)] = []
 
     @property

@@ -20,7 +20,13 @@ from openmm import app
 
 from cvflow.systems.peptide import PHI, PSI, alanine_dipeptide_positions, alanine_dipeptide_topology
 
-FORCE_FIELDS = {"vacuum": ["amber99sbildn.xml"], "obc": ["amber99sbildn.xml", "amber99_obc.xml"]}
+FORCE_FIELDS = {
+    "vacuum": ["amber99sbildn.xml"],
+    "obc": ["amber99sbildn.xml", "amber99_obc.xml"],
+    "rigid ff96 in vacuum": ["amber96.xml"],
+}
+CONSTRAINTS = {"rigid ff96 in vacuum": app.HBonds}
+"""Where bonds are rigid, the distribution is that on their surface, which any dynamics with these constraints has."""
 TEMPERATURE = 300.0
 KT = 0.00831446261815324 * TEMPERATURE
 STARTS = {"C7eq": (-1.4, 1.1), "C7ax": (1.1, -0.8)}
@@ -73,9 +79,10 @@ class Umbrella:
     def __init__(self, solvent: str, seed: int, timestep: float) -> None:
         topology = alanine_dipeptide_topology()
         field = app.ForceField(*FORCE_FIELDS[solvent])
-        system = field.createSystem(topology, nonbondedMethod=app.NoCutoff, constraints=None, removeCMMotion=False)
+        rigid = CONSTRAINTS.get(solvent)
+        system = field.createSystem(topology, nonbondedMethod=app.NoCutoff, constraints=rigid, removeCMMotion=False)
         for atom in topology.atoms():
-            if atom.element is app.element.hydrogen:
+            if atom.element is app.element.hydrogen and rigid is None:
                 system.setParticleMass(atom.index, HYDROGEN_MASS)
         self.bias = np.zeros((GRID, GRID))
         self._force = openmm.CMAPTorsionForce()
