@@ -17,18 +17,19 @@ from cvflow.core.states import States
 from cvflow.store import read_record
 from tests.systems.alanine_umbrella import analyse, reference, sample
 
-CONFIG = Path(__file__).parents[2] / "examples" / "alanine_dipeptide.toml"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RUNS = {
+    "vacuum": ["alanine_dipeptide.toml"],
+    "obc": ["alanine_dipeptide.toml", "--set", "system.name=alanine_dipeptide_implicit"],
+    "rigid ff96 in vacuum": ["amber_alanine/alanine.toml"],
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("system", "solvent"),
-    [("alanine_dipeptide", "vacuum"), ("alanine_dipeptide_implicit", "obc")],
-    ids=["vacuum", "obc"],
-)
-def test_the_chain_agrees_with_umbrella_sampling(system, solvent, tmp_path):
-    out, settings = tmp_path / "run", ["--set", f"system.name={system}", "--quiet"]
-    assert execute(["run", str(CONFIG), "--out", str(out), *settings]) == 0
+@pytest.mark.parametrize("solvent", RUNS)
+def test_the_chain_agrees_with_umbrella_sampling(solvent, tmp_path):
+    out, (config, *settings) = tmp_path / "run", RUNS[solvent]
+    assert execute(["run", str(EXAMPLES / config), "--out", str(out), *settings, "--quiet"]) == 0
     summary, known = json.loads((out / "summary.json").read_text()), reference(solvent)
     (chain,), (bar,) = summary["delta_f"], summary["delta_f_bar"]
     print(f"chain {chain}\nBAR {bar}\n{summary['jumps']}\naccepted each way {jumps_each_way(out)}")
