@@ -1,6 +1,7 @@
 """The collective variable's law, and what CVs of a few atoms have in common."""
 
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import dataclass, field, replace
 from math import inf, isfinite
 from typing import ClassVar, NamedTuple
@@ -72,6 +73,8 @@ class CollectiveVariable(ABC):
     """Used in state expressions, COLVAR, fes.dat and figures."""
     unit: str
     """Printed in tables and on axes; empty in reduced units."""
+    sees_box: ClassVar[bool] = False
+    """Whether OpenMM hands on the box to a CV that it calls back: where there is one, as `among` knows."""
 
     @property
     def period(self) -> float:
@@ -127,7 +130,7 @@ class CollectiveVariable(ABC):
         Raises:
             ValueError: this OpenMM has no such force, or some of the CV's atoms are still selection strings.
         """
-        return callback_of_all(self.name, self.value_and_gradient, energy)
+        return callback_of_all(self.name, self.value_and_gradient, energy, periodic=self.sees_box)
 
     def let_time_pass(self) -> None:  # noqa: B027 - most CVs have no clock
         """Move the clock by which the CV is computed, if it has one: by the law above its value stays."""
@@ -146,7 +149,11 @@ class CollectiveVariable(ABC):
         Raises:
             ValueError: it cannot be computed there.
         """
-        return self
+        if not particles.all_around:
+            return self
+        seeing = copy(self)
+        object.__setattr__(seeing, "sees_box", True)  # subclasses are frozen dataclasses
+        return seeing
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Paths of every engine in a periodic box: wherever atoms are wrapped, the same path with the same work."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import openmm
 import pytest
 
 from cvflow.core.frames import Frame, Steering
-from cvflow.cv import Combination, coordination, distance, functions, torsion
+from cvflow.cv import CollectiveVariable, Combination, coordination, distance, functions, torsion
 from cvflow.cv.torch_function import from_torch
 from cvflow.engines.lammps import LammpsModel, LammpsSpec
 from cvflow.engines.openmm import OpenMMSpec
@@ -106,3 +108,33 @@ def test_a_path_goes_through_the_border():
     assert engine.cv_values(frame) == pytest.approx(0.2)
     assert found.cv[0] == pytest.approx(0.6, abs=0.1)
     assert np.linalg.norm(found.frame.positions[1] - found.frame.positions[0]) > 1.2
+
+
+@dataclass(frozen=True)
+class OwnImages(CollectiveVariable):
+    """The distance of atoms 0 and 1 as somebody else would write it, images and all."""
+
+    name: str = "own"
+    unit: str = "nm"
+
+    @property
+    def highest_atom(self):
+        return 1
+
+    def value_and_gradient(self, frame):
+        apart = frame.positions[1] - frame.positions[0]
+        if frame.box is not None:
+            apart = apart - np.round(apart @ np.linalg.inv(frame.box)) @ frame.box
+        value, gradient = float(np.linalg.norm(apart)), np.zeros_like(frame.positions)
+        gradient[0], gradient[1] = -apart / value, apart / value
+        return value, gradient
+
+
+def test_a_cv_of_ones_own_is_shown_the_box_when_openmm_calls_it_back():
+    order = Steering(np.array([0.4]), np.array([0.7]), np.array([300.0]), 60)
+    own, ours = (
+        free_gas(cv).build().steer(Frame(X + LATTICE @ BOX, BOX), order, np.random.default_rng(4))
+        for cv in (OwnImages(), distance("d", 0, 1))
+    )
+    assert own.work == pytest.approx(ours.work, abs=1e-7)
+    np.testing.assert_allclose(own.frame.positions, ours.frame.positions, atol=1e-7)
