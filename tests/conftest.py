@@ -13,6 +13,7 @@ import pytest
 
 from cvflow.host.plumed_action import built, found_plumed
 from tests.cv import with_plumed
+from tests.engines import opencl as with_opencl
 from tests.long_tests import named
 
 
@@ -65,13 +66,14 @@ NEEDS = {
     "plumed": no_plumed,
     "wrapper": no_wrapper,
     "plumed_library": with_plumed.missing,
+    "opencl": with_opencl.missing,
     "ase": no_ase,
     "gromacs": no_gromacs,
     "lammps": no_lammps,
     "harness": no_compiler,
     "sanitised": no_compiler,
 }
-"""What a test needs, by its fixtures."""
+"""What a test needs, by its fixtures and marks."""
 
 
 def pytest_configure():
@@ -97,7 +99,7 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_setup(item):
     """Skipped here and not in the fixtures: pytest folds skips of one place into one line."""
     for name, missing in NEEDS.items():
-        if name in item.fixturenames and (reason := missing()):
+        if (name in item.fixturenames or item.get_closest_marker(name)) and (reason := missing()):
             pytest.skip(reason)
 
 

@@ -17,7 +17,7 @@ import typer
 from cvflow import __version__
 from cvflow.cli.checking import check
 from cvflow.cli.ending import StoppedError, what_went_wrong
-from cvflow.cli.looking import doctor, systems
+from cvflow.cli.looking import doctor, systems, verify
 from cvflow.cli.plumed import app as plumed_app
 from cvflow.cli.reading import fes, recover, report
 from cvflow.cli.running import polymer, resume, run
@@ -36,6 +36,7 @@ app.command()(fes)
 app.command()(scan)
 app.command()(systems)
 app.command()(doctor)
+app.command()(verify)
 app.add_typer(plumed_app, name="plumed")
 
 UsageError: Any = typer.BadParameter.__bases__[0]

@@ -1,8 +1,12 @@
-"""Commands that look at what there is: `systems`, `doctor`."""
+"""Commands that look at what there is: `systems`, `doctor`, `verify`."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from cvflow.cli.ending import StoppedError
+from cvflow.config.section import ConfigError
 
 
 def systems() -> None:
@@ -27,3 +31,39 @@ def doctor() -> None:
         findings.append(finding)
     if not fit(findings):
         raise StoppedError("what the default engine needs is not all there", 1)
+
+
+def verify(
+    platform: Annotated[str | None, typer.Option(help="OpenMM's: CUDA, HIP, OpenCL, CPU; else the fastest.")] = None,
+    precision: Annotated[str | None, typer.Option(help="single, mixed or double; else mixed.")] = None,
+    device: Annotated[int | None, typer.Option(min=0, help="Number of the GPU; else OpenMM chooses.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Another file for the certificate.")] = None,
+) -> None:
+    """Run the one-jump tests with their mutants on this machine; what passes is certified, and runs there are exact."""
+    from rich.console import Console
+
+    from cvflow.doctor.verify import verification
+    from cvflow.doctor.verify.table import verification_table
+    from cvflow.engines.openmm.certificates import keep, written
+    from cvflow.host.atomic import write_whole
+
+    try:
+        where = verification.place(platform, precision, device)
+        typer.echo(f"verifying {where.in_use.words}")
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    done = []
+    for test in verification.run_laws(where):
+        typer.echo(f"{test.name}: |z| {test.z:.1f}, {'passed' if test.passed else 'FAILED'}")
+        done.append(test)
+    certificate = verification.certificate(where, tuple(done))
+    Console().print(verification_table(certificate))
+    try:
+        typer.echo(f"certificate: {keep(certificate)}")
+        if out is not None:
+            write_whole(out, written(certificate))
+    except OSError as error:
+        raise ConfigError(f"the certificate cannot be written: {error}") from error
+    if not certificate.verified:
+        raise StoppedError(f"not verified: a test has failed on {where.in_use.words}, so no run there is exact", 1)
+    typer.echo(f"verified: runs on {where.in_use.words} may be exact")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, NonNegativeInt, Tag, model_validator
 
 from cvflow.config.section import Count, Positive, Section
 
@@ -12,7 +12,7 @@ PROGRAMS = ("gromacs", "lammps", "pesmd", "custom")
 
 _ELSEWHERE = {
     word: f"{word} is another engine's word; {{name}} has none here"
-    for word in ("platform", "precision", "device", "threads", "compile", "constraint_tolerance")
+    for word in ("platform", "precision", "device", "devices", "threads", "compile", "constraint_tolerance")
 }
 _Texts = Annotated[list[str], Field(min_length=1)]
 
@@ -25,10 +25,21 @@ class OpenMMSection(Section):
     name: Literal["openmm"] = "openmm"
     platform: str | None = None
     temperature: Positive | None = None
-    precision: str | None = None
-    device: str | None = None
+    precision: Literal["single", "mixed", "double"] | None = None
+    devices: list[NonNegativeInt] | None = Field(default=None, min_length=1)
     threads: Count | None = None
     constraint_tolerance: Positive = 1e-6
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_device(cls, words: Any) -> Any:
+        """The word of before `devices`: one number, as text."""
+        if not isinstance(words, Mapping) or "device" not in words:
+            return words
+        device = words["device"]
+        if "devices" in words or not str(device).isdecimal():
+            raise ValueError(f"engine.device = {device!r}: give engine.devices, a list of numbers, one for each worker")
+        return {key: value for key, value in words.items() if key != "device"} | {"devices": [int(device)]}
 
 
 class LammpsSection(Section):
@@ -53,7 +64,8 @@ class BatchSection(Section):
     """Many chains as one batch: torch's devices and floating-point types."""
 
     refused: ClassVar[Mapping[str, str]] = {
-        "platform": 'platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"'
+        "platform": 'platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"',
+        "devices": 'devices is OpenMM\'s word; the batch engine takes one device = "cpu" or "cuda"',
     }
 
     name: Literal["batch"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from cvflow.doctor.engines import ase, cores, gromacs, lammps, openmm, torch
+from cvflow.doctor.engines import ase, cores, gpus, gromacs, lammps, openmm, torch
 from cvflow.doctor.finding import Finding, Verdict
 from cvflow.doctor.plumed import action, kernel, program, wrapper
 
@@ -11,7 +11,9 @@ __all__ = ["Finding", "Verdict", "examination", "fit"]
 
 def examination() -> Iterator[Finding]:
     """All findings, one after the other as they are made."""
-    for examine in (openmm, torch, lammps, ase, gromacs, kernel, program, wrapper, action, cores):
+    yield openmm()
+    yield from gpus()
+    for examine in (torch, lammps, ase, gromacs, kernel, program, wrapper, action, cores):
         yield examine()
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +34,20 @@ def openmm() -> Finding:
     says = f"{platform.getOpenMMVersion()}, platforms {', '.join(names)}{without}"
     verdict = Verdict.OK if names else Verdict.WRONG
     return Finding("OpenMM", verdict, says, "" if names else "pip install --force-reinstall openmm", needed=True)
+
+
+def gpus() -> Iterator[Finding]:
+    """Each of OpenMM's GPU platforms that is there, with this user's certificates of it."""
+    if importlib.util.find_spec("openmm") is None:
+        return
+    from cvflow.engines.openmm.certificates import held
+    from cvflow.engines.openmm.platforms import GPU_PLATFORMS, installed
+
+    for name in (each for each in GPU_PLATFORMS if each in installed()):
+        what, mend = f"OpenMM {name}", f"cvflow verify --platform {name}"
+        lines = [line for platform, line in held() if platform in (name, "")]
+        says = "; ".join(lines) or "no certificate, so no run on it is exact"
+        yield Finding(what, Verdict.OK if lines else Verdict.MISSING, says, "" if lines else mend)
 
 
 def torch() -> Finding:

@@ -146,6 +146,10 @@ class VerletEngine(Engine):
     def cv_values(self, frame: Frame) -> Point:
         return np.array([cv.evaluate(frame) for cv in self._cvs])
 
+    def elsewhere(self, frame: Frame) -> Frame:
+        """The same configuration as the library may come to hold it on a path; most hold it as it is."""
+        return frame
+
     def let_time_pass(self) -> None:
         for cv in self._cvs:
             cv.let_time_pass()

@@ -69,12 +69,13 @@ class _Process(NamedTuple):
 
 @dataclass(eq=False)
 class _Worker:
-    """A place for one process at a time, on one core.
+    """A place for one process at a time, on one core; its number is that of each process that it has.
 
     `seconds` are those of the task, as far as this process was running itself: a machine that slept is no worker that
     hangs.
     """
 
+    number: int
     core: int
     process: _Process | None = None
     task: _Task | None = None
@@ -136,7 +137,7 @@ class _Foreman:
     def __init__(self, events: "SimpleQueue[_Task | _Ended | _Stop]", workers: int) -> None:
         self._events = events
         self._claim = Claim(workers)
-        self._workers = [_Worker(core) for core in self._claim.cores]
+        self._workers = [_Worker(number, core) for number, core in enumerate(self._claim.cores)]
         self._waiting: deque[_Task] = deque()
         self._pace: dict[Callable[..., Any], float] = {}
         self._looked = time.monotonic()
@@ -190,10 +191,10 @@ class _Foreman:
             task.future.set_exception(error)
             return
         try:
-            process, outcome = _begun(worker.process, worker.core, packed)
+            process, outcome = _begun(worker.process, worker, packed)
         except BrokenProcessPool:
             LOG.warning("a worker process died while it had nothing to do; another takes its place")
-            process, outcome = _begun(None, worker.core, packed)
+            process, outcome = _begun(None, worker, packed)
         worker.process = process
         outcome.add_done_callback(lambda done: self._events.put(_Ended(worker, task, process, done)))
 
@@ -264,7 +265,7 @@ class _Foreman:
         self._waiting.clear()
 
 
-def _begun(process: _Process | None, core: int, packed: bytes) -> "tuple[_Process, Future[bytes]]":
+def _begun(process: _Process | None, place: _Worker, packed: bytes) -> "tuple[_Process, Future[bytes]]":
     """Give a process a task; a new process if there is none.
 
     Raises:
@@ -274,7 +275,8 @@ def _begun(process: _Process | None, core: int, packed: bytes) -> "tuple[_Proces
         return process, process.executor.submit(perform, packed)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    executor = ProcessPoolExecutor(1, mp_context=context, initializer=settle, initargs=(core, theirs))
+    first = (place.number, place.core, theirs)
+    executor = ProcessPoolExecutor(1, mp_context=context, initializer=settle, initargs=first)
     with main_module_hidden(packed):
         outcome = executor.submit(perform, packed)
     theirs.close()

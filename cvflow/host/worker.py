@@ -24,8 +24,18 @@ _LEAVE = getattr(signal, "SIGUSR2", None)
 """What a worker's watching thread sends to its main thread; there is no such thing on Windows."""
 
 
-def settle(core: int, lifeline: Connection) -> None:
-    """What a worker does first: it leaves signals to the main process, watches its lifeline, and takes its core."""
+_NUMBER = [0]
+"""Of this process among the workers of its pool."""
+
+
+def worker_number() -> int:
+    """Which of its pool's workers this process is, counted from 0; 0 too where it is none, or of another's pool."""
+    return _NUMBER[0]
+
+
+def settle(number: int, core: int, lifeline: Connection) -> None:
+    """What a worker does first: it takes its number and its core, leaves signals to others, watches its lifeline."""
+    _NUMBER[0] = number
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         _hold(getattr(signal, name, None))
     if _LEAVE is not None:

@@ -13,6 +13,9 @@ from cvflow.engines.verlet import VerletEngine
 SAME_VALUE = 1e-5
 """Relative difference of two values of one configuration that may come from the order of sums in single precision."""
 
+ELSEWHERE = 1e-4
+"""The same of a configuration whose molecules are a few boxes away: their positions are rounded more coarsely."""
+
 STEADY = "it must be a function of the positions alone (dropout left on? the time? what was computed before?)"
 
 
@@ -51,7 +54,28 @@ def looked_at(engine: VerletEngine, frames: Sequence[Frame], names: Sequence[str
     second = Looked(*(column[::-1] for column in _looked(engine, frames[::-1])))
     check_same_points(first.points, second.points, names, periods, SAME_VALUE * np.abs(first.points).max(axis=0))
     check_same_energies(first.energies, second.energies, "the potential", 0.01 * engine.kT)
+    _check_elsewhere(engine, frames, first, periods)
     return first
+
+
+def _check_elsewhere(engine: VerletEngine, frames: Sequence[Frame], first: Looked, periods: Point) -> None:
+    """Check that CVs and energies are the same where a library holds a configuration otherwise.
+
+    Raises:
+        ValueError: they are not.
+    """
+    others = {id(frame): engine.elsewhere(frame) for frame in frames}
+    if all(others[id(frame)] is frame for frame in frames):
+        return
+    moved = _looked(engine, [others[id(frame)] for frame in frames])
+    apart = np.abs(wrapped(moved.points - first.points, periods)) / (1 + np.abs(first.points))
+    energy = np.abs(moved.energies - first.energies) / (1000 * engine.kT + np.abs(first.energies))
+    if not (apart <= ELSEWHERE).all() or not (energy[np.isfinite(first.energies)] <= ELSEWHERE).all():
+        raise ValueError(
+            "this platform puts molecules back into the box on their way, and a CV or the potential is another then: "
+            "take nearest images (periodicdistance in a CustomExternalForce, setUsesPeriodicBoundaryConditions(True), "
+            "CVs with periodic = true), or the platform CPU"
+        )
 
 
 def check_same_points(

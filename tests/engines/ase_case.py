@@ -7,10 +7,12 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.units import kJ, mol, nm
 
+from cvflow.doctor.verify import dumbbell
+from cvflow.doctor.verify import wrong_motion as late
+from cvflow.doctor.verify.one_jump import Case
 from cvflow.engines.ase import AseEngine, AseSpec
 from cvflow.engines.openmm import OpenMMEngine
-from tests.engines import dumbbell, wrong_motion
-from tests.engines.stationarity import Case
+from tests.engines import wrong_motion
 
 
 class DumbbellCalculator(Calculator):
@@ -60,5 +62,5 @@ class SwitchFirst(wrong_motion.SwitchFirst, AseEngine):
     pass
 
 
-class HalfStepVelocities(wrong_motion.HalfStepVelocities, AseEngine):
+class HalfStepVelocities(late.HalfStepVelocities, AseEngine):
     pass

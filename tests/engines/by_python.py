@@ -6,10 +6,10 @@ import numpy as np
 import openmm
 from openmm import app
 
+from cvflow.doctor.verify import dumbbell
+from cvflow.doctor.verify.one_jump import Case
 from cvflow.engines.openmm import OpenMMEngine, OpenMMSpec
 from cvflow.host.functions import NamedFunction
-from tests.engines import dumbbell
-from tests.engines.stationarity import Case
 
 
 def tether(state):

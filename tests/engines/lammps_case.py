@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field, replace
 
 from cvflow.cv import CollectiveVariable
+from cvflow.doctor.verify import wrong_motion as late
+from cvflow.doctor.verify.one_jump import BAD_FLOW, Case, Target
 from cvflow.engines.lammps import LammpsEngine, LammpsModel, LammpsSpec
 from tests.engines import triangle, wrong_motion
-from tests.engines.stationarity import BAD_FLOW, Case, Target
 
 TRIANGLE = Target(None, triangle.exact_draws, triangle.observables, BAD_FLOW, triangle.KT, span=1.4)
 """The flow is bad here as there: p(r) has its modes near 1.6 and 3.0."""
@@ -28,5 +29,5 @@ class SwitchFirst(wrong_motion.SwitchFirst, LammpsEngine):
     pass
 
 
-class HalfStepVelocities(wrong_motion.HalfStepVelocities, LammpsEngine):
+class HalfStepVelocities(late.HalfStepVelocities, LammpsEngine):
     pass

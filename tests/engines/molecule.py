@@ -12,10 +12,10 @@ from scipy.special import i0
 
 from cvflow.core.states import States
 from cvflow.cv import torsion
+from cvflow.doctor.verify.dumbbell import leaning
 from cvflow.proposals.base import Proposal
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy, ProgressCoordinate
-from tests.engines.dumbbell import leaning
 from tests.systems.exact import torsion as exact
 
 KT = 1.0

@@ -16,10 +16,6 @@ class SwitchFirst(wrong_motion.SwitchFirst, OpenMMEngine):
     pass
 
 
-class HalfStepVelocities(wrong_motion.HalfStepVelocities, OpenMMEngine):
-    pass
-
-
 @dataclass(frozen=True)
 class Quadratic(Schedule):
     """t²: slow at the start, fast at the end, so the way back is another one."""

@@ -17,6 +17,8 @@ from ase.units import kJ, mol, nm
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.core.schedule import Cosine, Linear
 from cvflow.cv import anisotropy, distance, from_force, from_torch, functions
+from cvflow.doctor.verify import dumbbell
+from cvflow.doctor.verify.one_jump import BAD_FLOW, Case
 from cvflow.engines.ase import AseSpec
 from cvflow.engines.ase.motion import restrained
 from cvflow.engines.motion import Course
@@ -24,9 +26,7 @@ from cvflow.sampler.cv_jump import restraint_jump
 from cvflow.sampler.jump import JumpState, step
 from cvflow.sampler.jump_proposal import Learned
 from cvflow.systems import Ag6
-from tests.engines import dumbbell
 from tests.engines.ase_case import AseCase, DumbbellCalculator, atoms
-from tests.engines.stationarity import BAD_FLOW, Case
 
 SETTINGS = {
     "Hamiltonian": {"steps": 5, "timestep": 0.2, "kappa": 15.0},

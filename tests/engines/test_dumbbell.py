@@ -3,8 +3,8 @@
 import numpy as np
 
 from cvflow.core.frames import Frame
-from tests.engines import dumbbell
-from tests.engines.stationarity import Case
+from cvflow.doctor.verify import dumbbell
+from cvflow.doctor.verify.one_jump import Case
 
 
 def test_draws_follow_the_quadrature():

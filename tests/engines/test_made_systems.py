@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cvflow.doctor.verify import dumbbell
+from cvflow.doctor.verify.one_jump import ACCEPTANCE_MUTANTS, Case, jumps
+from cvflow.engines.openmm.certificates import THRESHOLD
 from cvflow.engines.openmm.function import made_by
 from cvflow.host.functions import NamedFunction
-from tests.engines import by_python, dumbbell
+from tests.engines import by_python
 from tests.engines.by_python import MadeCase
-from tests.engines.stationarity import ACCEPTANCE_MUTANTS, THRESHOLD, Case, jumps, passes
+from tests.engines.stationarity import passes
 
 COARSE = MadeCase(steps=1, timestep=0.28, kappa=20.0, draws=60_000)
 

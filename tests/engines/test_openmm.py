@@ -1,5 +1,7 @@
 """Contracts of the OpenMM engine."""
 
+from collections import Counter
+
 import numpy as np
 import openmm
 import pytest
@@ -7,9 +9,9 @@ from openmm import app
 
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.cv import distance
+from cvflow.doctor.verify import dumbbell
 from cvflow.engines.openmm import prepare
 from cvflow.systems import Polymer
-from tests.engines import dumbbell
 from tests.engines.verlet_case import of_openmm as spec
 
 ONE = np.array([1.0])
@@ -159,13 +161,6 @@ def test_a_platform_that_is_not_here_is_refused():
         spec(platform="TPU").build()
 
 
-def test_platforms_that_were_not_tested_do_not_report_exact():
-    engine = spec().build()
-    object.__setattr__(engine._spec, "platform", "CUDA")
-    assert not engine.exactness.value
-    assert "CUDA" in engine.exactness.reason
-
-
 def test_force_field_systems_can_be_prepared():
     """OpenMM's own default: createSystem puts a CMMotionRemover in."""
     topology = app.Topology()
@@ -173,3 +168,41 @@ def test_force_field_systems_can_be_prepared():
     topology.addAtom("NA", app.element.sodium, residue)
     system = app.ForceField("amber14/tip3p.xml").createSystem(topology)
     assert len(prepare(system).notes) == 1
+
+
+CALLS = ("getState", "setParameter", "setPositions", "setVelocities", "getParameter")
+
+
+@pytest.mark.parametrize("constrained", [False, True], ids=["free", "rigid"])
+def test_a_path_asks_the_context_as_often_whatever_its_length(constrained, monkeypatch):
+    """Steering must not starve a GPU: between its ends nothing is read or set, and the steps are one call."""
+    system = dumbbell.system()
+    if constrained:
+        system.addConstraint(0, 2, 3.0)
+    engine = spec(system_xml=openmm.XmlSerializer.serialize(system), timestep=0.001).build()
+    x = frame().positions.copy()
+    x[2] = x[0] + np.array([3.0, 0.0, 0.0])
+    start, asked = Frame(x, None), Counter()
+
+    def counted(kind, name):
+        original = getattr(kind, name)
+
+        def call(*arguments, **named):
+            asked[name] += 1
+            return original(*arguments, **named)
+
+        monkeypatch.setattr(kind, name, call)
+
+    for name in CALLS:
+        counted(openmm.Context, name)
+    for name in ("step", "getGlobalVariableByName", "setGlobalVariableByName"):
+        counted(openmm.CustomIntegrator, name)
+    found = []
+    for steps in (2, 50, 400):
+        asked.clear()
+        path = engine.steer(start, Steering(2 * ONE, 2.1 * ONE, 20 * ONE, steps), np.random.default_rng(1))
+        assert path.outcome is Outcome.COMPLETED
+        found.append(dict(asked))
+    assert found[0] == found[1] == found[2]
+    assert found[0]["step"] == 1
+    assert found[0]["getState"] <= 8

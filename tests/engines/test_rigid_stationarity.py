@@ -7,12 +7,15 @@ import pytest
 
 from cvflow.core.frames import Frame
 from cvflow.cv import torsion
+from cvflow.doctor.verify.one_jump import ACCEPTANCE_MUTANTS, Case, Target, jumps, local_moves
+from cvflow.doctor.verify.wrong_motion import LateOpenMM
+from cvflow.engines.openmm.certificates import THRESHOLD
 from tests.engines import rigid_triangle
 from tests.engines.external import butane
 from tests.engines.opencl import needs_opencl
 from tests.engines.rigid_chain import SOFT, STIFF, RigidChain, largest_z
-from tests.engines.stationarity import ACCEPTANCE_MUTANTS, THRESHOLD, Case, Target, jumps, local_moves, passes
-from tests.engines.wrong_rigid import FreeEnds, FreeStarts, HalfStepVelocities, SwitchFirst
+from tests.engines.stationarity import passes
+from tests.engines.wrong_rigid import FreeEnds, FreeStarts, SwitchFirst
 
 
 def of_chain(chain: RigidChain, **settings) -> Case:
@@ -83,7 +86,7 @@ def test_a_wrong_acceptance_is_caught(target, mutant):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", [FreeStarts, FreeEnds, HalfStepVelocities, SwitchFirst])
+@pytest.mark.parametrize("engine", [FreeStarts, FreeEnds, LateOpenMM, SwitchFirst])
 def test_a_wrong_path_is_caught(engine):
     found = jumps(replace(CHAIN, engine=engine)).largest_z()
     print(f"chain, {engine.__name__}: {found:.1f}")
@@ -91,7 +94,7 @@ def test_a_wrong_path_is_caught(engine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", [FreeStarts, HalfStepVelocities])
+@pytest.mark.parametrize("engine", [FreeStarts, LateOpenMM])
 def test_a_wrong_path_of_rigid_water_is_caught(engine):
     found = jumps(replace(WATER, engine=engine)).largest_z()
     print(f"water, {engine.__name__}: {found:.1f}")

@@ -9,9 +9,10 @@ from cvflow.core.early_rejection import PROGRESS, EarlyRejection
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.core.schedule import Cosine, Linear
 from cvflow.cv import distance
+from cvflow.doctor.verify import dumbbell
 from cvflow.engines.motion import BlownUpError
 from cvflow.engines.segments import palindromic_segments
-from tests.engines import dumbbell, triangle, wrong_motion
+from tests.engines import triangle, wrong_motion
 from tests.engines.verlet_case import LIBRARIES, mixed, of_lammps, of_openmm
 
 A, B, KAPPA = np.array([1.4]), np.array([3.2]), np.array([30.0])

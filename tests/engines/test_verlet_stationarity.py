@@ -7,19 +7,12 @@ import pytest
 
 from cvflow.core.schedule import Cosine
 from cvflow.cv import from_plumed
+from cvflow.doctor.verify.one_jump import ACCEPTANCE_MUTANTS, DRAWS_IN_ALL, Case, jumps, local_moves, log_ratios
+from cvflow.engines.openmm.certificates import THRESHOLD
 from tests.cv.with_plumed import needs_plumed
 from tests.engines import triangle
 from tests.engines.mutants import Quadratic
-from tests.engines.stationarity import (
-    ACCEPTANCE_MUTANTS,
-    DRAWS,
-    THRESHOLD,
-    Case,
-    jumps,
-    local_moves,
-    log_ratios,
-    passes,
-)
+from tests.engines.stationarity import passes
 from tests.engines.verlet_case import need
 
 each_library = pytest.mark.parametrize("library", ["LAMMPS", "ASE"])
@@ -50,7 +43,7 @@ HALF_STEP = {
 }
 SWITCH_FIRST = {
     "LAMMPS": COARSE["LAMMPS"] | {"engine": "SwitchFirst"},
-    "ASE": {"steps": 1, "timestep": 0.28, "kappa": 20.0, "engine": "SwitchFirst", "draws": DRAWS},
+    "ASE": {"steps": 1, "timestep": 0.28, "kappa": 20.0, "engine": "SwitchFirst", "draws": DRAWS_IN_ALL},
 }
 BY_PLUMED = {
     "LAMMPS": COARSE["LAMMPS"] | {"draws": 8_000},
@@ -104,7 +97,7 @@ LOCAL = {"steps": 10, "timestep": 0.28, "kappa": 1.0, "draws": 40_000}
 WITH_FRICTION = {"LAMMPS": FRICTION, "ASE": FRICTION | {"draws": 6_000}}
 FINE = {
     "LAMMPS": {
-        "one coarse step": COARSE["LAMMPS"] | {"draws": DRAWS},
+        "one coarse step": COARSE["LAMMPS"] | {"draws": DRAWS_IN_ALL},
         "three steps": SHORT,
         "three steps, two jumps": SHORT | {"jumps": 2},
         "LAMMPS's own bonds": SHORT | {"model": triangle.native()},
@@ -114,7 +107,7 @@ FINE = {
         "a CV with a gradient of its own": SHORT | {"cv": triangle.OwnGradient()},
     },
     "ASE": {
-        "one coarse step": COARSE["ASE"] | {"draws": DRAWS},
+        "one coarse step": COARSE["ASE"] | {"draws": DRAWS_IN_ALL},
         "three steps, two jumps": SHORT | {"jumps": 2, "draws": 60_000},
         "twenty steps, cosine": COSINE | {"draws": 30_000},
         "friction": WITH_FRICTION["ASE"],

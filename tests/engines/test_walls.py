@@ -13,12 +13,15 @@ from cvflow.core.frames import Frame
 from cvflow.core.walls import wall
 from cvflow.cv import combination, distance, from_torch, functions
 from cvflow.cv.batch import FunctionCV
+from cvflow.doctor.verify import dumbbell
+from cvflow.doctor.verify.one_jump import DUMBBELL, Case, jumps, local_moves, log_ratios
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.walls import walled
 from cvflow.engines.openmm import OpenMMSpec
-from tests.engines import dumbbell, triangle
+from cvflow.engines.openmm.certificates import THRESHOLD
+from tests.engines import triangle
 from tests.engines.lammps_case import TRIANGLE, LammpsCase
-from tests.engines.stationarity import DUMBBELL, THRESHOLD, Case, jumps, local_moves, log_ratios, passes
+from tests.engines.stationarity import passes
 from tests.engines.verlet_case import LIBRARIES, need
 
 WALLS = (wall("r", upper=1.9, kappa=1.2), wall("r", lower=1.7, kappa=30.0, exponent=4))

@@ -6,10 +6,11 @@ from importlib.util import find_spec
 import openmm
 import pytest
 
+from cvflow.doctor.verify import dumbbell
 from cvflow.engines.lammps import LammpsSpec
 from cvflow.engines.openmm import OpenMMSpec
 from cvflow.engines.verlet import VerletEngine, VerletSpec
-from tests.engines import dumbbell, triangle
+from tests.engines import triangle
 from tests.engines.lammps_missing import REASON
 
 XML = openmm.XmlSerializer.serialize(dumbbell.system())

@@ -1,15 +1,10 @@
 """Wrong motions that the one-jump test must catch, of whatever engine's own steps: mixed into an engine.
 
-They live here and nowhere else.
+`cvflow verify` has one more (`cvflow.doctor.verify.wrong_motion`); else they live here and nowhere else.
 """
 
-from cvflow.core.frames import Steering
-from cvflow.engines.motion import Course, End, Motion
-
-
-def held(course: Course, centre) -> Course:
-    """One step with the restraint standing still."""
-    return course._replace(steering=Steering(centre, centre, course.steering.kappa, 1), way=0 * course.way)
+from cvflow.doctor.verify.wrong_motion import held
+from cvflow.engines.motion import End, Motion
 
 
 class SwitchFirst:
@@ -45,29 +40,6 @@ class _SwitchingFirst(Motion):
 
     def end(self):
         return self._here
-
-
-class HalfStepVelocities:
-    """A leapfrog, whose velocities lie half a step before the positions that their energy is added to."""
-
-    def _begin(self, frame, velocities, course):
-        begin = super()._begin
-
-        def half_kick(frame, velocities, centre):
-            step = begin(frame, velocities, held(course, centre))
-            step.advance(1)
-            return (step.end().frame.positions - frame.positions) / self._spec.timestep - velocities
-
-        def late():
-            there = end()
-            velocities = there.instant.velocities
-            early = velocities - half_kick(there.frame, velocities, course.steering.end)
-            return there._replace(instant=there.instant._replace(velocities=early))
-
-        motion = begin(frame, velocities + half_kick(frame, velocities, course.steering.start), course)
-        motion.before = motion.before._replace(velocities=velocities)
-        end, motion.end = motion.end, late
-        return motion
 
 
 class OneWayRound:

@@ -8,10 +8,6 @@ class SwitchFirst(wrong_motion.SwitchFirst, OpenMMEngine):
     pass
 
 
-class HalfStepVelocities(wrong_motion.HalfStepVelocities, OpenMMEngine):
-    pass
-
-
 class FreeStarts(OpenMMEngine):
     """Takes the kinetic energy of Maxwell's velocities at the start, and not of those that bonds allow."""
 

@@ -14,10 +14,10 @@ from openmm import app
 import cvflow
 from cvflow.config.settings import load
 from cvflow.core.units import temperature
+from cvflow.doctor.verify import dumbbell
 from cvflow.run import run_folder
 from cvflow.setup import from_config
 from cvflow.store import read_record
-from tests.engines import dumbbell
 
 STATES = {"near": "r < 2.3", "far": "r >= 2.3"}
 

@@ -7,9 +7,9 @@ import torch
 from cvflow.core.early_rejection import PathMonitor
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.core.schedule import Linear
+from cvflow.doctor.verify import dumbbell
 from cvflow.engines.batch.kernels.langevin import UnderdampedLangevin
 from cvflow.engines.batch.paths import Paths
-from tests.engines import dumbbell
 from tests.engines.batch.cases import interim_free_energy
 from tests.engines.batch.targets import MINI
 from tests.engines.verlet_case import LIBRARIES

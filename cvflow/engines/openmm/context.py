@@ -11,6 +11,7 @@ from cvflow.core.frames import Frame, Positions
 from cvflow.cv.base import STEPS_PASSED
 from cvflow.engines.motion import BlownUpError, BondsLostError
 from cvflow.engines.openmm import rattle
+from cvflow.engines.openmm.platforms import Properties, context_properties, platform_named
 from cvflow.engines.openmm.rigid import rigid_parts
 
 _Arguments = ParamSpec("_Arguments")
@@ -31,12 +32,19 @@ class PathContext(Generic[_Integrator]):
     """
 
     def __init__(
-        self, system: openmm.System, integrator: _Integrator, platform: str, properties: dict[str, str]
+        self,
+        system: openmm.System,
+        integrator: _Integrator,
+        platform: str,
+        properties: Properties,
+        devices: tuple[int, ...],
     ) -> None:
         self.integrator, self.rigid = integrator, rigid_parts(system)
         self._keeps_neighbours = platform == "CPU"
+        found = platform_named(platform)
         try:
-            self.context = openmm.Context(system, integrator, _platform(platform), _properties(platform, properties))
+            asked = context_properties(platform, found.getPropertyNames(), properties, devices)
+            self.context = openmm.Context(system, integrator, found, asked)
         except openmm.OpenMMException as error:
             raise ValueError(f"OpenMM cannot run the system on platform {platform}: {error}") from error
 
@@ -90,6 +98,10 @@ class PathContext(Generic[_Integrator]):
         The CPU platform keeps its neighbour list until atoms have moved, and the list's order is the order of its sums
         in single precision: the same path would differ in its last digits, and after some hundred steps everywhere.
         One energy of the frame moved far away rebuilds the list now, and placing the frame rebuilds it again.
+
+        GPUs sort atoms in space as they go, and sum in that order, which nothing here undoes: there a path that is run
+        again may differ in its last digits. (A checkpoint of the context as it was made has the atoms' own order, but
+        not the neighbour list that belongs to it: energies of water were wrong after it.)
         """
         if self._keeps_neighbours:
             self.context.setPositions(frame.positions + 1000.0)
@@ -118,15 +130,3 @@ def blowing_up(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, 
             raise BlownUpError(str(error)) from error
 
     return guarded
-
-
-def _platform(name: str) -> openmm.Platform:
-    installed = [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
-    if name not in installed:
-        raise ValueError(f"OpenMM has no platform {name!r} here; installed: {', '.join(installed)}")
-    return openmm.Platform.getPlatform(name)
-
-
-def _properties(platform: str, given: dict[str, str]) -> dict[str, str]:
-    """One thread a walker unless told otherwise: a walker process has one core."""
-    return {"Threads": "1"} | given if platform == "CPU" else given

@@ -11,10 +11,12 @@ from cvflow.core.units import temperature
 from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.motion import Course
+from cvflow.engines.openmm.certificates import certified
 from cvflow.engines.openmm.context import PathContext
 from cvflow.engines.openmm.function import made_by
 from cvflow.engines.openmm.integrator import Steered, SteeredRattle, SteeredVerlet
 from cvflow.engines.openmm.motion import RestraintMotion
+from cvflow.engines.openmm.platforms import GPU_PLATFORMS, TESTED, PlatformInUse, Properties, in_use
 from cvflow.engines.openmm.preparation import adapted, particles_of, prepare
 from cvflow.engines.openmm.restraint import restraint_force, set_restraint
 from cvflow.engines.openmm.rigid import rigid_parts
@@ -23,9 +25,6 @@ from cvflow.engines.verlet import VerletEngine, VerletSpec
 from cvflow.engines.walls import walls_on
 from cvflow.host.functions import NamedFunction
 from cvflow.host.openmm_xml import deserialised
-
-_PROVEN_PLATFORMS = ("CPU", "Reference")
-"""Where tests/engines/test_stationarity.py runs, and for rigid bonds and water tests/engines/test_rigid_*.py."""
 
 LOOSEST = 1e-5
 """Constraint tolerance from which paths do not read backwards well enough: OpenMM's own default."""
@@ -49,7 +48,8 @@ class OpenMMSpec(VerletSpec):
     friction: float = 0.0
     schedule: Schedule = field(default_factory=Linear)
     platform: str = "CPU"
-    properties: tuple[tuple[str, str], ...] = ()
+    properties: Properties = ()
+    devices: tuple[int, ...] = ()
     molecules: tuple[int, ...] = ()
     walls: tuple[Wall, ...] = ()
     function: NamedFunction | None = None
@@ -109,15 +109,29 @@ class OpenMMEngine(VerletEngine):
         self._own_box = default_box(system) if particles.periodic else None
         integrator = _steps(spec, system)
         self._half = integrator.lead * 0.5 * spec.timestep * inverse_masses
-        self._context = PathContext(system, integrator, spec.platform, dict(spec.properties))
+        self._context = PathContext(system, integrator, spec.platform, spec.properties, spec.devices)
         self._volume_move = self._moves_of(system)
 
     @property
     def exactness(self) -> Exactness:
-        if self._spec.platform not in _PROVEN_PLATFORMS:
-            return Exactness(False, f"the one-jump test has not been run on OpenMM's {self._spec.platform} platform")
+        if self.in_use.platform not in TESTED:
+            return certified(self.in_use, rigid=self._context.rigid.present)
         bonds = ", with rigid bonds and with rigid water" if self._context.rigid.constrained else ""
-        return Exactness(True, f"one-jump stationarity test passed on OpenMM's {self._spec.platform} platform{bonds}")
+        return Exactness(True, f"one-jump stationarity test passed on {self.in_use.words}{bonds}")
+
+    @property
+    def in_use(self) -> PlatformInUse:
+        """Where it computes."""
+        return in_use(self._context.context)
+
+    def elsewhere(self, frame: Frame) -> Frame:
+        """Its molecules in other images of the box, to where GPUs put them back when they like."""
+        if frame.box is None or self.in_use.platform not in GPU_PLATFORMS:
+            return frame
+        positions = frame.positions.copy()
+        for number, molecule in enumerate(self._context.context.getMolecules()):
+            positions[list(molecule)] += (1 - number % 3) * frame.box[number % 2] + frame.box[2]
+        return frame._replace(positions=positions)
 
     def let_time_pass(self) -> None:
         super().let_time_pass()

@@ -13,6 +13,7 @@ from cvflow.cv.interpolation import Interpolation, Straight
 from cvflow.engines.motion import Course
 from cvflow.engines.openmm.context import PathContext
 from cvflow.engines.openmm.engine import OpenMMEngine, OpenMMSpec
+from cvflow.engines.openmm.platforms import TESTED
 from cvflow.engines.openmm.positions_integrator import HELD, PULLED, PositionsRattle, PositionsVerlet
 from cvflow.engines.openmm.positions_motion import Guide, PositionsMotion
 from cvflow.engines.openmm.preparation import particles_of
@@ -113,12 +114,15 @@ class PositionsEngine(VerletEngine):
         self._masses = np.where(moved, masses, 0.0)
         self._inverse_masses = np.where(moved, 1 / np.where(masses > 0, masses, 1.0), 0.0)
         self._speeds = np.sqrt(spec.kT * self._inverse_masses)
-        integrator = _steps(spec, rigid)
+        integrator, around = _steps(spec, rigid), spec.around
         self._half = integrator.lead * 0.5 * spec.timestep * self._inverse_masses
-        self._context = PathContext(system, integrator, spec.around.platform, dict(spec.around.properties))
+        self._context = PathContext(system, integrator, around.platform, around.properties, around.devices)
 
     @property
     def exactness(self) -> Exactness:
+        platform = self._spec.around.platform
+        if platform not in TESTED:
+            return Exactness(False, f"paths of positions are not tested on OpenMM's {platform} platform")
         return self._around.exactness
 
     @property
@@ -156,8 +160,8 @@ class PositionsEngine(VerletEngine):
         knots = way.knots(steering.start.reshape(-1, 3), steering.end.reshape(-1, 3))
         kappa = float(steering.kappa.mean()) if self._spec.kernel == "restraint" else 0.0
         guide = Guide(list(self._spec.atoms), knots, steering.steps // way.pieces, kappa)
-        self._context.integrator.prepare(self._steered, self._inverse_masses * np.ones(3), kappa)
         self._context.forget(frame)
+        self._context.integrator.prepare(self._steered, self._inverse_masses * np.ones(3), kappa)
         return PositionsMotion(self._context, frame, velocities, guide, self._half)
 
 

@@ -17,6 +17,7 @@ from cvflow.cv import CollectiveVariable
 from cvflow.cv.images import Molecules
 from cvflow.cv.molecules import Bonds
 from cvflow.engines.openmm import OpenMMSpec, adapted, default_box, frozen, piston, prepare
+from cvflow.engines.openmm.platforms import platform_notes, properties
 from cvflow.host.functions import NamedFunction
 from cvflow.setup.engine_walkers import check_moves
 from cvflow.setup.molecules.atoms import AtomicSystem, check_atoms, of_atoms
@@ -72,22 +73,19 @@ def assemble(
     xml = openmm.XmlSerializer.serialize(prepared.system) if function is None else ""
     stored = {"system.xml": xml} if function is None else {}
     files = stored | {f"cv_{cv.name}.xml": cv.force_xml for cv in force_cvs(cvs)}
+    platform, devices = engine.platform or "CPU", tuple(engine.devices or ())
     spec = OpenMMSpec(
-        xml, cvs, kT, config.path.timestep, platform=engine.platform or "CPU", properties=_properties(engine),
+        xml, cvs, kT, config.path.timestep, platform=platform, devices=devices,
+        properties=properties(platform, engine.precision, engine.threads, devices),
         function=function, constraint_tolerance=engine.constraint_tolerance,
     )  # fmt: skip
-    atoms = AtomicSystem(name, topology, cvs, kT, spec, files, molecules, notes=prepared.notes)
+    notes = (*prepared.notes, *platform_notes(platform))
+    atoms = AtomicSystem(name, topology, cvs, kT, spec, files, molecules, notes=notes)
     if function is not None and starts.frames:
         first, second = (spec.build().potential_energy(starts.frames[0]) for _ in range(2))
         what = f"the potential of {function.reference}, made twice,"
         check_same_energies(np.array([first]), np.array([second]), what, 0.01 * kT)
     return of_atoms(atoms, config, starts)
-
-
-def _properties(engine: OpenMMSection) -> tuple[tuple[str, str], ...]:
-    """The platform's properties that `[engine]` gives."""
-    words = {"Precision": engine.precision, "DeviceIndex": engine.device, "Threads": engine.threads}
-    return tuple((key, str(value)) for key, value in words.items() if value is not None)
 
 
 def _placed(

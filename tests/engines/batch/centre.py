@@ -5,6 +5,7 @@ import torch
 
 from cvflow.core.periodic import wrapped
 from cvflow.core.schedule import Linear
+from cvflow.doctor.verify.one_jump import of_kind
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import Paths
 from cvflow.sampler.cv_jump import CVJump
@@ -12,7 +13,6 @@ from cvflow.sampler.ensemble import EnsembleNoise, jump_along
 from tests.engines.batch.circles import CIRCLE
 from tests.engines.batch.targets import Target
 from tests.engines.batch.wrong_moves import WrappedNormalCentre
-from tests.engines.stationarity import of_kind
 
 COUNT = 200_000
 KAPPA = 0.5

@@ -12,6 +12,7 @@ import torch
 
 from cvflow.core.acceptance import log_acceptance
 from cvflow.core.schedule import Linear
+from cvflow.doctor.verify.one_jump import of_kind
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import Paths
 from cvflow.proposals import Proposal
@@ -19,7 +20,6 @@ from cvflow.sampler.cv_jump import CVJump
 from cvflow.sampler.ensemble import EnsembleMove, EnsembleState, jump_along, step
 from cvflow.sampler.jump_proposal import Learned
 from tests.engines.batch.targets import Target
-from tests.engines.stationarity import of_kind
 
 DRAWS = 100_000
 THRESHOLD = 5.0

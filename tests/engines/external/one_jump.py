@@ -11,14 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from cvflow.core.frames import Frame, Outcome
+from cvflow.doctor.verify.one_jump import ACCEPTANCE_MUTANTS, Sample, Target, log_ratios, row
 from cvflow.engines.external import ExternalSpec
+from cvflow.engines.openmm.certificates import THRESHOLD
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
 from cvflow.proposals.base import Proposal
 from cvflow.sampler.cv_jump import restraint_jump
 from cvflow.sampler.jump import JumpState, step
 from cvflow.sampler.jump_proposal import Learned
-from tests.engines.stationarity import ACCEPTANCE_MUTANTS, THRESHOLD, Sample, Target, log_ratios, row
 
 CHUNKS = 8
 

@@ -3,7 +3,8 @@
 A is tethered to the origin, B is bound to A by V(r) (a quartic and a Lennard-Jones, the latter through NonbondedForce
 with cutoff and periodic box, so that the CPU platform runs its own neighbour lists in single precision), and C feels a
 spring whose rest position moves with r, so C is orthogonal to the CV and coupled to it. Given r everything is Gaussian
-or uniform on the sphere; p(r) ∝ r² exp(-βV(r)) is one quadrature.
+or uniform on the sphere; p(r) ∝ r² exp(-βV(r)) is one quadrature. All distances are nearest images: GPUs put molecules
+back into the box.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ import openmm
 from cvflow.core.early_rejection import PROGRESS
 from cvflow.core.frames import Frame
 from cvflow.core.states import States
-from cvflow.cv import Distance, distance, from_force
+from cvflow.cv import Distance, ForceCV, distance, from_force
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy, ProgressCoordinate
 
 KT = 1.0
@@ -24,14 +25,17 @@ GRID = np.linspace(0.3, 4.8, 20001)
 
 
 def system() -> openmm.System:
+    """The three particles and their forces."""
     system = openmm.System()
     for mass in MASSES:
         system.addParticle(mass)
     well = openmm.CustomBondForce(WELL)
     well.addBond(0, 1, [])
-    tether = openmm.CustomExternalForce(f"{TETHER}/2*(x^2+y^2+z^2)")
+    tether = openmm.CustomExternalForce(f"{TETHER}/2*periodicdistance(x,y,z,0,0,0)^2")
     tether.addParticle(0, [])
-    coupled = openmm.CustomCompoundBondForce(3, f"{COUPLING}/2*((x3-{SLOPE}*distance(p1,p2))^2+y3^2+z3^2)")
+    spring = f"{COUPLING}/2*pointdistance(x3,y3,z3,{SLOPE}*distance(p1,p2),0,0)^2"
+    coupled = openmm.CustomCompoundBondForce(3, spring)
+    coupled.setUsesPeriodicBoundaryConditions(True)
     coupled.addBond([0, 1, 2], [])
     pair = openmm.NonbondedForce()
     pair.setNonbondedMethod(openmm.NonbondedForce.CutoffPeriodic)
@@ -46,10 +50,11 @@ def system() -> openmm.System:
 
 
 def native_cv() -> Distance:
+    """The distance of A and B."""
     return distance("r", 0, 1)
 
 
-def force_cv():
+def force_cv() -> ForceCV:
     """The same distance through CustomCVForce, the way of custom CVs."""
     bond = openmm.CustomCompoundBondForce(2, "distance(p1,p2)")
     bond.addBond([0, 1], [])
@@ -97,6 +102,7 @@ def observables(x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def frames(x: np.ndarray) -> list[Frame]:
+    """Of configurations (count, 3, 3)."""
     return [Frame(positions, None) for positions in x]
 
 
