@@ -112,7 +112,7 @@ def test_a_task_that_kills_every_worker_ends_in_words(pool):
 
 
 def test_a_hung_worker_is_noticed_by_the_tasks_before(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(pools, "SHORTEST", 0.5)
+    monkeypatch.setattr(pools, "SHORTEST_PATIENCE", 0.5)
     monkeypatch.setattr(pools, "SLOWEST", 2.0)
     monkeypatch.setattr(pools, "TICK", 0.1)
     with Pool(1) as pool:
@@ -133,7 +133,7 @@ def pause(seconds, long=None):
 
 def test_long_tasks_may_take_long(monkeypatch, caplog):
     """The limit grows with the effort, and the first task of a kind has all the time it wants."""
-    monkeypatch.setattr(pools, "SHORTEST", 0.01)
+    monkeypatch.setattr(pools, "SHORTEST_PATIENCE", 0.01)
     monkeypatch.setattr(pools, "SLOWEST", 0.01)
     monkeypatch.setattr(pools, "TICK", 0.1)
     with Pool(1) as pool:
