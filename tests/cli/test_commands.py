@@ -184,7 +184,7 @@ MISUSE = {
     "a word for a number": (["run", "config.toml", "--set", "path.steps=many"], "path.steps"),
     "unknown platform": (["run", "config.toml", "--set", "engine.platform=TPU"], "no platform 'TPU'"),
     "unknown engine": (["run", "config.toml", "--set", "engine.name=amber"], "engine.name: give one of openmm,"),
-    "words the platform lacks": (["run", "config.toml", "--set", "engine.precision=mixed"], "Precision"),
+    "words the platform lacks": (["run", "config.toml", "--set", "engine.precision=mixed"], "the platform CPU has one"),
     "state does not parse": (["run", "config.toml", "--set", "states.a='r <'", "--set", "states.b='r > 1'"], "state a"),
     "state with unknown CV": (["run", "config.toml", "--set", "states.a='z<1'", "--set", "states.b='r>1'"], "CV 'z'"),
     "one state": (["run", "config.toml", "--set", "states.a='r < 1'"], "two named states"),
@@ -204,7 +204,7 @@ MISUSE = {
     "system.xml is no XML": (["run", "files.toml"], "system.xml: garbage is no OpenMM object as XML"),
     "system.xml is something else": (["run", "files.toml", "--set", "system.xml=force.xml"], "no OpenMM System"),
     "topology is no PDB": (["run", "files.toml", "--set", "system.xml=system.xml"], "system.topology: garbage"),
-    "a start in no state": (["run", "polymer_files.toml"], "one structure per state"),
+    "a start in no state": (["run", "polymer_files.toml", "--set", "run.walkers=1"], "one structure per state"),
     "a start of other atoms": (
         [
             "run",

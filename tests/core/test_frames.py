@@ -24,7 +24,8 @@ def test_the_codes_of_outcomes_are_those_of_every_store():
 def test_the_purposes_of_random_numbers_keep_their_numbers():
     """They are part of every stream."""
     assert {purpose.name: purpose.value for purpose in Purpose} == {
-        "START": 0, "EQUILIBRATION": 1, "PROPOSAL": 2, "TURN": 3, "TRAINING": 4, "SCAN": 5
+        "START": 0, "EQUILIBRATION": 1, "PROPOSAL": 2, "TURN": 3, "TRAINING": 4, "SCAN": 5,
+        "MADE_START": 6,
     }  # fmt: skip
 
 

@@ -169,7 +169,7 @@ def test_the_summary_has_the_keys_of_the_contract(finished):
     assert list(summary) == [
         "schema_version", "version", "seed", "system", "engine", "cvs", "kT", "walkers", "jumps", "mode_changes",
         "local_crossings", "steps", "steps_per_mode_change", "delta_f", "delta_f_bar", "chain_less_bar", "states",
-        "adaptation", "populations", "ess", "rhat", "flow", "wall_s", "path_steps_per_s", "exact", "warnings",
+        "adaptation", "populations", "ess", "rhat", "flow", "wall_s", "path_steps_per_s", "exact", "walls", "warnings",
     ]  # fmt: skip
     assert list(summary["adaptation"]) == ["asked", "made", "passed", "left", "drift"]
     assert list(summary["populations"]) == ["passed", "left", "drift", "begun", "relaxation_jumps", "rhat"]

@@ -4,12 +4,12 @@ import json
 import shutil
 from copy import deepcopy
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import openmm
 import pytest
 import tomli_w
-import torch
 
 from cvflow import __version__
 from cvflow.cli.commands import execute
@@ -270,14 +270,14 @@ def test_other_versions_go_on_only_when_told_to(out, monkeypatch):
     """From then on the chain's numbers are others; the header says from where on."""
     here = read_record(out / "run.h5").header.versions
     assert here == {
-        "cvflow": __version__, "numpy": here["numpy"], "torch": torch.__version__, "zuko": here["zuko"],
+        "cvflow": __version__, **{name: metadata.version(name) for name in ("numpy", "torch", "zuko")},
     }  # fmt: skip
     monkeypatch.setattr("cvflow.run.same_run.versions", lambda config: here | {"torch": "99.0", "zuko": "0.1"})
     refused(out, r"torch 99\.0 in place of .*, zuko 0\.1 in place of .*--accept-versions")
     resume(out, 4, accept_versions=True)
     header = read_record(out / "run.h5").header
     assert header.versions == here | {"torch": "99.0", "zuko": "0.1"}
-    assert header.notes[-1].startswith(f"gone on after 6 turns with torch 99.0 in place of {torch.__version__}")
+    assert header.notes[-1].startswith(f"gone on after 6 turns with torch 99.0 in place of {here['torch']}")
     resume(out, 5)
 
 

@@ -52,10 +52,10 @@ def test_a_landscape_of_other_coordinates_is_noticed(library):
     )
 
 
-def test_walls_are_plumed_s_biases():
+def test_walls_are_plumed_s_biases(library):
     """What a path's ends are told of them, at their own value of the CV."""
     walls = (wall("x", upper=-1.1, kappa=4.0), wall("x", lower=-0.9, kappa=3.0, exponent=4))
-    spec = landscape.spec("", 0.05)
+    spec = landscape.spec(str(library), 0.05)
     held = replace(spec, lines=(*spec.lines, *(f"w{i}: {each.plumed}" for i, each in enumerate(walls))))
     for x in (-1.4, -1.0, 0.3):
         bare, walled = (one.build()._probed(Frame(np.array([[x, 0.7]]), None)).colvar for one in (spec, held))
