@@ -39,7 +39,7 @@ def foretold_and_made(setup, seconds=300.0):
 
 def test_the_cost_of_a_tunnel_is_foretold_within_a_factor_of_two():
     """Of paths run to their end: early rejection takes more here than the model of `path_chance` says."""
-    config = load(EXAMPLES / "tunnel.toml", ["path.early_rejection=false"])
+    config = load(EXAMPLES / "tunnel.toml", ["path.early_rejection=false", "run.jumps=60"])
     foretold, made = foretold_and_made(from_config(config, EXAMPLES))
     assert 0.5 < foretold / made < 2
 
