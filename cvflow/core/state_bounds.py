@@ -1,4 +1,7 @@
-"""How far a named state reaches along one CV, as far as its expression alone tells."""
+"""What the expression of a named state alone tells: which CVs it names, their bounds, how far it reaches along one.
+
+It is one that `cvflow.core.states` has parsed before.
+"""
 
 import ast
 from itertools import pairwise
@@ -22,14 +25,35 @@ class Reach(NamedTuple):
         return Reach(min((reach.low for reach in full), default=inf), max((reach.high for reach in full), default=-inf))
 
 
+def named_in(expression: str) -> set[str]:
+    """Names of the CVs in an expression."""
+    return {node.id for node in ast.walk(_tree(expression)) if isinstance(node, ast.Name)}
+
+
+def bounds_in(expression: str, cv: str) -> set[float]:
+    """Numbers that an expression compares a CV with, in its unit."""
+    compared = [node for node in ast.walk(_tree(expression)) if isinstance(node, ast.Compare)]
+    sides = [[node.left, *node.comparators] for node in compared]
+    mine = [each for each in sides if any(isinstance(side, ast.Name) and side.id == cv for side in each)]
+    return {_number(side) for each in mine for side in each if not isinstance(side, ast.Name)}
+
+
+def _tree(expression: str) -> ast.expr:
+    return ast.parse(expression.strip(), mode="eval").body
+
+
+def _number(node: ast.expr) -> float:
+    return float(ast.literal_eval(node))
+
+
 def reach_of(expression: str, cv: str) -> Reach:
     """How far a state reaches along a CV; whatever compares it with other CVs is no bound.
 
     Args:
-        expression: of the state, which `cvflow.core.states` has parsed before.
+        expression: of the state.
         cv: the CV's name.
     """
-    return _reach(ast.parse(expression.strip(), mode="eval").body, cv, True)
+    return _reach(_tree(expression), cv, True)
 
 
 def _reach(node: ast.expr, cv: str, holds: bool) -> Reach:
@@ -58,6 +82,6 @@ def _half_line(left: ast.expr, right: ast.expr, cv: str, rising: bool) -> Reach:
     """Where the left side is below the right one, or above it."""
     for name, number, below in ((left, right, rising), (right, left, not rising)):
         if isinstance(name, ast.Name) and name.id == cv and not isinstance(number, ast.Name):
-            bound = float(ast.literal_eval(number))
+            bound = _number(number)
             return Reach(high=bound) if below else Reach(low=bound)
     return Reach()

@@ -150,6 +150,10 @@ class VerletEngine(Engine):
         """The same configuration as the library may come to hold it on a path; most hold it as it is."""
         return frame
 
+    def put_right(self, frame: Frame) -> Frame:
+        """The configuration with rigid bonds at their lengths, where the library keeps some."""
+        return frame
+
     def let_time_pass(self) -> None:
         for cv in self._cvs:
             cv.let_time_pass()

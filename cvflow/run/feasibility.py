@@ -100,7 +100,7 @@ def _time_step(setup: Setup, pilots: Piloted) -> Iterator[Remark]:
     else:
         yield Remark(f"{line}: path.timestep is too long", feasible=False)
     if turns.failed:
-        yield Remark(f"{turns.failed:.1%} of the pilot paths blow up")
+        yield Remark(f"{turns.failed:.1%} of the pilot paths fail")
 
 
 def _losses(pilots: Piloted, setup: Setup) -> Iterator[Remark]:

@@ -60,7 +60,7 @@ class Turns(NamedTuple):
         local_work: mean shadow work of local moves [kT].
         local_acceptance: of local moves.
         seconds_per_step: wall time of one walker.
-        failed: share of paths that diverged.
+        failed: share of paths that failed.
     """
 
     populations: Float[np.ndarray, " states"]
@@ -249,8 +249,7 @@ def piloted(
     brief = setup.changed(run={"local_steps": min(settings.run.local_steps, FIRST_LOCAL_STEPS)})
     first = PilotRuns(brief, executor, brief.equilibrate(executor), watch, paths=4).turns(0, steps=64)
     speed = turns_of(first, setup, 64).seconds_per_step / workers
-    left = (seconds - (time.perf_counter() - begun)) / speed
-    """Time steps that there is time for."""
+    left = (seconds - (time.perf_counter() - begun)) / speed  # time steps that there is time for
     moves = (EQUILIBRATION_MOVES + EQUILIBRATION_SAMPLES) * settings.run.walkers
     local_steps = int(min(settings.run.local_steps, max(FIRST_LOCAL_STEPS, 0.25 * left / moves)))
     longest = min(settings.path.steps, int(max(SHORTEST_PATH, 0.6 * left / (2 * PATHS * sum(SHARES)))))
@@ -281,8 +280,12 @@ def turns_of(rows: np.ndarray, setup: Setup, steps: int) -> Turns:
         local_work=float(works.mean()) if len(works) else inf,
         local_acceptance=float(rows["local_accepted"].mean()),
         seconds_per_step=float((rows["path_seconds"] + rows["local_seconds"]).sum()) / max(1, int(evaluations)),
-        failed=float((rows["outcome"] == Outcome.DIVERGED).mean()),
+        failed=_share([Outcome(code).failed for code in rows["outcome"][rows["steps"] > 0]]),
     )
+
+
+def _share(which: list[bool]) -> float:
+    return sum(which) / len(which) if which else 0.0
 
 
 def populations(rows: np.ndarray, states: States) -> Float[np.ndarray, " states"]:

@@ -15,7 +15,7 @@ from cvflow.engines.base import EngineSpec
 from cvflow.engines.verlet import VerletSpec
 from cvflow.sampler.walkers.pulling import Pull, Pulled, pull
 from cvflow.setup.specification import Setup
-from cvflow.setup.starts.region import named_in, points_inside
+from cvflow.setup.starts.region import deciding, points_inside
 from cvflow.setup.starts.same_geometry import changes
 from cvflow.setup.starts.walker_starts import in_turn, opened, start_notes
 
@@ -118,7 +118,7 @@ def made_start(setup: Setup, engine: Engines, origins: Mapping[str, Frame], name
             pulled = executor.submit(pull, spec, order, setup.states, FRICTION).result()
             fault = _fault(setup, spec.cvs, pulled, state)
             if fault is None:
-                return _made(setup, origin, order, pulled, state)
+                return _made(setup, spec, origin, order, pulled, state)
             tried.append(f"pulled to {_at(setup, state, target)}, {fault}")
     reason = f"{tried[-1]} ({len(tried)} ways were tried)" if tried else "no point of it was found by its expression"
     raise ArithmeticError(
@@ -146,7 +146,7 @@ def _ways(
     periods = np.array(setup.space.periods)
     first = origins[0]
     for target in points_inside(setup.states, state, first.cv, periods, ranges, TARGETS):
-        named = named_in(setup.states, state)
+        named = deciding(setup.states, state)
         distances = [np.abs(wrapped(target - origin.cv, periods))[named].sum() for origin in origins]
         origin = origins[int(np.argmin(distances))]
         yield origin, np.where(np.isin(np.arange(len(target)), named), target, origin.cv)
@@ -156,7 +156,7 @@ def _pull(setup: Setup, origin: Origin, target: Point, state: int, level: int, a
     """The way, twice as slow and with springs four times as stiff at each level; CVs that do not decide are free."""
     periods = np.array(setup.space.periods)
     way = np.abs(wrapped(target - origin.cv, periods))
-    named = np.isin(np.arange(len(way)), named_in(setup.states, state))
+    named = np.isin(np.arange(len(way)), deciding(setup.states, state))
     stray = STRAY * np.maximum(way, 0.1 * way.max())
     kappa = np.where(named, 4.0**level * setup.kT / np.where(named, stray, 1.0) ** 2, 0.0)
     steps = 2**level * max(SHORTEST, LONGER * setup.settings.path.steps)
@@ -178,8 +178,10 @@ def _fault(setup: Setup, cvs: tuple[CollectiveVariable, ...], pulled: Pulled, st
     return next(changes(pulled.origin.positions, pulled.frame.positions, setup.topology, driven), None)
 
 
-def _made(setup: Setup, origin: Origin, order: Pull, pulled: Pulled, state: int) -> MadeStart:
-    """The structure, to the digits that a PDB file has, so that the kept file is the start."""
+def _made(
+    setup: Setup, spec: VerletSpec, origin: Origin, order: Pull, pulled: Pulled, state: int
+) -> MadeStart:
+    """The structure, to the digits that a PDB file has and put on its rigid bonds, as the kept file will be."""
     bonds = setup.topology.getNumBonds() if setup.topology is not None else 0
     checks = "bonds, chirality and amide bonds as before" if bonds else "no bonds are known, so none were looked at"
     warm = "" if pulled.relaxed else " (warm: its minimum lies elsewhere)"
@@ -187,9 +189,10 @@ def _made(setup: Setup, origin: Origin, order: Pull, pulled: Pulled, state: int)
         f"made from {origin.name} by {order.steps} steps of pulling to {_at(setup, state, order.target)}: work "
         f"{pulled.work:.1f} kT, energy {pulled.energy:+.1f} kJ/mol{warm}, {checks}"
     )
-    return MadeStart(pulled.frame._replace(positions=np.round(pulled.frame.positions, 4)), words)
+    rounded = pulled.frame._replace(positions=np.round(pulled.frame.positions, 4))
+    return MadeStart(spec.build().put_right(rounded), words)
 
 
 def _at(setup: Setup, state: int, point: Point) -> str:
     names = setup.space.names
-    return ", ".join(f"{names[cv]} = {point[cv]:.3g}" for cv in named_in(setup.states, state))
+    return ", ".join(f"{names[cv]} = {point[cv]:.3g}" for cv in deciding(setup.states, state))

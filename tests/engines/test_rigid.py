@@ -8,12 +8,16 @@ import pytest
 
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.core.schedule import Linear
+from cvflow.core.states import States
+from cvflow.core.walls import wall
 from cvflow.cv import distance, torsion
 from cvflow.engines.external import rigid as projection
 from cvflow.engines.motion import Course
 from cvflow.engines.openmm import OpenMMSpec, put_right, rigid_parts
 from cvflow.engines.openmm.integrator import SteeredRattle, SteeredVerlet
 from cvflow.engines.openmm.rigid import LARGEST_SHIFT, RigidParts
+from cvflow.sampler.local import HybridMonteCarlo, UnadjustedLangevin
+from cvflow.sampler.walkers.process import equilibrate
 from tests.engines import rigid_chain, rigid_triangle
 from tests.engines.external import butane
 from tests.engines.opencl import needs_opencl
@@ -337,3 +341,37 @@ def test_a_constraint_of_a_frozen_and_a_moving_atom_is_refused_in_openmm_s_words
 def test_a_tolerance_that_the_way_back_cannot_have_is_refused(tolerance):
     with pytest.raises(ValueError, match=r"engine\.constraint_tolerance"):
         spec(free_rotor(), [distance("d", 0, 1)], constraint_tolerance=tolerance).build()
+
+
+def test_a_wall_leaves_the_protocol_work_of_a_path_as_it_is():
+    """The restraints' force group is that of the restraints, whatever other forces there are."""
+    ends = (distance("d", 0, 3),)
+    works = []
+    for walls in ((), (wall("d", upper=50.0, kappa=10.0),)):
+        engine = spec(STIFF.system(), ends, 0.001, walls=walls).build()
+        start = put_right(STIFF.system(), Frame(STIFF.exact_draws(1, np.random.default_rng(3))[0], None), FINE)
+        here = engine.cv_values(start)
+        path = engine.steer(start, Steering(here, here + 0.02, np.array([3000.0]), 50), np.random.default_rng(1))
+        works.append((path.work, path.protocol_work))
+    assert works[0][1] == pytest.approx(works[0][0], abs=0.05)
+    assert works[1] == pytest.approx(works[0], abs=1e-9)
+
+
+def test_a_start_that_never_moves_ends_its_equilibration():
+    """Off its bonds' lengths, and its minimum in another state: no path from it begins."""
+    engine, right = chain()
+    off = right._replace(positions=np.round(right.positions, 4))
+    phi = engine.cv_values(off)[0]
+    states = States({"home": f"{phi - 1e-6} < phi < {phi + 1e-6}", "away": "phi < 9"}, ("phi",))
+    made = spec(STIFF.system(), [PHI], 0.004, constraint_tolerance=FINE)
+    with pytest.raises(ArithmeticError, match="walker 0 does not move: constraint not met"):
+        equilibrate(made, off, UnadjustedLangevin(20), HybridMonteCarlo(20), 1, 0, states)
+
+
+def test_a_configuration_is_put_on_its_bonds_as_a_start_from_a_file_is():
+    engine, right = chain()
+    off = right._replace(positions=np.round(right.positions, 4))
+    assert engine.free_path(off, 20, 0.0, np.random.default_rng(1)).outcome is Outcome.UNCONVERGED
+    mended = engine.put_right(off)
+    np.testing.assert_array_equal(mended.positions, put_right(STIFF.system(), off, FINE).positions)
+    assert engine.free_path(mended, 20, 0.0, np.random.default_rng(1)).outcome is Outcome.COMPLETED

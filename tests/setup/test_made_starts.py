@@ -16,7 +16,7 @@ from cvflow.core.states import States
 from cvflow.sampler.walkers.pulling import pull
 from cvflow.setup import from_config, from_objects
 from cvflow.setup.files.topology_file import topology_text
-from cvflow.setup.starts.region import named_in, points_inside
+from cvflow.setup.starts.region import deciding, points_inside
 from cvflow.setup.starts.same_geometry import changes
 from cvflow.store import read_record
 from cvflow.systems.peptide import alanine_dipeptide_positions, alanine_dipeptide_topology
@@ -65,8 +65,8 @@ def test_a_point_lies_well_inside_its_state(what):
 
 def test_cvs_that_do_not_decide_keep_the_start_s_values():
     states = States({"b": "x >= 0", "a": "y < 1"}, ["x", "y"])
-    assert named_in(states, 0) == [0]
-    assert named_in(states, 1) == [0, 1]
+    assert deciding(states, 0) == [0]
+    assert deciding(states, 1) == [0, 1]
     found = points_inside(states, 0, np.array([-1.0, 9.0]), np.array([LINE] * 2), [(-LINE, LINE)] * 2, 3)
     assert (found[:, 1] == 9.0).all()
 

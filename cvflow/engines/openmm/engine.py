@@ -1,5 +1,6 @@
 """Paths of kernel K5 (soft restraint, λ extended) in OpenMM."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +20,7 @@ from cvflow.engines.openmm.motion import RestraintMotion
 from cvflow.engines.openmm.platforms import GPU_PLATFORMS, TESTED, PlatformInUse, Properties, in_use
 from cvflow.engines.openmm.preparation import adapted, particles_of, prepare
 from cvflow.engines.openmm.restraint import restraint_force, set_restraint
-from cvflow.engines.openmm.rigid import rigid_parts
+from cvflow.engines.openmm.rigid import put_right, rigid_parts
 from cvflow.engines.openmm.volume import VolumeMove, default_box, piston
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 from cvflow.engines.walls import walls_on
@@ -94,8 +95,7 @@ class OpenMMEngine(VerletEngine):
         # Of the system without restraints, which take no part in whether it is periodic.
         particles = particles_of(system)
         self._cvs = spec.cvs_among(particles)
-        for index, cv in enumerate(self._cvs):
-            system.addForce(restraint_force(cv, index))
+        restraints = [system.addForce(restraint_force(cv, index)) for index, cv in enumerate(self._cvs)]
         for cv, wall in walls_on(self._cvs, spec.walls):
             system.addForce(cv.openmm_force(wall.expression))
         self._masses = np.array(particles.masses)[:, None]
@@ -107,7 +107,7 @@ class OpenMMEngine(VerletEngine):
             barostat, run = self._piston.temperature, temperature(spec.kT)
             raise ValueError(f"the system's barostat is at {barostat} K and the run at {run:.2f} K: give the same")
         self._own_box = default_box(system) if particles.periodic else None
-        integrator = _steps(spec, system)
+        integrator = _steps(spec, system, restraints)
         self._half = integrator.lead * 0.5 * spec.timestep * inverse_masses
         self._context = PathContext(system, integrator, spec.platform, spec.properties, spec.devices)
         self._volume_move = self._moves_of(system)
@@ -132,6 +132,11 @@ class OpenMMEngine(VerletEngine):
         for number, molecule in enumerate(self._context.context.getMolecules()):
             positions[list(molecule)] += (1 - number % 3) * frame.box[number % 2] + frame.box[2]
         return frame._replace(positions=positions)
+
+    def put_right(self, frame: Frame) -> Frame:
+        if not self._context.rigid.present:
+            return frame
+        return put_right(self._spec.system(), frame, self._spec.constraint_tolerance)
 
     def let_time_pass(self) -> None:
         super().let_time_pass()
@@ -200,20 +205,20 @@ class OpenMMEngine(VerletEngine):
         self._context.place(frame)
 
 
-def _steps(spec: OpenMMSpec, system: openmm.System) -> Steered:
-    """What makes the steps of a system's paths."""
+def _steps(spec: OpenMMSpec, system: openmm.System, restraints: Sequence[int]) -> Steered:
+    """What makes the steps of a system's paths; `restraints` are the indices of those forces."""
     rigid = rigid_parts(system)
     if not rigid.present:
         return SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
-    group = _own_group(system, len(spec.cvs))
+    group = _own_group(system, restraints)
     return SteeredRattle(spec.timestep, spec.schedule, len(spec.cvs), rigid, spec.constraint_tolerance, group)
 
 
-def _own_group(system: openmm.System, restraints: int) -> int:
-    """Put the last forces of a system, its restraints, into a force group of their own; the first, if there is none."""
+def _own_group(system: openmm.System, own: Sequence[int]) -> int:
+    """Put some forces of a system into a force group of their own; the first, if there is none."""
     forces = system.getForces()
-    others = {force.getForceGroup() for force in forces[:-restraints]}
+    others = {force.getForceGroup() for index, force in enumerate(forces) if index not in own}
     group = next((each for each in range(31, 0, -1) if each not in others), 0)
-    for force in forces[-restraints:]:
-        force.setForceGroup(group)
+    for index in own:
+        forces[index].setForceGroup(group)
     return group

@@ -172,7 +172,7 @@ def equilibrate(
         states: the named states, by the first of the engine's CVs.
 
     Raises:
-        ArithmeticError: the start falls apart.
+        ArithmeticError: the start falls apart, or no path of it gets to its end.
     """
     engine = engine_for(spec)
     rng = stream(seed, Purpose.EQUILIBRATION, walker)
@@ -180,14 +180,18 @@ def equilibrate(
     home = _named(given, states)
     state = relaxed if _at_home(relaxed, home, states) else given
     home = _named(state, states) if home == _NONE else home
+    completed = 0
     for _ in range(EQUILIBRATION_MOVES):
         moved, info = relax.step(state, engine, rng)
+        completed += info.path.outcome is Outcome.COMPLETED
         moved = _at_constant_pressure(moved, engine, local.steps, rng)
         if info.path.outcome is Outcome.DIVERGED:
             raise ArithmeticError(
                 f"the start of walker {walker} blows up when equilibrated: is the time step too long?"
             )
         state = moved if _at_home(moved, home, states) else state
+    if not completed:
+        raise ArithmeticError(f"the start of walker {walker} does not move: {info.path.outcome.words}, path after path")
     samples = []
     for _ in range(EQUILIBRATION_SAMPLES):
         moved, _ = local.step(state, engine, rng)

@@ -1,6 +1,5 @@
 """Where a named state lies in CV space: points well inside it, from its expression alone."""
 
-import ast
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
 
@@ -10,6 +9,7 @@ from scipy.spatial import KDTree
 from scipy.stats.qmc import Sobol
 
 from cvflow.core.frames import Point
+from cvflow.core.state_bounds import bounds_in, named_in
 from cvflow.core.states import States
 
 LOG2_POINTS = 13
@@ -22,11 +22,11 @@ Ranges = Sequence[tuple[float, float]]
 """Values that each CV can take."""
 
 
-def named_in(states: States, state: int) -> list[int]:
+def deciding(states: States, state: int) -> list[int]:
     """Indices of the CVs that decide whether a point lies in a state: those in its expression, and in earlier ones."""
     names = list(states.cv_names)
     texts = list(states.expressions.values())[: state + 1]
-    found = {node.id for text in texts for node in ast.walk(_tree(text)) if isinstance(node, ast.Name)}
+    found = set[str]().union(*map(named_in, texts))
     return [index for index, name in enumerate(names) if name in found]
 
 
@@ -49,7 +49,7 @@ def points_inside(
     Returns:
         None at all where no point was found.
     """
-    which = named_in(states, state)
+    which = deciding(states, state)
     if not which:
         return np.empty((0, len(start)))
     bounds = [_span(states, cv, float(start[cv]), float(periods[cv]), ranges[cv]) for cv in which]
@@ -66,20 +66,10 @@ def points_inside(
     return points[inside][_apart(scaled[inside], depth, most)]
 
 
-def _tree(text: str) -> ast.AST:
-    return ast.parse(text.strip(), mode="eval")
-
-
 def _numbers(states: States, cv: int) -> list[float]:
     """What a CV is compared with, in any of the states."""
-    name, found = list(states.cv_names)[cv], []
-    for text in states.expressions.values():
-        for node in ast.walk(_tree(text)):
-            if isinstance(node, ast.Compare):
-                sides = [node.left, *node.comparators]
-                if any(isinstance(side, ast.Name) and side.id == name for side in sides):
-                    found += [float(ast.literal_eval(side)) for side in sides if not isinstance(side, ast.Name)]
-    return sorted(set(found))
+    name = list(states.cv_names)[cv]
+    return sorted(set[float]().union(*(bounds_in(text, name) for text in states.expressions.values())))
 
 
 def _span(states: States, cv: int, start: float, period: float, possible: tuple[float, float]) -> tuple[float, float]:
