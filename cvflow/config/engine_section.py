@@ -52,12 +52,13 @@ class LammpsSection(Section):
 
 
 class AseSection(Section):
-    """ASE's calculators."""
+    """ASE's calculators, and how many threads each walker's has."""
 
-    refused: ClassVar[Mapping[str, str]] = _ELSEWHERE
+    refused: ClassVar[Mapping[str, str]] = {word: said for word, said in _ELSEWHERE.items() if word != "threads"}
 
     name: Literal["ase"]
     temperature: Positive | None = None
+    threads: Count | None = None
 
 
 class BatchSection(Section):

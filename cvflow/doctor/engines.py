@@ -99,7 +99,8 @@ def cores() -> Finding:
     """Cores that this process may use: worker processes are pinned to one each."""
     free, there, threads = len(available_cores()), os.cpu_count() or 1, os.environ.get("OMP_NUM_THREADS", "not set")
     pinned = "workers are pinned to one each" if hasattr(os, "sched_setaffinity") else "workers cannot be pinned here"
-    return Finding("cores", Verdict.OK, f"{free} of {there}, {pinned}; OMP_NUM_THREADS {threads}")
+    says = f"{pinned}, or to engine.threads, with as many threads; OMP_NUM_THREADS {threads}"
+    return Finding("cores", Verdict.OK, f"{free} of {there}, {says}")
 
 
 def _imported(what: str, module: str, mend: str) -> Any:

@@ -69,14 +69,14 @@ class _Process(NamedTuple):
 
 @dataclass(eq=False)
 class _Worker:
-    """A place for one process at a time, on one core; its number is that of each process that it has.
+    """A place for one process at a time, on cores of its own; its number is that of each process that it has.
 
     `seconds` are those of the task, as far as this process was running itself: a machine that slept is no worker that
     hangs.
     """
 
     number: int
-    core: int
+    cores: tuple[int, ...]
     process: _Process | None = None
     task: _Task | None = None
     seconds: float = 0.0
@@ -103,9 +103,9 @@ class Pool(Executor):
     Law: tasks are functions of their arguments alone, which are plain data.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, cores_each: int = 1) -> None:
         self._events: SimpleQueue[_Task | _Ended | _Stop] = SimpleQueue()
-        foreman = _Foreman(self._events, workers)
+        foreman = _Foreman(self._events, workers, cores_each)
         self._thread = threading.Thread(target=foreman.work, name="workers", daemon=True)
         self._thread.start()
 
@@ -134,15 +134,16 @@ class Pool(Executor):
 class _Foreman:
     """Hands tasks out and sees to the workers, all in one thread: nothing here needs a lock."""
 
-    def __init__(self, events: "SimpleQueue[_Task | _Ended | _Stop]", workers: int) -> None:
+    def __init__(self, events: "SimpleQueue[_Task | _Ended | _Stop]", workers: int, cores_each: int) -> None:
         self._events = events
-        self._claim = Claim(workers)
-        self._workers = [_Worker(number, core) for number, core in enumerate(self._claim.cores)]
+        self._claim = Claim(workers * cores_each)
+        cores = tuple(self._claim.cores)
+        self._workers = [_Worker(n, cores[n * cores_each : (n + 1) * cores_each]) for n in range(workers)]
         self._waiting: deque[_Task] = deque()
         self._pace: dict[Callable[..., Any], float] = {}
         self._looked = time.monotonic()
         LOG.info("workers: %d, on cores %s", workers, ", ".join(map(str, self._claim.cores)))
-        if self._claim.taken and len(set(self._claim.cores)) < workers:
+        if self._claim.taken and len(set(self._claim.cores)) < workers * cores_each:
             LOG.warning("other runs have taken %d cores: %d workers share the rest", self._claim.taken, workers)
 
     def work(self) -> None:
@@ -275,7 +276,7 @@ def _begun(process: _Process | None, place: _Worker, packed: bytes) -> "tuple[_P
         return process, process.executor.submit(perform, packed)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    first = (place.number, place.core, theirs)
+    first = (place.number, place.cores, theirs)
     executor = ProcessPoolExecutor(1, mp_context=context, initializer=settle, initargs=first)
     with main_module_hidden(packed):
         outcome = executor.submit(perform, packed)

@@ -24,6 +24,9 @@ _LEAVE = getattr(signal, "SIGUSR2", None)
 """What a worker's watching thread sends to its main thread; there is no such thing on Windows."""
 
 
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Where libraries read, as they are loaded, how many threads to begin."""
+
 _NUMBER = [0]
 """Of this process among the workers of its pool."""
 
@@ -33,17 +36,22 @@ def worker_number() -> int:
     return _NUMBER[0]
 
 
-def settle(number: int, core: int, lifeline: Connection) -> None:
-    """What a worker does first: it takes its number and its core, leaves signals to others, watches its lifeline."""
+def settle(number: int, cores: tuple[int, ...], lifeline: Connection) -> None:
+    """What a worker does first: it takes its number and its cores, leaves signals to others, watches its lifeline.
+
+    Libraries that a task loads later begin as many threads as it has cores. More of them wait for each other in busy
+    loops: a semi-empirical potential of a few atoms was ten to a thousand times slower so.
+    """
     _NUMBER[0] = number
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         _hold(getattr(signal, name, None))
     if _LEAVE is not None:
         signal.signal(_LEAVE, _leave)
     threading.Thread(target=_leave_with, args=(lifeline, os.getppid()), daemon=True).start()
+    os.environ.update(dict.fromkeys(_THREADS, str(len(set(cores)))))
     if hasattr(os, "sched_setaffinity"):
         with suppress(OSError):  # a core that has gone since
-            os.sched_setaffinity(0, {core})
+            os.sched_setaffinity(0, cores)
 
 
 def _hold(number: int | None) -> None:

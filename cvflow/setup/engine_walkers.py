@@ -34,12 +34,14 @@ class EngineWalkers(Walkers):
         starts: one frame a walker, or none when a run is continued from its store.
         relax: what equilibration is made of, by its time steps.
         missing: states whose starts are still to be made.
+        threads: that each engine computes with, each on a core of its own.
     """
 
     engine: Callable[[PathSettings], EngineSpec]
     starts: tuple[Frame, ...]
     relax: Callable[[int], LocalMove] = UnadjustedLangevin
     missing: tuple[str, ...] = ()
+    threads: int = 1
 
     def spec(self, setup: Setup) -> EngineSpec:
         """The engine at the setup's settings."""
@@ -52,10 +54,10 @@ class EngineWalkers(Walkers):
 
     def workers(self, setup: Setup, wanted: int | None) -> int:
         """One process a walker, no more than there are cores for."""
-        return workers(setup.settings.run.walkers, wanted)
+        return workers(setup.settings.run.walkers, wanted, self.threads)
 
     def executor(self, workers: int) -> AbstractContextManager[Executor]:
-        return Pool(workers)
+        return Pool(workers, self.threads)
 
     @property
     def to_make(self) -> tuple[str, ...]:
@@ -104,18 +106,21 @@ class EngineWalkers(Walkers):
         return [state_at(JumpState(frame, engine.cv_values(frame))) for frame in frames]
 
 
-def workers(walkers: int, wanted: int | None) -> int:
+def workers(walkers: int, wanted: int | None, threads: int = 1) -> int:
     """Number of worker processes for so many walkers.
 
     Args:
         walkers: one process each is as many as are of use.
         wanted: as many as asked for; else as many as there are cores for.
+        threads: of each, with a core each.
 
     Raises:
         ConfigError: more are asked for than can be meant.
     """
+    if threads > usable_cores():
+        LOG.warning("engine.threads = %d: this machine lends %d cores, which they share", threads, usable_cores())
     if wanted is None:
-        return min(walkers, usable_cores())
+        return min(walkers, max(1, usable_cores() // threads))
     if wanted > CROWD * len(available_cores()):
         raise ConfigError(f"--workers {wanted}: this machine lends {len(available_cores())} cores; leave it out")
     if wanted > walkers:

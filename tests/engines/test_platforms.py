@@ -59,6 +59,11 @@ def test_what_the_word_of_before_cannot_say_is_refused(words):
         engine(platform="CUDA", **words)
 
 
+def test_a_worker_has_a_core_for_each_thread_of_the_cpu_platform():
+    assert from_config(engine(threads=3), Path()).walkers.threads == 3
+    assert from_config(engine(platform="Reference"), Path()).walkers.threads == 1
+
+
 MISUSE = {
     "precision": (
         {"platform": "CPU", "precision": "mixed"},

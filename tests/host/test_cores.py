@@ -110,3 +110,11 @@ def test_absurd_numbers_of_workers_are_refused(caplog, monkeypatch):
     assert "there are 4 walkers, so 4 workers" in caplog.text
     with pytest.raises(ConfigError, match="--workers 5000: this machine lends 2 cores"):
         workers(4, 5000)
+
+
+def test_workers_of_several_threads_are_fewer(caplog, monkeypatch):
+    monkeypatch.setattr("cvflow.setup.engine_walkers.usable_cores", lambda: 5)
+    assert [workers(4, None, threads) for threads in (1, 2, 5)] == [4, 2, 1]
+    assert caplog.text == ""
+    assert workers(4, None, 8) == 1
+    assert "engine.threads = 8: this machine lends 5 cores, which they share" in caplog.text

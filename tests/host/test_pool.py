@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cvflow.host import pool as pools
+from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool, WorkerLostError
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +27,13 @@ def own_process():
 
 def fail(word):
     raise OSError(word)
+
+
+def cores_and_threads():
+    """Of this process: cores, what libraries read, and how many threads one of them has begun."""
+    import torch
+
+    return len(os.sched_getaffinity(0)), os.environ["OMP_NUM_THREADS"], torch.get_num_threads()
 
 
 class AwkwardError(Exception):
@@ -56,6 +64,19 @@ def hang_at_first(mark, x):
         mark.touch()
         time.sleep(1000)
     return square(x)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="NO AFFINITY: workers are not pinned here")
+@pytest.mark.parametrize("each", [1, 2])
+def test_libraries_in_a_worker_have_as_many_threads_as_it_has_cores(each, monkeypatch, tmp_path):
+    """Whatever the environment says: more threads than cores wait for each other in busy loops."""
+    if len(available_cores()) < each:
+        pytest.skip("TOO FEW CORES: workers of two cores are not tested")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    with Pool(1, each) as pool:
+        assert pool.submit(cores_and_threads).result() == (each, str(each), each)
+    assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
 def alive(pid):

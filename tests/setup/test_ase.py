@@ -117,6 +117,12 @@ def test_a_function_of_one_s_own_is_the_same_system(theirs, tmp_path):
     assert energies[0] == pytest.approx(energies[1], rel=1e-12)
 
 
+@pytest.mark.parametrize(("engine", "threads"), [({}, 1), ({"threads": 2}, 2)])
+def test_a_walker_has_as_many_threads_as_the_config_says(engine, threads, theirs):
+    config = load(theirs / "run.toml").changed(engine=engine)
+    assert from_config(config, theirs).walkers.threads == threads
+
+
 MISUSE = {
     "no temperature": ({"engine": {"name": "ase"}}, "engine.temperature [K] is missing"),
     "no CV": ({"cv": []}, "at least one [[cv]] is needed"),

@@ -8,6 +8,7 @@ from math import inf
 import numpy as np
 from openmm import app
 
+from cvflow.config.engine_section import AseSection, OpenMMSection
 from cvflow.config.resolved import PathSettings
 from cvflow.config.settings import Config
 from cvflow.core.cv_space import CVSpace
@@ -76,7 +77,7 @@ def of_atoms(atoms: AtomicSystem, config: Config, starts: WalkerStarts) -> Setup
             space=space,
             states=checked_states(config, space.names),
             kT=atoms.kT,
-            walkers=EngineWalkers(partial(_at, spec), starts.frames, missing=starts.missing),
+            walkers=EngineWalkers(partial(_at, spec), starts.frames, missing=starts.missing, threads=_threads(config)),
             steered=SteeredCVs(),
             notes=atoms.notes,
             topology=atoms.topology,
@@ -91,6 +92,12 @@ def _at(spec: VerletSpec, path: PathSettings) -> VerletSpec:
     """The engine at these settings."""
     schedule = BY_NAME[path.schedule]()
     return replace(spec, timestep=path.timestep, friction=path.friction, schedule=schedule)  # type: ignore[type-var]
+
+
+def _threads(config: Config) -> int:
+    """Of each engine, where its section has the word."""
+    engine = config.engine
+    return (engine.threads or 1) if isinstance(engine, OpenMMSection | AseSection) else 1
 
 
 def space_of(cvs: Sequence[CollectiveVariable]) -> CVSpace:
