@@ -11,56 +11,37 @@ bias factor 10; OpenMM's LangevinMiddle at 1/ps.
 
 import argparse
 import json
-from itertools import product
 from pathlib import Path
 
 import numpy as np
-import openmm
+from biased import Grid, grid_of, molecule, simulation, spec_of
 from openmm import app
 
 from cvflow.config.settings import load
 from cvflow.core.units import temperature
-from cvflow.engines.openmm import OpenMMSpec
 from cvflow.setup import Setup, from_config
-from cvflow.setup.engine_walkers import EngineWalkers
 
 HEIGHT, PACE, BIAS_FACTOR = 1.2, 500, 10.0
 """kJ/mol, steps, and how many times hotter the CVs are."""
 
 
-Limits = dict[str, tuple[float, float]]
-"""Of the hills, for CVs that have none of their own."""
-
-
-def delta_f(setup: Setup, walker: int, steps: int, width: float, bins: int, limits: Limits) -> float:
-    """F(second state) - F(first state) [kT] of one run."""
-    assert isinstance(setup.walkers, EngineWalkers)
-    spec = setup.walkers.spec(setup)
-    assert isinstance(spec, OpenMMSpec)
-    system = openmm.XmlSerializer.deserialize(spec.system_xml)
-    variables, lines = [], []
-    for cv in spec.cvs:
-        low, high = limits.get(cv.name, cv.range)
-        force = cv.openmm_force(lambda value: value)
-        variables.append(app.BiasVariable(force, low, high, width, bool(np.isfinite(cv.period)), bins))
-        lines.append(np.linspace(low, high, bins))
+def surface(setup: Setup, walker: int, steps: int, width: float, grid: Grid) -> np.ndarray:
+    """Free energies [kT] of one run at the grid's points."""
+    spec = spec_of(setup)
     kelvin = temperature(spec.kT)
+    system, cvs = molecule(spec)
+    variables = [
+        app.BiasVariable(cv.openmm_force(str), low, high, width, bool(np.isfinite(cv.period)), grid.bins)
+        for cv, low, high in zip(cvs, grid.low, grid.high, strict=True)
+    ]
     bias = app.Metadynamics(system, variables, kelvin, BIAS_FACTOR, HEIGHT, PACE)
-    integrator = openmm.LangevinMiddleIntegrator(kelvin, 1.0, spec.timestep)
-    integrator.setRandomNumberSeed(setup.settings.run.seed + walker + 1)
-    platform, topology = openmm.Platform.getPlatform(spec.platform), setup.topology
-    simulation = app.Simulation(topology, system, integrator, platform, dict(spec.properties))
-    frame = setup.walkers.starts[walker]
-    if frame.box is not None:
-        simulation.context.setPeriodicBoxVectors(*frame.box)
-    simulation.context.setPositions(frame.positions)
-    simulation.minimizeEnergy()
-    simulation.context.setVelocitiesToTemperature(kelvin, setup.settings.run.seed + walker + 1)
-    bias.step(simulation, steps)
-    surface = bias.getFreeEnergy()._value / spec.kT
-    grid = np.array(list(product(*lines)))
-    states = setup.states.assign(grid)
-    weights = np.exp(-surface.T.ravel())  # OpenMM's table has the last CV first
+    bias.step(simulation(setup, system, walker), steps)
+    return (bias.getFreeEnergy()._value / spec.kT).T.ravel()  # OpenMM's table has the last CV first
+
+
+def delta_f(setup: Setup, surface: np.ndarray, grid: Grid) -> float:
+    """F(second state) - F(first state) [kT] of a surface."""
+    states, weights = setup.states.assign(grid.points), np.exp(-surface)
     a, b = (weights[states == state].sum() for state in (0, 1))
     return float(np.log(a / b))
 
@@ -74,10 +55,10 @@ def main() -> None:
     parser.add_argument("--limits", nargs=3, action="append", default=[], metavar=("CV", "LOW", "HIGH"))
     given = parser.parse_args()
     setup = from_config(load(given.config), given.config.parent)
-    walkers = setup.settings.run.walkers
-    limits = {name: (float(low), float(high)) for name, low, high in given.limits}
+    walkers, grid = setup.settings.run.walkers, grid_of(spec_of(setup), given.limits, given.bins)
     steps = given.evaluations // walkers
-    found = np.array([delta_f(setup, walker, steps, given.width, given.bins, limits) for walker in range(walkers)])
+    surfaces = (surface(setup, walker, steps, given.width, grid) for walker in range(walkers))
+    found = np.array([delta_f(setup, each, grid) for each in surfaces])
     error = float(found.std(ddof=1) / np.sqrt(walkers))
     print(json.dumps({"delta_f": float(found.mean()), "stderr": error, "runs": found.tolist(), "steps_each": steps}))
 

@@ -1,9 +1,11 @@
 """Molecules of Amber, GROMACS, CHARMM, the PDB and mmCIF: the potential is that of OpenMM's own readers."""
 
+import json
 import random
 import re
 from pathlib import Path
 
+import MDAnalysis
 import numpy as np
 import openmm
 import pytest
@@ -15,6 +17,7 @@ from cvflow.config.settings import ConfigError, parse
 from cvflow.setup import from_config, from_objects
 from cvflow.setup.files.molecule import molecule_of
 from cvflow.setup.files.solvation import seeded
+from cvflow.setup.starts.structure_file import read_structure
 from tests.setup.molecules_at_hand import ENDS, SYSTEMS, build, config, fill, first, write_frames
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
@@ -302,6 +305,77 @@ def test_water_that_one_start_has_no_room_for_is_left_out(folder):
     one, other = setup.walkers.starts
     assert len(one.positions) == len(other.positions)
     assert np.array_equal(one.box, other.box)
+
+
+SALT = """
+[run]
+walkers = 2
+adapt_jumps = 0
+jumps = 2
+local_steps = 4
+
+[system]
+pdb = "contact.pdb"
+forcefield = ["amber14-all.xml", "amber14/tip3p.xml"]
+solvent = {model = "tip3p", padding = 0.72}
+nonbonded_cutoff = 0.7
+constraints = "h-bonds"
+starts = {contact = "contact.pdb", separated = "separated.pdb"}
+
+[engine]
+temperature = 300.0
+platform = "CPU"
+
+[[cv]]
+name = "r"
+type = "distance"
+atoms = [0, 1]
+
+[[wall]]
+cv = "r"
+upper = 0.6
+kappa = 20000.0
+
+[path]
+steps = 10
+
+[proposal]
+means = [[0.28], [0.5]]
+sigmas = [[0.02], [0.06]]
+weights = [0.5, 0.5]
+
+[states]
+contact = "r < 0.36"
+separated = "r >= 0.36"
+"""
+IONS = """\
+HETATM    1 NA    NA A   1       0.000   0.000   0.000  1.00  0.00          NA
+HETATM    2 CL    CL A   2     {:7.3f}   0.000   0.000  1.00  0.00          CL
+END
+"""
+
+
+def test_a_box_of_water_goes_through_a_whole_run(tmp_path):
+    """From the words of `solvent` in a file to the summary, and on from the run's own folder, with rigid water."""
+    (tmp_path / "run.toml").write_text(SALT)
+    for name, apart in (("contact.pdb", 2.8), ("separated.pdb", 5.0)):
+        (tmp_path / name).write_text(IONS.format(apart))
+    out = tmp_path / "out"
+    assert execute(["run", str(tmp_path / "run.toml"), "--out", str(out), "--quiet"]) == 0
+    for name in ("contact.pdb", "separated.pdb"):
+        (tmp_path / name).unlink()
+    assert execute(["resume", str(out), "--jumps", "4", "--quiet"]) == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["exact"]["value"]
+    assert (summary["jumps"]["proposed"], summary["jumps"]["failed"]) == (8, {})
+    ends = {tuple(read_structure("topology.pdb", out, "a test").frame.box.diagonal())}
+    water = MDAnalysis.Universe(str(out / "topology.pdb"), str(out / "walker_1.xtc")).select_atoms("resname HOH")
+    assert len(water) > 180
+    for frame in water.universe.trajectory:
+        ends.add(tuple(0.1 * frame.dimensions[:3]))
+        apart = np.linalg.norm(water.positions[::3] - water.positions[1::3], axis=1)
+        assert apart == pytest.approx(0.9572, abs=0.02)
+    assert np.ptp(np.array(list(ends)), axis=0) == pytest.approx(0.0, abs=1e-3)
 
 
 def test_the_data_is_openmm_s(folder):
