@@ -48,7 +48,8 @@ def simulation(setup: Setup, system: openmm.System, walker: int) -> app.Simulati
     integrator = openmm.LangevinMiddleIntegrator(kelvin, FRICTION, spec.timestep)
     integrator.setRandomNumberSeed(seed)
     platform = openmm.Platform.getPlatform(spec.platform)
-    made = app.Simulation(setup.topology, system, integrator, platform, dict(spec.properties))
+    threads = {"Threads": "1"} if spec.platform == "CPU" else {}
+    made = app.Simulation(setup.topology, system, integrator, platform, threads | dict(spec.properties))
     frame = setup.walkers.starts[walker]
     if frame.box is not None:
         made.context.setPeriodicBoxVectors(*frame.box)
