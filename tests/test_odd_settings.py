@@ -18,7 +18,17 @@ from cvflow.config.settings import Config, ConfigError, _override, load, parse
 from cvflow.core import periodic
 from cvflow.core.schedule import Cosine, Linear
 from cvflow.core.states import States
-from cvflow.cv import angle, anisotropy, centre_distance, combination, coordination, distance, gyration, torsion
+from cvflow.cv import (
+    angle,
+    anisotropy,
+    centre_distance,
+    combination,
+    coordination,
+    distance,
+    gyration,
+    native_contacts,
+    torsion,
+)
 from cvflow.proposals import GaussianMixture
 from cvflow.proposals.io import from_bytes, to_bytes
 from cvflow.setup import cv_section
@@ -194,6 +204,12 @@ CVS = st.one_of(
     st.builds(partial, st.just(gyration), NAMES, _several(3)),
     st.builds(partial, st.just(anisotropy), NAMES, _several(4)),
     st.builds(lambda name, halves, r0: partial(coordination, name, *halves, r0), NAMES, HALVES, st.floats(0.01, 10)),
+    st.builds(
+        lambda name, pair, beta: partial(
+            native_contacts, name, pair[:1], [[0, 0, 0], [0.3, 0, 0]], pair[1:], pairs=[pair], beta=beta
+        ),
+        NAMES, _several(2), st.floats(0.1, 100),
+    ),
     st.builds(lambda name, halves: partial(centre_distance, name, *halves), NAMES, HALVES),
     st.builds(
         lambda name, atoms, factor: lambda: combination(name, {distance("d", atoms): factor}),

@@ -16,6 +16,7 @@ from cvflow.config.cv_types import (
     CoordinationSection,
     DistanceSection,
     GyrationSection,
+    NativeContactsSection,
     PositionsSection,
     RmsdSection,
     TorsionSection,
@@ -103,6 +104,7 @@ AnyCvSection = Annotated[
     | CoordinationSection
     | CentreDistanceSection
     | RmsdSection
+    | NativeContactsSection
     | CombinationSection
     | PositionsSection
     | ForceSection

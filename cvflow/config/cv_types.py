@@ -1,12 +1,13 @@
 """The words of native CVs, and of those that are no CVs of their own."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from cvflow.config.cv_words import PLACES, AtomList, AtomsSection, CvSection, WeightList
-from cvflow.config.section import ConfigError, Finite, Positive, Whole
+from cvflow.config.reference_words import A_STRUCTURE, GivenStructure, beside, named
+from cvflow.config.section import ConfigError, Positive, Whole
 from cvflow.cv import (
     RMSD,
     Angle,
@@ -16,7 +17,9 @@ from cvflow.cv import (
     Coordination,
     Distance,
     Gyration,
+    NativeContacts,
     Torsion,
+    native_contacts,
     rmsd,
 )
 
@@ -89,16 +92,38 @@ class RmsdSection(AtomsSection):
     makes = RMSD
     type: Literal["rmsd"]
     atoms: AtomList = Field(description=f"a group, {PLACES}")
-    reference: str | list[list[Finite]] = Field(description="a PDB file, or a list of positions [nm]")
+    reference: GivenStructure = Field(description=A_STRUCTURE)
 
     def to_cv(self, folder: Path) -> RMSD:
-        reference = folder / self.reference if isinstance(self.reference, str) else self.reference
-        unit = "nm" if self.unit is None else self.unit
-        return rmsd(self.name, self.atoms, reference, unit, periodic=self.periodic is not False)
+        words = self.model_dump(exclude_none=True, exclude={"type"})
+        return rmsd(**words | {"reference": beside(folder, self.reference)})
 
     @property
     def files(self) -> tuple[str, ...]:
-        return (self.reference,) if isinstance(self.reference, str) else ()
+        return named(self.reference)
+
+
+class NativeContactsSection(AtomsSection):
+    """The fraction of a reference's contacts that are there; a run keeps the contacts and their atoms' positions."""
+
+    makes = NativeContacts
+    type: Literal["native-contacts"]
+    atoms: AtomList = Field(description=f"a group, {PLACES}")
+    atoms2: AtomList | None = None
+    reference: GivenStructure = Field(description=A_STRUCTURE)
+    pairs: list[Annotated[list[Whole], Field(min_length=2, max_length=2)]] | None = None
+    cutoff: Positive = 0.45
+    separation: Whole = 4
+    beta: Positive = 50.0
+    lambda_constant: Positive = 1.8
+
+    def to_cv(self, folder: Path) -> NativeContacts:
+        words = self.model_dump(exclude_none=True, exclude={"type"})
+        return native_contacts(**words | {"reference": beside(folder, self.reference)})
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return named(self.reference)
 
 
 class PositionsSection(CvSection):

@@ -15,6 +15,8 @@ EXPECTED = {
     "local_timestep": "picosecond",
     "friction": "1/picosecond",
     "r0": "nanometer",
+    "cutoff": "nanometer",
+    "beta": "1/nanometer",
     "positions": "nanometer",
 }
 """What settings are measured in, by their names."""

@@ -12,6 +12,7 @@ from cvflow.cv.coordination import Coordination, coordination
 from cvflow.cv.force import ForceCV, from_force
 from cvflow.cv.geometry import Angle, Distance, Torsion, angle, distance, torsion
 from cvflow.cv.gyration import Gyration, gyration
+from cvflow.cv.native_contacts import NativeContacts, native_contacts
 from cvflow.cv.plumed import PlumedCV, from_plumed
 from cvflow.cv.rmsd import RMSD, rmsd
 from cvflow.cv.torch_function import TorchCV, from_torch
@@ -28,6 +29,7 @@ __all__ = [
     "Distance",
     "ForceCV",
     "Gyration",
+    "NativeContacts",
     "Particles",
     "PlumedCV",
     "TorchCV",
@@ -42,6 +44,7 @@ __all__ = [
     "from_plumed",
     "from_torch",
     "gyration",
+    "native_contacts",
     "resolve",
     "rmsd",
     "torsion",

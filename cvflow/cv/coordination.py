@@ -1,13 +1,11 @@
 """The coordination number between two groups of atoms."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
 from math import inf
 
 import numpy as np
 import openmm
-from jaxtyping import Float
 from openmm.unit import Quantity
 
 from cvflow.core.frames import Positions
@@ -15,10 +13,9 @@ from cvflow.core.quantities import positive
 from cvflow.cv import formulas
 from cvflow.cv.base import AtomsCV
 from cvflow.cv.images import Cell
-from cvflow.cv.openmm_force import Energy, algebra
+from cvflow.cv.openmm_force import Energy
+from cvflow.cv.pairs import Displacements, Pair, images_of_pairs, pair_force
 from cvflow.cv.selection import AtomNames, Atoms, Group, group, indices
-
-Pairs = Float[np.ndarray, "first second 3"]
 
 
 @dataclass(frozen=True)
@@ -68,32 +65,21 @@ class Coordination(AtomsCV):
         first = len(self.atoms)
         apart = x[:first, None] - x[None, first:]
         other = cell.molecules[:first, None] != cell.molecules[None, first:]
-        return self._of_pairs(np.where(other[..., None], cell.image(apart), apart))
+        return self._of_pairs(images_of_pairs(apart, other, cell))
 
-    def _of_pairs(self, apart: Pairs) -> tuple[float, Positions]:
+    def _of_pairs(self, apart: Displacements) -> tuple[float, Positions]:
         """The number and its gradient, of displacements [nm] from the second group to the first."""
         counted, square = formulas.counted(apart, self.r0)
         slope = (-6 * square**2 * counted**2 / self.r0**2)[:, :, None] * apart
         return float(counted.sum()), np.concatenate([slope.sum(axis=1), -slope.sum(axis=0)])
 
     def openmm_force(self, energy: Energy) -> openmm.Force:
-        """A force of pairs that are taken as they lie, those of one molecule, and one of nearest images."""
         molecules = dict(zip(self.indices, self.surroundings.molecules or self.indices, strict=True))
-        lie: list[tuple[int, int]] = []
-        near: list[tuple[int, int]] = []
-        for first, second in product(*(indices(self.name, atoms) for atoms in self.groups)):
-            apart = self.takes_images and molecules[first] != molecules[second]
-            (near if apart else lie).append((first, second))
-        pairs = {"cvflow_pairs": self._bonds(lie, False), "cvflow_images": self._bonds(near, True)}
-        forces = {name: force for name, force in pairs.items() if force.getNumBonds()}
-        return algebra(energy(f"({'+'.join(forces)})" if len(forces) > 1 else next(iter(forces))), forces)
-
-    def _bonds(self, pairs: Iterable[tuple[int, int]], periodic: bool) -> openmm.Force:
-        force = openmm.CustomBondForce(f"1/(1+(r/{float(self.r0)!r})^6)")
-        for first, second in pairs:
-            force.addBond(first, second, [])
-        force.setUsesPeriodicBoundaryConditions(periodic)
-        return force
+        pairs = [
+            Pair(first, second, self.takes_images and molecules[first] != molecules[second])
+            for first, second in product(*(indices(self.name, atoms) for atoms in self.groups))
+        ]
+        return pair_force(energy, f"1/(1+(r/{float(self.r0)!r})^6)", pairs)
 
     def resolved(self, names: AtomNames) -> "Coordination":
         first, second = (names.group(self.name, atoms) for atoms in self.groups)

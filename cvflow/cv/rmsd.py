@@ -1,25 +1,18 @@
 """How far a group of atoms is from a reference structure, once the two are laid on each other."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import openmm
 from scipy.spatial.transform import Rotation
 
 from cvflow.core.frames import Positions
-from cvflow.core.quantities import plain
 from cvflow.cv.base import AtomsCV
 from cvflow.cv.openmm_force import Energy, algebra
-from cvflow.cv.selection import AtomNames, Atoms, group, indices
-from cvflow.host.faults import brief
-
-ReferencePositions = tuple[tuple[float, float, float], ...]
-"""Positions [nm]."""
+from cvflow.cv.reference import GivenReference, ReferencePositions, check_reference, of_group, reference_structure
+from cvflow.cv.selection import AtomNames, Atoms, group
 
 SAME_PLACE = 1e-7
 """RMSD [nm] from which there is a direction to be pulled in."""
@@ -44,9 +37,7 @@ class RMSD(AtomsCV):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        x = np.array(self.reference, dtype=float)
-        if x.ndim != 2 or x.shape[1] != 3 or not np.isfinite(x).all():
-            raise ValueError(f"CV {self.name}: a reference is a list of positions [nm], three numbers an atom")
+        x = check_reference(self.name, self.reference)
         if len(x) < 3 or np.linalg.matrix_rank(x - x.mean(axis=0), tol=1e-6) < 2:
             raise ValueError(f"CV {self.name}: an RMSD needs three atoms or more that do not lie on a line")
 
@@ -84,20 +75,13 @@ class RMSD(AtomsCV):
 
     def resolved(self, names: AtomNames) -> "RMSD":
         atoms = names.group(self.name, self.atoms)
-        if len(self.reference) == len(atoms):
-            return replace(self, atoms=atoms)
-        if len(self.reference) != names.count:
-            raise ValueError(
-                f"CV {self.name}: the reference has {len(self.reference)} positions: give those of the group's "
-                f"{len(atoms)} atoms, or of all {names.count}"
-            )
-        return replace(self, atoms=atoms, reference=tuple(self.reference[i] for i in indices(self.name, atoms)))
+        return replace(self, atoms=atoms, reference=of_group(self.name, self.reference, atoms, names))
 
 
 def rmsd(
     name: str,
     atoms: Atoms,
-    reference: str | Path | Sequence[Sequence[float]] | Any,
+    reference: GivenReference,
     unit: str = "nm",
     *,
     periodic: bool = True,
@@ -115,30 +99,4 @@ def rmsd(
     Raises:
         ValueError: as `RMSD`, or the file cannot be read.
     """
-    return RMSD(name, group(atoms), _structure(name, reference), unit, periodic=periodic)
-
-
-def _structure(name: str, given: Any) -> ReferencePositions:
-    """Positions [nm] as plain data.
-
-    Raises:
-        ValueError: they are none.
-    """
-    if isinstance(given, str | Path):
-        given = _pdb(name, Path(given))
-    if hasattr(given, "getPositions"):
-        given = given.getPositions()
-    try:
-        return tuple((float(x), float(y), float(z)) for x, y, z in plain(given, "positions"))
-    except (TypeError, ValueError) as error:
-        what = "a PDB file or a list of positions [nm], three numbers an atom"
-        raise ValueError(f"CV {name}: a reference is {what}, got {brief(given)}") from error
-
-
-def _pdb(name: str, path: Path) -> Any:
-    from openmm import app  # a worker process gets positions
-
-    try:
-        return app.PDBFile(str(path))
-    except Exception as error:  # OpenMM's reader has no error of its own
-        raise ValueError(f"CV {name}: {path} cannot be read as a PDB file ({brief(error)})") from error
+    return RMSD(name, group(atoms), reference_structure(name, reference), unit, periodic=periodic)

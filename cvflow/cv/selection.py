@@ -115,6 +115,11 @@ class AtomNames:
                 raise ValueError(f"CV {cv}: the topology has no element for atom {atom}: give weights as numbers")
         return tuple(float(elements[atom].mass._value) for atom in atoms)
 
+    def residues(self, atoms: Sequence[int]) -> tuple[Int[np.ndarray, " atoms"], Int[np.ndarray, " atoms"]]:
+        """Each atom's chain and residue, counted from 0 in the order of the topology."""
+        places = np.array([(atom.residue.chain.index, atom.residue.index) for atom in self._topology.atoms()])
+        return places[atoms, 0], places[atoms, 1]
+
     def _one(self, cv: str, place: Place) -> int:
         if isinstance(place, int):
             return place

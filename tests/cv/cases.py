@@ -25,6 +25,7 @@ from cvflow.cv import (
     from_torch,
     functions,
     gyration,
+    native_contacts,
     rmsd,
     torsion,
 )
@@ -81,6 +82,19 @@ def _rmsd(x: Tensor) -> Tensor:
     return ((((apart**2).sum((1, 2)) + (reference**2).sum()) - 2 * overlap) / 5).sqrt()
 
 
+_CONTACTS = ((8, 4), (9, 2), (1, 4))
+
+
+def _native_contacts(x: Tensor) -> Tensor:
+    """As Best, Hummer and Eaton write it, for contacts that are longer by now."""
+    order, reference = [8, 1, 2, 4, 9], torch.tensor(_REFERENCE, dtype=x.dtype)
+    terms = []
+    for i, j in _CONTACTS:
+        native = torch.linalg.vector_norm(reference[order.index(i)] - reference[order.index(j)])
+        terms.append(1 / (1 + torch.exp(15 * (functions.distance(x[:, [i, j]]) - 1.1 * native))))
+    return torch.stack(terms).mean(dim=0)
+
+
 _BOND, _SIZE = distance("r", 4, 7), gyration("g", [1, 2, 4])
 CASES = {
     "distance": CvCase(distance("r", 7, 2), lambda x: functions.distance(x[:, [7, 2]])),
@@ -97,6 +111,12 @@ CASES = {
         lambda x: functions.coordination(x[:, [0, 3]], x[:, [9, 4, 5]], 0.4),
     ),
     "rmsd": CvCase(rmsd("m", [8, 1, 2, 4, 9], _REFERENCE), _rmsd),
+    "native contacts": CvCase(
+        native_contacts(
+            "q", [8, 1, 2], _REFERENCE, [4, 9], pairs=_CONTACTS, beta=15.0, lambda_constant=1.1
+        ),
+        _native_contacts,
+    ),
     "centres": CvCase(centre_distance("d", [1, 0], [5, 3, 8], weights2=(1.0, 2.0, 5.0)), _centres),
     "combination": CvCase(
         combination("s", {_BOND: 1.5, _SIZE: -2.0}),

@@ -20,6 +20,7 @@ from cvflow.cv import (
     from_torch,
     functions,
     gyration,
+    native_contacts,
     rmsd,
     torsion,
 )
@@ -64,6 +65,9 @@ CVS = [
     coordination("n", [0, 2, 4, 7], [1, 3, 5, 6], r0=0.3),
     combination("s", {distance("x", 0, 2): 1.0, distance("y", 4, 2): -1.0}),
     from_torch("p", spread, range(8)),
+    native_contacts(
+        "u", range(8), np.eye(8)[:, :3] / 5, pairs=((0, 1), (0, 2), (4, 7), (3, 6)), beta=9.0, lambda_constant=1.5
+    ),
     rmsd("q", range(5), [[0, 0, 0], [0.2, 0.1, 0], [0.4, 0.3, 0.1], [0.1, 0.5, 0.3], [0, 0.2, 0.6]]),
 ]
 

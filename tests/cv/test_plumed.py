@@ -4,6 +4,7 @@ import copy
 import os
 import pickle
 import sys
+from dataclasses import replace
 from math import inf, pi
 from types import ModuleType
 
@@ -38,6 +39,18 @@ def centres(x):
     return torch.linalg.vector_norm(second - first, dim=1)
 
 
+def _contact_map():
+    """Native contacts: the same by PLUMED, whose switch Q asks for an R_0 that it does not use."""
+    q = CASES["native contacts"].cv
+    place = {atom: np.array(x) for atom, x in zip(q.indices, q.reference, strict=True)}
+    lines = [
+        f" ATOMS{k}={i + 1},{j + 1} WEIGHT{k}={1 / len(q.pairs)!r} SWITCH{k}="
+        f"{{Q R_0=0.01 BETA={q.beta} LAMBDA={q.lambda_constant} REF={np.linalg.norm(place[i] - place[j]):.15f} }}"
+        for k, (i, j) in enumerate(q.pairs, start=1)
+    ]
+    return "\n".join(["c: CONTACTMAP ...", *lines, " SUM NOPBC", "..."])
+
+
 PAIRS = {
     "distance": ("c: DISTANCE ATOMS=8,3", distance("c", 7, 2), lambda x: functions.distance(x[:, [7, 2]])),
     "angle": ("c: ANGLE ATOMS=4,10,2", angle("c", 3, 9, 1), lambda x: functions.angle(x[:, [3, 9, 1]])),
@@ -56,6 +69,11 @@ PAIRS = {
         "c: COORDINATION ...\n GROUPA=1,4 GROUPB=10,5,6 # groups\n SWITCH={RATIONAL R_0=0.4 NN=6 MM=12 D_MAX=100}\n...",
         coordination("c", [0, 3], [9, 4, 5], r0=0.4),
         lambda x: functions.coordination(x[:, [0, 3]], x[:, [9, 4, 5]], 0.4),
+    ),
+    "native contacts": (
+        _contact_map(),
+        replace(CASES["native contacts"].cv, name="c"),
+        CASES["native contacts"].function,
     ),
     "centres of mass": (
         "a: COM ATOMS=2,1\nb: COM ATOMS=6,4,9\nc: DISTANCE ATOMS=a,b",

@@ -13,6 +13,7 @@ from cvflow.cv import (
     distance,
     from_torch,
     gyration,
+    native_contacts,
     torsion,
 )
 from cvflow.cv.functions import distance as of_positions
@@ -32,6 +33,7 @@ MADE = {
     "": [
         lambda unit: coordination("n", [0], [1], r0=0.3, unit=unit),
         lambda unit: anisotropy("k", [0, 1, 2], unit=unit),
+        lambda unit: native_contacts("q", [0, 1], [[0, 0, 0], [1, 0, 0]], unit=unit),
     ],
 }
 CASES = [(own, make) for own, makes in MADE.items() for make in makes]

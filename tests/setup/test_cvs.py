@@ -250,6 +250,15 @@ MISUSE = {
         },
         "would jump where y is wrapped",
     ),
+    "half a pair": (
+        {"type": "native-contacts", **ATOMS, "reference": "cis.pdb", "pairs": [[0]]},
+        "cv.0.pairs.0: ",
+    ),
+    "no reference": ({"type": "native-contacts", **ATOMS}, "a native-contacts needs reference = a PDB file, or a list"),
+    "no contacts": (
+        {"type": "native-contacts", **ATOMS, "reference": "cis.pdb"},
+        "CV x: no two of its atoms in the reference are within 0.45 nm and of residues 4 apart",
+    ),
     "no XML": ({"type": "force", "xml": "none.xml"}, "cannot be read"),
     "a System": ({"type": "force", "xml": "molecule.xml"}, "holds no OpenMM Force"),
 }
