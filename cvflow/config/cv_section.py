@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from cvflow.config.cv_given import ForceSection, PlumedSection, PythonSection, finite
 from cvflow.config.cv_types import (
+    AlphaBetaSection,
     AngleSection,
     AnisotropySection,
     CentreDistanceSection,
@@ -16,8 +17,17 @@ from cvflow.config.cv_types import (
     CoordinationSection,
     DistanceSection,
     GyrationSection,
+    HelixContentSection,
     NativeContactsSection,
+    PathDistanceSection,
+    PathProgressSection,
+    PlaneAngleSection,
+    PlaneDistanceSection,
     PositionsSection,
+    PuckeringAmplitudeSection,
+    PuckeringCoordinateSection,
+    PuckeringPhaseSection,
+    PuckeringThetaSection,
     RmsdSection,
     TorsionSection,
 )
@@ -105,6 +115,16 @@ AnyCvSection = Annotated[
     | CentreDistanceSection
     | RmsdSection
     | NativeContactsSection
+    | PathProgressSection
+    | PathDistanceSection
+    | AlphaBetaSection
+    | HelixContentSection
+    | PuckeringAmplitudeSection
+    | PuckeringPhaseSection
+    | PuckeringThetaSection
+    | PuckeringCoordinateSection
+    | PlaneAngleSection
+    | PlaneDistanceSection
     | CombinationSection
     | PositionsSection
     | ForceSection

@@ -6,10 +6,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from cvflow.config.cv_words import PLACES, AtomList, AtomsSection, CvSection, WeightList
-from cvflow.config.reference_words import A_STRUCTURE, GivenStructure, beside, named
-from cvflow.config.section import ConfigError, Positive, Whole
+from cvflow.config.reference_words import (
+    A_STRUCTURE,
+    STRUCTURES,
+    GivenStructure,
+    GivenStructures,
+    all_beside,
+    all_named,
+    beside,
+    named,
+)
+from cvflow.config.section import ConfigError, Finite, Positive, Whole
 from cvflow.cv import (
     RMSD,
+    AlphaBeta,
     Angle,
     Anisotropy,
     CentreDistance,
@@ -17,11 +27,25 @@ from cvflow.cv import (
     Coordination,
     Distance,
     Gyration,
+    HelixContent,
     NativeContacts,
+    PathDistance,
+    PathProgress,
+    PlaneAngle,
+    PlaneDistance,
+    PuckeringAmplitude,
+    PuckeringCoordinate,
+    PuckeringPhase,
+    PuckeringTheta,
     Torsion,
+    alpha_beta,
     native_contacts,
+    path_distance,
+    path_progress,
     rmsd,
 )
+
+RING = "the five or six atoms of a ring, in their order"
 
 
 class DistanceSection(AtomsSection):
@@ -124,6 +148,114 @@ class NativeContactsSection(AtomsSection):
     @property
     def files(self) -> tuple[str, ...]:
         return named(self.reference)
+
+
+class PathProgressSection(AtomsSection):
+    """Progress along a path of references; a run keeps their positions among its settings."""
+
+    makes = PathProgress
+    type: Literal["path-progress"]
+    atoms: AtomList = Field(description=f"a group, {PLACES}")
+    references: GivenStructures = Field(description=STRUCTURES)
+    lambda_constant: Positive | None = None
+
+    def to_cv(self, folder: Path) -> PathProgress:
+        words = self.model_dump(exclude_none=True, exclude={"type"})
+        return path_progress(**words | {"references": all_beside(folder, self.references)})
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return all_named(self.references)
+
+
+class PathDistanceSection(AtomsSection):
+    """Distance from a path of references; a run keeps their positions among its settings."""
+
+    makes = PathDistance
+    type: Literal["path-distance"]
+    atoms: AtomList = Field(description=f"a group, {PLACES}")
+    references: GivenStructures = Field(description=STRUCTURES)
+    lambda_constant: Positive | None = None
+
+    def to_cv(self, folder: Path) -> PathDistance:
+        words = self.model_dump(exclude_none=True, exclude={"type"})
+        return path_distance(**words | {"references": all_beside(folder, self.references)})
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return all_named(self.references)
+
+
+class AlphaBetaSection(AtomsSection):
+    """The similarity of torsions to references."""
+
+    makes = AlphaBeta
+    type: Literal["alpha-beta"]
+    torsions: list[AtomList] = Field(description=f"a list of [i, j, k, l], {PLACES}")
+    references: list[Finite] = Field(description="an angle for each torsion [rad]")
+    coefficients: list[Finite] | None = None
+
+    def to_cv(self, folder: Path) -> AlphaBeta:
+        return alpha_beta(**self.model_dump(exclude_none=True, exclude={"type"}))
+
+
+class HelixContentSection(AtomsSection):
+    """How much residues are a helix; a run keeps their torsions, as type "alpha-beta"."""
+
+    makes = HelixContent
+    type: Literal["helix-content"]
+    atoms: AtomList = Field(description=f"atoms of the residues, {PLACES}")
+
+
+class PuckeringAmplitudeSection(AtomsSection):
+    """The total puckering amplitude of a ring."""
+
+    makes = PuckeringAmplitude
+    type: Literal["puckering-amplitude"]
+    atoms: AtomList = Field(description=RING)
+
+
+class PuckeringPhaseSection(AtomsSection):
+    """The phase of a ring's puckering."""
+
+    makes = PuckeringPhase
+    type: Literal["puckering-phase"]
+    atoms: AtomList = Field(description=RING)
+
+
+class PuckeringThetaSection(AtomsSection):
+    """The polar angle of the puckering of six atoms."""
+
+    makes = PuckeringTheta
+    type: Literal["puckering-theta"]
+    atoms: AtomList = Field(description="the six atoms of a ring, in their order")
+
+
+class PuckeringCoordinateSection(AtomsSection):
+    """One of the Cartesian puckering coordinates of a ring."""
+
+    makes = PuckeringCoordinate
+    type: Literal["puckering-coordinate"]
+    atoms: AtomList = Field(description=RING)
+    axis: Literal["x", "y", "z"] = Field(description="'x', 'y' or, of six atoms, 'z'")
+
+
+class PlaneAngleSection(AtomsSection):
+    """The angle between two planes."""
+
+    makes = PlaneAngle
+    type: Literal["plane-angle"]
+    atoms: AtomList = Field(description=f"[i, j, k], {PLACES}")
+    atoms2: AtomList = Field(description="three of the other plane")
+
+
+class PlaneDistanceSection(AtomsSection):
+    """The distance of a group's centre from a plane."""
+
+    makes = PlaneDistance
+    type: Literal["plane-distance"]
+    atoms: AtomList = Field(description=f"[i, j, k], {PLACES}")
+    atoms2: AtomList = Field(description="a group")
 
 
 class PositionsSection(CvSection):

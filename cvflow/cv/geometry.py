@@ -100,20 +100,25 @@ class Torsion(AtomsCV):
         return 2 * pi
 
     def of_atoms(self, x: Positions) -> tuple[float, Positions]:
-        first, middle, last = x[1] - x[0], x[2] - x[1], x[3] - x[2]
-        before, after = _cross(first, middle), _cross(middle, last)
-        length = np.linalg.norm(middle)
-        by_a, by_d = -length / (before @ before) * before, length / (after @ after) * after
-        share_b, share_c = -(first @ middle) / length**2, -(last @ middle) / length**2
-        by_b = (share_b - 1) * by_a - share_c * by_d
-        gradient = np.array([by_a, by_b, -by_a - by_b - by_d, by_d])
-        return float(formulas.dihedral(first, middle, before, after, np)), gradient
+        return torsion_of(x)
 
     def openmm_force(self, energy: Energy) -> openmm.Force:
         force = openmm.CustomTorsionForce(energy("theta"))
         force.addTorsion(*self.indices, [])
         force.setUsesPeriodicBoundaryConditions(self.takes_images)
         return force
+
+
+def torsion_of(x: Positions) -> tuple[float, Positions]:
+    """Torsion [rad] of four atoms in [-π, π), and its gradient [rad/nm]."""
+    first, middle, last = x[1] - x[0], x[2] - x[1], x[3] - x[2]
+    before, after = _cross(first, middle), _cross(middle, last)
+    length = np.linalg.norm(middle)
+    by_a, by_d = -length / (before @ before) * before, length / (after @ after) * after
+    share_b, share_c = -(first @ middle) / length**2, -(last @ middle) / length**2
+    by_b = (share_b - 1) * by_a - share_c * by_d
+    gradient = np.array([by_a, by_b, -by_a - by_b - by_d, by_d])
+    return float(formulas.dihedral(first, middle, before, after, np)), gradient
 
 
 def _cross(a: Vector, b: Vector) -> Vector:

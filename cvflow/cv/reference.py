@@ -16,6 +16,9 @@ ReferencePositions = tuple[tuple[float, float, float], ...]
 GivenReference = str | Path | Sequence[Sequence[float]] | Any
 """A PDB file by its name, an openmm.app.PDBFile, or positions [nm, or a Quantity]."""
 
+GivenFrames = str | Path | Sequence[Any] | Any
+"""A PDB file with several models, or several references."""
+
 
 def reference_structure(cv: str, given: GivenReference) -> ReferencePositions:
     """Positions [nm] as plain data.
@@ -32,6 +35,20 @@ def reference_structure(cv: str, given: GivenReference) -> ReferencePositions:
     except (TypeError, ValueError) as error:
         what = "a PDB file or a list of positions [nm], three numbers an atom"
         raise ValueError(f"CV {cv}: a reference is {what}, got {brief(given)}") from error
+
+
+def reference_frames(cv: str, given: GivenFrames) -> tuple[ReferencePositions, ...]:
+    """Positions [nm] of each of several references, as plain data.
+
+    Raises:
+        ValueError: they are none.
+    """
+    frames: Any = _pdb(cv, Path(given)) if isinstance(given, str | Path) else given
+    if hasattr(frames, "getNumFrames"):
+        frames = [frames.getPositions(frame=i) for i in range(frames.getNumFrames())]
+    if not isinstance(frames, Sequence | np.ndarray):
+        raise ValueError(f"CV {cv}: references are a PDB file with several models or a list, got {brief(given)}")
+    return tuple(reference_structure(cv, frame) for frame in frames)
 
 
 def check_reference(cv: str, reference: ReferencePositions) -> Positions:

@@ -17,6 +17,9 @@ Group = tuple[Place, ...]
 """Atoms: indices, and selections that match any number of them."""
 Atoms = Place | Sequence[Place] | Int[np.ndarray, " atoms"]
 
+Four = tuple[int, int, int, int]
+"""Atoms of a torsion."""
+
 
 def places(atoms: Sequence[Any]) -> Group:
     """Arguments of a CV's constructor: the atoms one by one, or one list of them.
@@ -119,6 +122,17 @@ class AtomNames:
         """Each atom's chain and residue, counted from 0 in the order of the topology."""
         places = np.array([(atom.residue.chain.index, atom.residue.index) for atom in self._topology.atoms()])
         return places[atoms, 0], places[atoms, 1]
+
+    def backbone_torsions(self, atoms: Sequence[int]) -> list[tuple[Four, Four]]:
+        """The atoms of φ and ψ, for each of the atoms' residues that has both in its chain."""
+        chosen, found = set(atoms), []
+        for members in self._topology.chains():
+            residues = [{atom.name: atom.index for atom in residue.atoms()} for residue in members.residues()]
+            for before, here, after in zip(residues, residues[1:], residues[2:], strict=False):
+                if chosen & set(here.values()) and {"N", "CA", "C"} <= set(here) and "C" in before and "N" in after:
+                    n, ca, c = here["N"], here["CA"], here["C"]
+                    found.append(((before["C"], n, ca, c), (n, ca, c, after["N"])))
+        return found
 
     def _one(self, cv: str, place: Place) -> int:
         if isinstance(place, int):

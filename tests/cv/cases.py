@@ -14,6 +14,7 @@ from cvflow.cv import (
     AtomsCV,
     CollectiveVariable,
     Combination,
+    alpha_beta,
     angle,
     anisotropy,
     centre_distance,
@@ -26,6 +27,14 @@ from cvflow.cv import (
     functions,
     gyration,
     native_contacts,
+    path_distance,
+    path_progress,
+    plane_angle,
+    plane_distance,
+    puckering_amplitude,
+    puckering_coordinate,
+    puckering_phase,
+    puckering_theta,
     rmsd,
     torsion,
 )
@@ -95,6 +104,88 @@ def _native_contacts(x: Tensor) -> Tensor:
     return torch.stack(terms).mean(dim=0)
 
 
+_FRAMES = tuple(
+    tuple(tuple(x) for x in frame)
+    for frame in (np.array(_REFERENCE) + np.random.default_rng(3).normal(0, 0.05, (3, 5, 3))).tolist()
+)
+
+
+def _deviations(x: Tensor) -> Tensor:
+    """From each frame, by quaternions: the largest eigenvalue of Horn's matrix."""
+    group = x[:, [8, 1, 2, 4, 9]]
+    apart, found = group - group.mean(dim=1, keepdim=True), []
+    for frame in torch.tensor(_FRAMES, dtype=x.dtype):
+        frame = frame - frame.mean(dim=0)
+        (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (apart.transpose(1, 2) @ frame).permute(1, 2, 0)
+        rows = [[xx + yy + zz, yz - zy, zx - xz, xy - yx], [yz - zy, xx - yy - zz, xy + yx, zx + xz],
+                [zx - xz, xy + yx, yy - xx - zz, yz + zy], [xy - yx, zx + xz, yz + zy, zz - xx - yy]]  # fmt: skip
+        matrix = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+        overlap = torch.linalg.eigvalsh(matrix)[:, -1]
+        found.append(((apart**2).sum((1, 2)) + (frame**2).sum() - 2 * overlap) / 5)
+    return torch.stack(found, dim=1)
+
+
+def _progress(x: Tensor) -> Tensor:
+    share = torch.softmax(-60.0 * _deviations(x), dim=1)
+    return (share * torch.arange(1, 4, dtype=x.dtype)).sum(dim=1)
+
+
+def _from_path(x: Tensor) -> Tensor:
+    return -torch.logsumexp(-60.0 * _deviations(x), dim=1) / 60
+
+
+_TORSIONS = ([6, 2, 0, 5], [0, 1, 2, 3], [9, 4, 7, 8])
+
+
+def _alpha_beta(x: Tensor) -> Tensor:
+    angles = [functions.torsion(x[:, four]) for four in _TORSIONS]
+    terms = zip((2.0, -1.0, 0.5), angles, (-1.0, 0.3, 2.9), strict=True)
+    return sum(c * 0.5 * (1 + torch.cos(phi - reference)) for c, phi, reference in terms)
+
+
+def _heights(x: Tensor) -> Tensor:
+    """Of a ring's atoms above its mean plane."""
+    apart, turn = x - x.mean(dim=1, keepdim=True), 2 * pi * torch.arange(x.shape[1], dtype=x.dtype) / x.shape[1]
+    first, second = (torch.sin(turn)[:, None] * apart).sum(1), (torch.cos(turn)[:, None] * apart).sum(1)
+    normal = torch.linalg.cross(first, second)
+    return (apart * (normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True))[:, None]).sum(-1)
+
+
+def _wave(x: Tensor, m: int) -> tuple[Tensor, Tensor]:
+    z = _heights(x)
+    turn, scale = 2 * pi * m * torch.arange(z.shape[1], dtype=x.dtype) / z.shape[1], (2 / z.shape[1]) ** 0.5
+    return scale * (z * torch.cos(turn)).sum(1), -scale * (z * torch.sin(turn)).sum(1)
+
+
+def _amplitude(x: Tensor) -> Tensor:
+    return (_heights(x) ** 2).sum(1).sqrt()
+
+
+def _phase(x: Tensor) -> Tensor:
+    cosine, sine = _wave(x, 2)
+    return torch.atan2(sine, cosine)
+
+
+def _theta(x: Tensor) -> Tensor:
+    cosine, sine = _wave(x, 2)
+    up = (_heights(x) * torch.tensor([1.0, -1, 1, -1, 1, -1], dtype=x.dtype)).sum(1) / 6**0.5
+    return torch.acos(up / (cosine**2 + sine**2 + up**2).sqrt())
+
+
+def _normal(x: Tensor) -> Tensor:
+    normal = torch.linalg.cross(x[:, 1] - x[:, 0], x[:, 2] - x[:, 0])
+    return normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True)
+
+
+def _plane_angle(x: Tensor) -> Tensor:
+    return torch.acos((_normal(x[:, [0, 7, 3]]) * _normal(x[:, [9, 1, 4]])).sum(1))
+
+
+def _plane_distance(x: Tensor) -> Tensor:
+    return (_normal(x[:, [0, 7, 3]]) * (x[:, [9, 1, 4, 6]].mean(dim=1) - x[:, 3])).sum(1)
+
+
+_RING, _FIVE = [0, 3, 7, 8, 5, 2], [0, 1, 4, 7, 3]
 _BOND, _SIZE = distance("r", 4, 7), gyration("g", [1, 2, 4])
 CASES = {
     "distance": CvCase(distance("r", 7, 2), lambda x: functions.distance(x[:, [7, 2]])),
@@ -117,6 +208,20 @@ CASES = {
         ),
         _native_contacts,
     ),
+    "path progress": CvCase(path_progress("s", [8, 1, 2, 4, 9], _FRAMES, 60.0), _progress),
+    "path distance": CvCase(path_distance("z", [8, 1, 2, 4, 9], _FRAMES, 60.0), _from_path),
+    "alpha beta": CvCase(alpha_beta("h", _TORSIONS, [-1.0, 0.3, 2.9], [2.0, -1.0, 0.5]), _alpha_beta),
+    "amplitude of five": CvCase(puckering_amplitude("q", _FIVE), lambda x: _amplitude(x[:, _FIVE])),
+    "amplitude of six": CvCase(puckering_amplitude("q", _RING), lambda x: _amplitude(x[:, _RING])),
+    "phase of five": CvCase(puckering_phase("p", _FIVE), lambda x: _phase(x[:, _FIVE])),
+    "phase of six": CvCase(puckering_phase("p", _RING), lambda x: _phase(x[:, _RING])),
+    "theta": CvCase(puckering_theta("t", _RING), lambda x: _theta(x[:, _RING])),
+    "puckering y": CvCase(puckering_coordinate("y", _FIVE, "y"), lambda x: _wave(x[:, _FIVE], 2)[1]),
+    "puckering z": CvCase(
+        puckering_coordinate("z", _RING, "z"), lambda x: _amplitude(x[:, _RING]) * torch.cos(_theta(x[:, _RING]))
+    ),
+    "plane angle": CvCase(plane_angle("a", [0, 7, 3], [9, 1, 4]), _plane_angle),
+    "plane distance": CvCase(plane_distance("d", [0, 7, 3], [9, 1, 4, 6]), _plane_distance),
     "centres": CvCase(centre_distance("d", [1, 0], [5, 3, 8], weights2=(1.0, 2.0, 5.0)), _centres),
     "combination": CvCase(
         combination("s", {_BOND: 1.5, _SIZE: -2.0}),

@@ -10,6 +10,7 @@ from cvflow.core.frames import Frame
 from cvflow.core.periodic import into_period
 from cvflow.cv import (
     Particles,
+    alpha_beta,
     angle,
     anisotropy,
     centre_distance,
@@ -21,6 +22,10 @@ from cvflow.cv import (
     functions,
     gyration,
     native_contacts,
+    path_progress,
+    plane_angle,
+    plane_distance,
+    puckering_phase,
     rmsd,
     torsion,
 )
@@ -68,6 +73,11 @@ CVS = [
     native_contacts(
         "u", range(8), np.eye(8)[:, :3] / 5, pairs=((0, 1), (0, 2), (4, 7), (3, 6)), beta=9.0, lambda_constant=1.5
     ),
+    path_progress("v", range(5), np.random.default_rng(0).uniform(0, 0.6, (3, 5, 3)), 5.0),
+    alpha_beta("h", [[0, 2, 4, 6], [0, 1, 2, 3]], [0.3, -1.0]),
+    puckering_phase("f", [0, 2, 4, 6, 7, 5]),
+    plane_angle("i", [0, 2, 4], [1, 6, 3]),
+    plane_distance("j", [0, 2, 4], [1, 6, 3, 7]),
     rmsd("q", range(5), [[0, 0, 0], [0.2, 0.1, 0], [0.4, 0.3, 0.1], [0.1, 0.5, 0.3], [0, 0.2, 0.6]]),
 ]
 

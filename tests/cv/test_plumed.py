@@ -24,6 +24,8 @@ from cvflow.cv import (
     from_plumed,
     functions,
     gyration,
+    path_distance,
+    path_progress,
     torsion,
 )
 from cvflow.cv.plumed import FARTHEST
@@ -37,6 +39,14 @@ def centres(x):
     weights = torch.tensor(MASSES, dtype=x.dtype)
     first, second = ((weights[g, None] * x[:, g]).sum(dim=1) / weights[g].sum() for g in ([1, 0], [5, 3, 8]))
     return torch.linalg.vector_norm(second - first, dim=1)
+
+
+_RING = "p: PUCKERING ATOMS=1,4,8,9,6,3"
+
+
+def _of(case):
+    """A case's CV by the name c, and its function."""
+    return replace(CASES[case].cv, name="c"), CASES[case].function
 
 
 def _contact_map():
@@ -75,6 +85,26 @@ PAIRS = {
         replace(CASES["native contacts"].cv, name="c"),
         CASES["native contacts"].function,
     ),
+    "alpha beta": (
+        "c: ALPHABETA ...\n NOPBC\n" + "".join(
+            f" ATOMS{k}={','.join(str(i + 1) for i in four)} REFERENCE{k}={reference} COEFFICIENT{k}={coefficient}\n"
+            for k, (four, reference, coefficient) in enumerate(
+                zip(*(getattr(CASES["alpha beta"].cv, word) for word in ("torsions", "references", "coefficients")),
+                    strict=True), start=1)
+        ) + "...",
+        replace(CASES["alpha beta"].cv, name="c"),
+        CASES["alpha beta"].function,
+    ),
+    "amplitude": (f"{_RING}\nc: COMBINE ARG=p.amplitude PERIODIC=NO", *_of("amplitude of six")),
+    "theta": (f"{_RING}\nc: COMBINE ARG=p.theta PERIODIC=NO", *_of("theta")),
+    "phase": (f"{_RING}\nc: COMBINE ARG=p.phi PERIODIC=0,2*pi", *_of("phase of six")),
+    "puckering z": (f"{_RING}\nc: COMBINE ARG=p.qz PERIODIC=NO", *_of("puckering z")),
+    "plane angle": (
+        "a: PLANE ATOMS=1,8,4\nb: PLANE ATOMS=10,2,5\n"
+        "c: CUSTOM ARG=a.x,a.y,a.z,b.x,b.y,b.z VAR=p,q,r,s,t,u PERIODIC=NO "
+        "FUNC=acos((p*s+q*t+r*u)/sqrt((p^2+q^2+r^2)*(s^2+t^2+u^2)))",
+        *_of("plane angle"),
+    ),
     "centres of mass": (
         "a: COM ATOMS=2,1\nb: COM ATOMS=6,4,9\nc: DISTANCE ATOMS=a,b",
         centre_distance("c", [1, 0], [5, 3, 8], weights=(2.0, 1.0), weights2=(6.0, 4.0, 9.0)),
@@ -96,6 +126,29 @@ def test_values_and_gradients_are_those_of_the_native_cv(name):
         assert value == pytest.approx(native.evaluate(frame), abs=1e-6)
         assert value == cv.evaluate(frame)
         np.testing.assert_allclose(gradient, expected[0].numpy(), atol=1e-6 * np.abs(gradient).max())
+
+
+@needs_plumed
+@pytest.mark.parametrize(("make", "component"), [(path_progress, "sss"), (path_distance, "zzz")])
+def test_path_variables_are_those_of_pathmsd(make, component, tmp_path):
+    """Its file has three digits of an Å, so our frames have no more."""
+    group, frames = [8, 1, 2, 4, 9], np.round(draws(4, seed=11)[:, [8, 1, 2, 4, 9]], 4)
+    lines = []
+    for number, frame in enumerate(frames, start=1):
+        lines += [f"MODEL {number:8d}"]
+        order = np.argsort(group)
+        for i in order:
+            x, y, z = 10 * frame[i]
+            lines += [f"ATOM  {group[i] + 1:5d}  C   MOL A   1    {x:8.3f}{y:8.3f}{z:8.3f}  1.00  1.00"]
+        lines += ["END"]
+    (tmp_path / "frames.pdb").write_text("\n".join([*lines, ""]))
+    text = f"p: PATHMSD REFERENCE={tmp_path}/frames.pdb LAMBDA=60\nc: COMBINE ARG=p.{component} PERIODIC=NO"
+    cv, native = from_plumed("c", text).among(Particles(MASSES)), make("c", group, frames, 60.0)
+    for x in draws(3, seed=12):
+        value, gradient = cv.value_and_gradient(Frame(x, None))
+        expected, slopes = native.value_and_gradient(Frame(x, None))
+        assert value == pytest.approx(expected, abs=1e-6)
+        np.testing.assert_allclose(gradient, slopes, atol=1e-5 * np.abs(slopes).max())
 
 
 @needs_plumed
