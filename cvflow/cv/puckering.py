@@ -14,7 +14,7 @@ from cvflow.cv.base import AtomsCV
 from cvflow.cv.openmm_force import Energy, algebra
 from cvflow.cv.selection import Atoms, group
 
-AXES = "xyz"
+_AXES = "xyz"
 FLAT = 1e-9
 """Amplitude [nm] below which a ring is flat, and no direction is up."""
 
@@ -88,12 +88,12 @@ class Puckering(AtomsCV):
             return super().openmm_force(energy)
         (sines, cosines), rows = _weights(len(self.indices))
         parts = [("cvflow_ring", self.expression)]
-        parts += [(f"c{axis}", f"(nx*{axis}x+ny*{axis}y+nz*{axis}z)/norm") for axis in AXES[: len(rows)]]
+        parts += [(f"c{axis}", f"(nx*{axis}x+ny*{axis}y+nz*{axis}z)/norm") for axis in _AXES[: len(rows)]]
         parts += [
             ("norm", "sqrt(nx^2+ny^2+nz^2)"), ("nx", "fy*gz-fz*gy"), ("ny", "fz*gx-fx*gz"), ("nz", "fx*gy-fy*gx")
         ]  # fmt: skip
-        for name, weights in [("f", sines), ("g", cosines), *zip(AXES, rows, strict=False)]:
-            parts += [(f"{name}{axis}", _sum(weights, axis)) for axis in AXES]
+        for name, weights in [("f", sines), ("g", cosines), *zip(_AXES, rows, strict=False)]:
+            parts += [(f"{name}{axis}", _sum(weights, axis)) for axis in _AXES]
         force = openmm.CustomCompoundBondForce(len(self.indices), "; ".join(
             [parts[0][1], *(f"{name}={value}" for name, value in parts[1:])]
         ))  # fmt: skip
@@ -176,7 +176,7 @@ class PuckeringCoordinate(Puckering):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.axis not in tuple(AXES):
+        if self.axis not in tuple(_AXES):
             raise ValueError(f"CV {self.name}: axis is 'x', 'y' or 'z', got {self.axis!r}")
         if self.axis == "z" and len(self.atoms) == 5:
             raise ValueError(f"CV {self.name}: a ring of five atoms has no third puckering coordinate")
@@ -186,7 +186,7 @@ class PuckeringCoordinate(Puckering):
         return f"c{self.axis}"
 
     def of_ring(self, c: RingCoordinates) -> tuple[float, RingCoordinates]:
-        place = AXES.index(self.axis)
+        place = _AXES.index(self.axis)
         return float(c[place]), np.eye(len(c))[place]
 
 
