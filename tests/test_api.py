@@ -14,6 +14,7 @@ from cvflow.cli.commands import execute
 from cvflow.run import run_folder
 from cvflow.setup import from_objects
 from cvflow.store import read_record
+from tests.figures import undrawn
 
 STATES = {"octahedron": "a < 0.22", "capped": "a >= 0.22"}
 RUN = {"walkers": 2, "adapt_jumps": 3, "adapt_limit": 1, "jumps": 4, "local_steps": 3, "seed": 2}
@@ -44,9 +45,7 @@ def chain(folder):
 
 @pytest.fixture(scope="module", autouse=True)
 def without_pictures():
-    """They take longer than the runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cvflow.report._illustrations", lambda record, summary: [])
+    with undrawn():
         yield
 
 

@@ -12,6 +12,7 @@ from openmm import app
 import cvflow
 from cvflow.store import read_record
 from tests import valley
+from tests.figures import undrawn
 
 RUN = {"seed": 7, "walkers": 3, "adapt_jumps": 2, "adapt_limit": 1, "jumps": 4, "quiet": True}
 PROPOSAL = {"means": [[0.21], [0.39]], "sigmas": [[0.03], [0.03]], "weights": [0.4, 0.6]}
@@ -19,9 +20,7 @@ PROPOSAL = {"means": [[0.21], [0.39]], "sigmas": [[0.03], [0.03]], "weights": [0
 
 @pytest.fixture(scope="module", autouse=True)
 def without_pictures():
-    """They take longer than the runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cvflow.report._illustrations", lambda record, summary: [])
+    with undrawn():
         yield
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import openmm
 import pytest
 
 from cvflow.cli.commands import execute
+from cvflow.cli.running import _free_folder
 from cvflow.run.folder_lock import LockLostError
 from cvflow.run.overwriting import _in_the_way
 from cvflow.store import read_record
@@ -111,11 +113,16 @@ def test_a_report_lists_other_runs_beside_this_one(done, tmp_path):
     assert [path.name for path in (tmp_path / "yours").iterdir()] == ["run.h5"], "the other run is only read"
 
 
-def test_polymer_takes_the_next_free_folder(tmp_path):
-    for expected in ("cvflow-polymer", "cvflow-polymer-2"):
-        result = cvflow("polymer", *SHORT, cwd=tmp_path)
-        assert result.returncode == 0, result.stderr
-        assert f"report: {expected}/report.html" in result.stdout
+def test_polymer_takes_the_next_free_folder(done, tmp_path, monkeypatch):
+    folder, _ = done
+    monkeypatch.chdir(tmp_path)
+    assert _free_folder("cvflow-polymer") == Path("cvflow-polymer")
+    (tmp_path / "cvflow-polymer").mkdir()
+    assert _free_folder("cvflow-polymer") == Path("cvflow-polymer"), "an empty one is free"
+    shutil.copy(folder / "out" / "run.h5", tmp_path / "cvflow-polymer")
+    result = cvflow("polymer", *SHORT, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "report: cvflow-polymer-2/report.html" in result.stdout
 
 
 def test_systems_are_listed_with_their_parameters(tmp_path):
@@ -127,7 +134,7 @@ def test_systems_are_listed_with_their_parameters(tmp_path):
 
 def test_interrupted_and_continued(tmp_path):
     """Ctrl-C commits, says how to go on, and exits 130; the rest of the run is what it would have been."""
-    (tmp_path / "config.toml").write_text(CONFIG.replace("jumps = 3", "jumps = 400"))
+    (tmp_path / "config.toml").write_text(CONFIG.replace("jumps = 3", "jumps = 200"))
     command = [sys.executable, "-W", "ignore", "-c", "from cvflow.cli import main; main()"]
     process = subprocess.Popen(
         [*command, "run", "config.toml", "--out", "out"], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
@@ -136,15 +143,15 @@ def test_interrupted_and_continued(tmp_path):
     store = tmp_path / "out" / "run.h5"
     while not store.exists() and process.poll() is None:
         time.sleep(0.1)
-    time.sleep(2)
+    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "cvflow resume" in errors
     assert len(errors.splitlines()) == 1
-    result = cvflow("resume", "out", "--jumps", "402", cwd=tmp_path)
+    result = cvflow("resume", "out", "--jumps", "202", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert json.loads((tmp_path / "out" / "summary.json").read_text())["jumps"]["proposed"] == 804
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["jumps"]["proposed"] == 404
 
 
 def test_interrupted_while_tuning(tmp_path):

@@ -7,7 +7,16 @@ import pytest
 from cvflow.core.schedule import Cosine
 from cvflow.cv import from_plumed
 from cvflow.doctor.verify import dumbbell
-from cvflow.doctor.verify.one_jump import ACCEPTANCE_MUTANTS, Case, jumps, local_moves, log_ratios, unadjusted
+from cvflow.doctor.verify.one_jump import (
+    ACCEPTANCE_MUTANTS,
+    DRAWS_IN_ALL,
+    Case,
+    jumps,
+    local_moves,
+    log_ratios,
+    unadjusted,
+)
+from cvflow.doctor.verify.verification import WORSE_FLOW
 from cvflow.doctor.verify.wrong_motion import LateOpenMM
 from cvflow.engines.openmm.certificates import THRESHOLD
 from cvflow.proposals import GaussianMixture
@@ -23,21 +32,46 @@ from tests.engines.mutants import (
 )
 from tests.engines.stationarity import MINI, MOLECULE, passes
 
-COARSE = Case(steps=1, timestep=0.28, kappa=20.0)
-
+COARSE = Case(steps=1, timestep=0.32, kappa=20.0, target=WORSE_FLOW, draws=40_000)
+FRICTION = Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4, draws=16_000)
 CASES = {
     "one coarse step": COARSE,
-    "three steps": Case(steps=3, timestep=0.2, kappa=15.0),
-    "friction": Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4),
-    "given up early": Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4, gives_up=True, draws=30_000),
-    "CPU platform": Case(steps=3, timestep=0.2, kappa=15.0, platform="CPU"),
-    "custom CV": Case(steps=3, timestep=0.2, kappa=15.0, cv=dumbbell.force_cv()),
+    "three steps": Case(steps=3, timestep=0.2, kappa=15.0, draws=24_000),
+    "friction": FRICTION,
+    "given up early": replace(FRICTION, gives_up=True),
+    "CPU platform": Case(steps=3, timestep=0.2, kappa=15.0, platform="CPU", draws=24_000),
+    "custom CV": Case(steps=3, timestep=0.2, kappa=15.0, cv=dumbbell.force_cv(), draws=16_000),
 }
+"""Few draws, in number what shows the mutants; with as many as below nothing else shows."""
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_one_jump_leaves_the_distribution_invariant(name):
+    """And would not, were the work's sign wrong: the mutant that all of them know."""
     passes(CASES[name])
+    sample = jumps(CASES[name])
+    assert sample.decided(ACCEPTANCE_MUTANTS["sign of W"](sample)).largest_z() > THRESHOLD
+
+
+MANY = {
+    "one coarse step": Case(steps=1, timestep=0.28, kappa=20.0),
+    **{name: replace(CASES[name], draws=DRAWS_IN_ALL) for name in ("three steps", "friction", "CPU platform")},
+    "custom CV": replace(CASES["custom CV"], draws=DRAWS_IN_ALL),
+    "given up early": replace(CASES["given up early"], draws=30_000),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MANY)
+def test_one_jump_leaves_the_distribution_invariant_to_a_finer_eye(name):
+    passes(MANY[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", ACCEPTANCE_MUTANTS)
+def test_a_wrong_acceptance_is_caught_by_a_finer_eye(mutant):
+    sample = jumps(MANY["one coarse step"])
+    assert sample.decided(ACCEPTANCE_MUTANTS[mutant](sample)).largest_z() > THRESHOLD
 
 
 LONGER = {
@@ -65,11 +99,11 @@ def test_the_decisions_on_stored_paths_are_those_of_the_kernel():
 
 
 def test_switching_before_the_step_is_caught():
-    assert jumps(Case(steps=1, timestep=0.28, kappa=20.0, engine=SwitchFirst)).largest_z() > THRESHOLD
+    assert jumps(Case(steps=1, timestep=0.36, kappa=40.0, engine=SwitchFirst, draws=32_000)).largest_z() > THRESHOLD
 
 
 def test_velocities_of_half_a_step_are_caught():
-    assert jumps(replace(COARSE, engine=LateOpenMM, draws=16_000)).largest_z() > THRESHOLD
+    assert jumps(replace(COARSE, engine=LateOpenMM, draws=12_000)).largest_z() > THRESHOLD
 
 
 @pytest.mark.slow
@@ -79,13 +113,13 @@ def test_a_schedule_that_differs_backwards_is_caught():
 
 
 def test_heat_counted_as_work_is_caught():
-    sample = jumps(CASES["friction"])
+    sample = jumps(FRICTION)
     assert sample.heat.any()
     assert sample.decided(log_ratios(sample, work=sample.work + sample.heat)).largest_z() > THRESHOLD
 
 
 def test_local_moves_leave_the_distribution_invariant():
-    sample = local_moves(Case(steps=10, timestep=0.28, kappa=1.0))
+    sample = local_moves(Case(steps=10, timestep=0.36, kappa=1.0, draws=16_000))
     assert sample.largest_z() < THRESHOLD
     assert sample.decided(unadjusted(sample)).largest_z() > THRESHOLD
 
@@ -107,7 +141,7 @@ def test_a_skip_judged_by_the_configuration_is_caught():
     assert jumps(replace(BETWEEN_STATES, kind=SkippedWhereItIs)).largest_z() > THRESHOLD
 
 
-CIRCLE = Case(steps=12, timestep=0.06, kappa=10.0, cv=molecule.cv(), target=MOLECULE, draws=40_000)
+CIRCLE = Case(steps=12, timestep=0.06, kappa=10.0, cv=molecule.cv(), target=MOLECULE, draws=30_000)
 """A torsion with a mode across ±π."""
 
 

@@ -34,7 +34,7 @@ def case(library: str, settings: dict) -> Case:
 
 
 COARSE = {
-    "LAMMPS": {"steps": 1, "timestep": 0.28, "kappa": 20.0, "draws": 24_000},
+    "LAMMPS": {"steps": 1, "timestep": 0.36, "kappa": 20.0, "draws": 12_000},
     "ASE": {"steps": 1, "timestep": 0.36, "kappa": 20.0, "draws": 12_000},
 }
 HALF_STEP = {
@@ -42,7 +42,7 @@ HALF_STEP = {
     "ASE": COARSE["ASE"] | {"engine": "HalfStepVelocities", "draws": 6_000},
 }
 SWITCH_FIRST = {
-    "LAMMPS": COARSE["LAMMPS"] | {"engine": "SwitchFirst"},
+    "LAMMPS": COARSE["LAMMPS"] | {"timestep": 0.28, "engine": "SwitchFirst", "draws": 24_000},
     "ASE": {"steps": 1, "timestep": 0.28, "kappa": 20.0, "engine": "SwitchFirst", "draws": DRAWS_IN_ALL},
 }
 BY_PLUMED = {

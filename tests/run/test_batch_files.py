@@ -15,7 +15,7 @@ from cvflow.run import run_folder
 from cvflow.setup import from_config
 from cvflow.store import read_record
 from tests import valley
-from tests.run.valley_run import BUILT_IN, LEARNED, begin, chain, made, quick, sample, section, short, undrawn  # noqa: F401
+from tests.run.valley_run import BUILT_IN, LEARNED, begin, chain, made, quick, sample, section, short  # noqa: F401
 
 
 @pytest.mark.usefixtures("quick")
@@ -64,7 +64,7 @@ def test_friction_and_several_cores(tmp_path):
     assert (record.turns["heat"] != 0).all()
 
 
-@pytest.mark.usefixtures("short", "undrawn")
+@pytest.mark.usefixtures("short")
 def test_no_local_moves(tmp_path):
     with pytest.warns(UserWarning, match="no local moves between jumps"):
         result = sample(tmp_path, local_steps=0)

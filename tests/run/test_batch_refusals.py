@@ -14,10 +14,9 @@ from cvflow.setup.specification import Setup
 from cvflow.store import read_record
 from tests import valley
 from tests.engines.batch.stationarity import Jump
-from tests.run.valley_run import begin, chain, quick, sample, short, undrawn  # noqa: F401
+from tests.run.valley_run import begin, chain, quick, sample, short  # noqa: F401
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_paths_into_a_wall_diverge_and_the_run_goes_on(tmp_path):
     result = sample(tmp_path, valley.valley(wall=4.6), jumps=12)
     turns, failed = result.record.turns, result.summary["jumps"]["failed"]

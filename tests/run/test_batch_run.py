@@ -12,14 +12,16 @@ from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.io import from_bytes
 from cvflow.proposals.learned import LearnedProposal
 from tests import valley
-from tests.run.valley_run import agrees, begin, named, sample, undrawn  # noqa: F401
+from tests.figures import drawn
+from tests.run.valley_run import agrees, begin, named, sample
 from tests.systems.cases import CASES
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run of the valley from Python, long enough for statistics."""
-    return sample(tmp_path_factory.mktemp("batch") / "out", walkers=64, jumps=60)
+    with drawn():
+        return sample(tmp_path_factory.mktemp("batch") / "out", walkers=64, jumps=60)
 
 
 def test_the_free_energy_is_the_closed_form(finished):
@@ -29,7 +31,6 @@ def test_the_free_energy_is_the_closed_form(finished):
     assert finished.delta_f("right", "left").kT == pytest.approx(-found.kT)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_learned_flow_on_a_soft_restraint_finds_it_too(tmp_path, monkeypatch):
     """Another kT: works are in kT, energies are not."""
     monkeypatch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=40))
@@ -49,7 +50,6 @@ ON = {"torsion": ("circle", "restraint", 0.03, 120), "angle": ("box", "constrain
 """What the CV of a system lives on for a kernel, with time step and number of steps."""
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", ON)
 def test_flows_are_learned_on_circles_and_in_boxes(name, tmp_path):
     """The mode across ±π as well; the network as the config has it."""
@@ -77,7 +77,6 @@ def test_flows_are_learned_on_circles_and_in_boxes(name, tmp_path):
     assert f"{record.flows[-1].kept_epoch} of {record.flows[-1].epochs}" in page
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_single_precision_finds_it_too(tmp_path):
     result = sample(tmp_path, walkers=128, jumps=25, engine={"precision": "float32"})
     agrees(result, valley.difference(), within=0.12)

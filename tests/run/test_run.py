@@ -55,17 +55,18 @@ def finished(tmp_path_factory):
     return sample(tmp_path_factory.mktemp("run") / "out", workers=2)
 
 
-def test_the_free_energy_is_that_of_quadrature(tmp_path):
-    result = sample(tmp_path, jumps=1400)
+@pytest.mark.parametrize(("jumps", "within"), [(300, 0.25), pytest.param(1400, 0.1, marks=pytest.mark.slow)])
+def test_the_free_energy_is_that_of_quadrature(jumps, within, tmp_path):
+    result = sample(tmp_path, jumps=jumps)
     p, r = dumbbell.density(dumbbell.GRID), dumbbell.GRID
     far = np.trapezoid(p * (r >= 2.3), r)
     exact = -np.log(far / (1 - far))
     chain_estimate = result.delta_f("near", "far")
     assert abs(chain_estimate.kT - exact) < 4 * chain_estimate.kT_stderr
-    assert chain_estimate.kT_stderr < 0.1
+    assert chain_estimate.kT_stderr < within
     bar = result.summary["delta_f_bar"][0]
     assert abs(bar["value_kT"] - exact) < 4 * bar["stderr_kT"]
-    assert bar["stderr_kT"] < 0.1
+    assert bar["stderr_kT"] < within
     assert chain_estimate.kJ_mol == pytest.approx(dumbbell.KT * chain_estimate.kT)
     back = result.delta_f("far", "near")
     assert back.kT == pytest.approx(-chain_estimate.kT)
@@ -261,7 +262,7 @@ def test_a_system_from_files_runs_resumes_and_runs_again(tmp_path):
     assert chain(again) == chain(out)
 
 
-def test_two_cvs_of_different_kinds(tmp_path):
+def test_two_cvs_of_different_kinds(with_figures, tmp_path):
     """A flow of two dimensions; states and free energies along either CV."""
     along = openmm.CustomCompoundBondForce(1, "x1")
     along.addBond([2], [])

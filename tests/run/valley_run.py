@@ -88,12 +88,6 @@ def quick(short, monkeypatch):
     monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
 
 
-@pytest.fixture
-def undrawn(monkeypatch):
-    """A report without figures."""
-    monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
-
-
 def agrees(result, exact, within):
     """Chain and BAR, both to four of their standard errors, which are small."""
     chains, bar = result.summary["delta_f"][0], result.summary["delta_f_bar"][0]

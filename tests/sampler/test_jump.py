@@ -27,8 +27,8 @@ def steps(jump, a, b):
 
 def test_the_centre_is_drawn_from_its_conditional():
     """λ | x ~ N(ξ(x), kT/κ) over all of R, by the draw itself: chain tests hardly see it."""
-    rng = np.random.default_rng(3)
-    starts = np.array([proposed(JUMP, rng).start[0] for _ in range(20_000)])
+    here, noise = Configurations(np.tile(CV, (20_000, 1))), WalkerNoise(np.random.default_rng(3))
+    starts = JUMP.propose(here, LEARNED, noise).start
     for i, width in enumerate(np.sqrt(2.0 / np.array([8.0, 2.0]))):
         assert stats.kstest(starts[:, i], stats.norm(CV[i], width).cdf).pvalue > 1e-3
 

@@ -87,14 +87,14 @@ def test_without_energies_the_work_is_the_protocol_s_and_the_chain_not_exact():
     [
         ("crash", Outcome.PROGRAM_FAILED, "ended with exit code 3"),
         ("killed", Outcome.PROGRAM_FAILED, "killed|exit code 137"),
-        ("hang", Outcome.TIME_LIMIT, "time limit of 10 s"),
+        ("hang", Outcome.TIME_LIMIT, "time limit of 4 s"),
         ("nan", Outcome.DIVERGED, "no numbers"),
         ("nothing", Outcome.PROGRAM_FAILED, "the commands left no state behind: after/x.bin is not a file"),
         ("short", Outcome.PROGRAM_FAILED, "PLUMED was not called over the path's 0.6 ps"),
     ],
 )
 def test_a_failure_is_a_rejection_and_the_second_in_a_row_the_end(mood, outcome, said):
-    engine = spec(mood, time_limit=10.0).build()
+    engine = spec(mood, time_limit=4.0 if mood == "hang" else 10.0).build()
     failed = engine.steer(START, STEERING, seeded(True))
     assert failed.outcome is outcome
     assert failed.frame is START

@@ -1,0 +1,25 @@
+"""Reports of runs without figures, which take longer than short runs do; what the figures are is for tests/report."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from cvflow import report
+
+DRAWN = report._illustrations
+
+
+@contextmanager
+def undrawn():
+    """Reports have no figures meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "_illustrations", lambda record, summary: [])
+        yield
+
+
+@contextmanager
+def drawn():
+    """They have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "_illustrations", DRAWN)
+        yield
