@@ -66,6 +66,24 @@ class Outcome(IntEnum):
         return self not in (Outcome.COMPLETED, Outcome.GIVEN_UP, Outcome.WITHIN_STATE)
 
 
+LOOKS = 20
+"""Points of a path's way at most that are kept of it."""
+
+
+class Looks(NamedTuple):
+    """A path at some points of its way, which read the same backwards; both ends are left out.
+
+    Attributes:
+        fraction: of the restraint's way that is behind, between 0 and 1.
+        work: so far [kT].
+        cv: ξ(x) there.
+    """
+
+    fraction: Float[np.ndarray, " looks"]
+    work: Float[np.ndarray, " looks"]
+    cv: Float[np.ndarray, "looks cvs"]
+
+
 class PathResult(NamedTuple):
     """What one path returns; energies in kT.
 
@@ -73,7 +91,8 @@ class PathResult(NamedTuple):
     restraint at fixed configuration and `shadow_work` = work - protocol_work the integrator's error: both for reports
     only. A path that failed or was given up carries NaN works and the frame it started from. `log_survival` is the log
     probability of not being given up before the end, given the path, and `interim` the works so far at the knots of
-    `cvflow.core.early_rejection.FRACTIONS`, NaN where nobody looked.
+    `cvflow.core.early_rejection.FRACTIONS`, NaN where nobody looked. `looks` are what was seen on the way of a path
+    that got to its end, at `LOOKS` points at most.
     """
 
     frame: Frame
@@ -86,6 +105,7 @@ class PathResult(NamedTuple):
     outcome: Outcome
     log_survival: float = 0.0
     interim: Float[np.ndarray, " knots"] | None = None
+    looks: Looks | None = None
 
     @property
     def shadow_work(self) -> float:

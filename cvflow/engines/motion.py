@@ -96,6 +96,10 @@ class Motion(ABC):
         """Energy and velocities where the path stands."""
 
     @abstractmethod
+    def configuration(self) -> Frame:
+        """Where the path stands."""
+
+    @abstractmethod
     def refresh(self, change: Callable[[Positions], Positions]) -> tuple[Positions, Positions]:
         """Put new synchronous velocities, a function of the old ones, in their place; returns both, the old first.
 

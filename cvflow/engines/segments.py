@@ -25,3 +25,11 @@ def palindromic_segments(steps: int, longest: int) -> list[int]:
         segments[i] += 1
         segments[-1 - i] += 1
     return segments
+
+
+def evenly_spread(count: int, most: int) -> list[int]:
+    """Which of `count` stops to keep, `most` of them: evenly, and the same read backwards; both numbers are even."""
+    if count <= most:
+        return list(range(count))
+    first = [(2 * i + 1) * count // (2 * most) for i in range(most // 2)]
+    return first + [count - 1 - i for i in reversed(first)]

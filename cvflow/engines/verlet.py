@@ -1,25 +1,42 @@
 """Paths of kernel K5 (soft restraint, λ extended), whichever library makes their steps."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from math import inf
 
 import numpy as np
 
 from cvflow.core.early_rejection import EarlyRejection, PathMonitor
-from cvflow.core.frames import Frame, Outcome, PathResult, Point, Positions, Steering
+from cvflow.core.frames import LOOKS, Frame, Looks, Outcome, PathResult, Point, Positions, Steering
 from cvflow.core.periodic import wrapped
 from cvflow.core.schedule import Schedule
 from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable, Particles
 from cvflow.engines.base import Engine
 from cvflow.engines.motion import BlownUpError, Course, End, Instant, Motion, PerParticle
-from cvflow.engines.segments import REFRESH_STEPS, between_stops, palindromic_segments
+from cvflow.engines.segments import REFRESH_STEPS, between_stops, evenly_spread, palindromic_segments
 
 LARGEST_ENERGY = 1e9
 """|H| [kJ/mol] from which an end of a path counts as blown up. Absolute, hence the same for a path and its reverse."""
 
 _ALONE = np.array([0])
 """Row of the one path that runs here."""
+
+
+@dataclass
+class Seen:
+    """What was seen of a path on its way so far."""
+
+    _looks: list[tuple[float, float, Point]] = field(default_factory=list)
+
+    def add(self, fraction: float, work: float, cv: Point) -> None:
+        """One more point: fraction of the way, work so far [kT], ξ(x)."""
+        self._looks.append((fraction, work, cv))
+
+    @property
+    def looks(self) -> Looks | None:
+        """All points; None where there were none."""
+        return Looks(*map(np.array, zip(*self._looks, strict=True))) if self._looks else None
 
 
 class VerletSpec(ABC):
@@ -161,11 +178,11 @@ class VerletEngine(Engine):
     def steer(
         self, frame: Frame, steering: Steering, rng: np.random.Generator, criterion: EarlyRejection | None = None
     ) -> PathResult:
-        return self._path(frame, steering, self._spec.friction, rng, criterion)
+        return self._path(frame, steering, self._spec.friction, rng, criterion, watched=True)
 
     def free_path(self, frame: Frame, steps: int, friction: float, rng: np.random.Generator) -> PathResult:
         zero = np.zeros(len(self._spec.cvs))
-        return self._path(frame, Steering(zero, zero, zero, steps), friction, rng, None)
+        return self._path(frame, Steering(zero, zero, zero, steps), friction, rng, None, watched=False)
 
     def return_error(self, frame: Frame, steering: Steering, rng: np.random.Generator) -> float:
         """W + W_back [kT] of a path without friction and of its reverse, which sets off from its end.
@@ -203,11 +220,12 @@ class VerletEngine(Engine):
         friction: float,
         rng: np.random.Generator,
         criterion: EarlyRejection | None,
+        watched: bool,
     ) -> PathResult:
         """Run one path from fresh velocities; one that blows up has diverged."""
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a blown-up path shows in its energy
-                return self._run(frame, steering, friction, rng, criterion)
+                return self._run(frame, steering, friction, rng, criterion, watched)
         except BlownUpError as error:
             return self._left(frame, steering.steps, error.outcome)
 
@@ -218,22 +236,27 @@ class VerletEngine(Engine):
         friction: float,
         rng: np.random.Generator,
         criterion: EarlyRejection | None,
+        watched: bool,
     ) -> PathResult:
         course = Course(steering, self._way(steering), self._periods, self._spec.schedule)
         motion = self._begin(frame, self._maxwell(rng), course)
         before = self._energy(motion.before)
-        monitor = PathMonitor(np.array([steering.steps]), criterion)
+        monitor, seen = PathMonitor(np.array([steering.steps]), criterion), Seen()
         heat, done = 0.0, 0
-        stops = between_stops(steering.steps, friction, criterion is not None)
-        *inner, last = palindromic_segments(steering.steps, stops)
-        for steps in inner:
+        *inner, last = palindromic_segments(steering.steps, between_stops(steering.steps, friction, watched))
+        kept = evenly_spread(len(inner), LOOKS) if watched else ()
+        for number, steps in enumerate(inner):
             motion.advance(steps)
             done += steps
-            if criterion:
+            fraction = course.fraction(done)
+            if criterion or number in kept:
                 work = (self._energy(motion.instant()) - before - heat) / self.kT
-                monitor.look(done, _ALONE, np.array([course.fraction(done)]), np.array([work]))
+            if criterion:
+                monitor.look(done, _ALONE, np.array([fraction]), np.array([work]))
             if monitor.given_up[0]:
                 return self._left(frame, done, Outcome.GIVEN_UP)
+            if number in kept and np.isfinite(work):
+                seen.add(fraction, work, self.cv_values(motion.configuration()))
             if friction:
                 heat += self._refresh(motion, friction, rng)
         motion.advance(last)
@@ -242,9 +265,9 @@ class VerletEngine(Engine):
         after = self._energy(end.instant)
         if not (abs(before) < LARGEST_ENERGY and abs(after) < LARGEST_ENERGY):
             return self._left(frame, steering.steps, Outcome.DIVERGED)
-        return self._completed(end, (after - before - heat) / self.kT, heat / self.kT, monitor)
+        return self._completed(end, (after - before - heat) / self.kT, heat / self.kT, monitor, seen)
 
-    def _completed(self, end: End, work: float, heat: float, monitor: PathMonitor) -> PathResult:
+    def _completed(self, end: End, work: float, heat: float, monitor: PathMonitor, seen: Seen) -> PathResult:
         """A path that got to its end; `work` and `heat` in kT."""
         return PathResult(
             frame=end.frame,
@@ -257,6 +280,7 @@ class VerletEngine(Engine):
             outcome=Outcome.COMPLETED,
             log_survival=float(monitor.log_survival[0]),
             interim=monitor.interim(np.array([work]))[0],
+            looks=seen.looks,
         )
 
     def _left(self, frame: Frame, steps: int, outcome: Outcome) -> PathResult:

@@ -3,33 +3,29 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool
 
 from cvflow.estimate.correlation import standard_error
+from cvflow.estimate.joined_density import Cells, JoinedDensity, PassedCells, Stretches
 from cvflow.estimate.modes import joined, last_states
 from cvflow.estimate.zero import PerCell, zero_of
 from cvflow.store import Record
 
-_STRETCHES = 256
-"""Means over as many stretches of a chain stand for its draws, at most: lags shorter than one matter to no error."""
 
-Cells = Int[np.ndarray, "walkers draws"]
-Stretches = Float[np.ndarray, "walkers stretches"]
+def from_cells(record: Record, cells: Cells, passed: PassedCells, count: int) -> tuple[PerCell, PerCell]:
+    """F = -ln p [kT] of each of `count` cells, zero at the lowest, and its error; NaN where neither chain nor path was.
 
-
-def from_cells(record: Record, cells: Cells, count: int) -> tuple[PerCell, PerCell]:
-    """F = -ln p [kT] of each of `count` cells, zero at the lowest, and its error; NaN where no sample fell.
-
-    The error is NaN, too, between cells that different chains know, with no way seen between them in both directions.
+    p is that of the chains and of the paths together. The error is NaN, too, between cells that different chains know,
+    with no way seen between them in both directions.
     """
-    probability = np.bincount(cells.ravel(), minlength=count) / cells.size
+    probability, of_probability = JoinedDensity(cells, passed, count).solved()
     with np.errstate(divide="ignore"):
         free_energy = np.where(probability > 0, -np.log(probability), np.nan)
     free_energy -= np.nanmin(free_energy)
     apart = _apart(record, cells, int(np.nanargmin(free_energy)), count)
 
     def influence(cell: int) -> Stretches:
-        return _shares(cells, cell) / probability[cell]
+        return of_probability(cell) / probability[cell]
 
     return free_energy, band(np.where(apart, np.nan, free_energy), influence)
 
@@ -52,14 +48,6 @@ def band(free_energy: PerCell, influence: Callable[[int], Stretches]) -> PerCell
     if zero.chance[lowest] == 1 and np.isfinite(stderr).any():
         stderr[lowest] = 0.0
     return stderr
-
-
-def _shares(cells: Cells, cell: int) -> Stretches:
-    """Part of each stretch of each chain in a cell; what is left over at the end of a chain counts for no error."""
-    walkers, draws = cells.shape
-    length = -(-draws // _STRETCHES)
-    whole = cells[:, : draws // length * length].reshape(walkers, -1, length)
-    return np.asarray((whole == cell).mean(axis=2))
 
 
 def _apart(record: Record, cells: Cells, lowest: int, count: int) -> Bool[np.ndarray, " cells"]:

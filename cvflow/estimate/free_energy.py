@@ -10,7 +10,9 @@ from cvflow.estimate.convergence import cv_chains
 from cvflow.estimate.correlation import standard_error
 from cvflow.estimate.curve import from_cells
 from cvflow.estimate.grid import Axis, axis
+from cvflow.estimate.joined_density import PassedCells
 from cvflow.estimate.modes import joined
+from cvflow.estimate.path_density import path_slices
 from cvflow.store import Record
 
 
@@ -25,7 +27,7 @@ class Difference(NamedTuple):
 
 
 class FreeEnergyProfile(NamedTuple):
-    """F along one CV [kT], zero at its minimum; NaN where no sample fell.
+    """F along one CV [kT], zero at its minimum; NaN where neither a chain nor a path between states was.
 
     The error is that of the curve as it is shown, against one that is zero at its own minimum, which may be another
     one: where two wells are as deep within their errors, the minimum has an error as well. NaN where too few
@@ -75,14 +77,16 @@ def chain_differences(record: Record) -> list[Difference]:
 
 
 def profile(record: Record, cv: str, bins: int) -> FreeEnergyProfile:
-    """F(ξ) = -ln p(ξ) along one CV, with the standard error of each bin.
+    """F(ξ) = -ln p(ξ) along one CV, with the standard error of each bin, from chains and from the works of paths.
 
     Raises:
         ValueError: the CV is unknown, or there are fewer than two bins.
     """
     bins_of = axis(record, cv, bins)
-    cells = bins_of.bin_of(cv_chains(record)[:, :, record.header.cvs.index(cv)])
-    return FreeEnergyProfile(bins_of, *from_cells(record, cells, bins))
+    chains, column = cv_chains(record), record.header.cvs.index(cv)
+    slices = path_slices(record)
+    passed = PassedCells(slices, bins_of.bin_inside(slices.cv[:, column]), len(chains), chains.shape[1] // 2)
+    return FreeEnergyProfile(bins_of, *from_cells(record, bins_of.bin_of(chains[:, :, column]), passed, bins))
 
 
 def _inside(record: Record, *of: int) -> list[Float[np.ndarray, "walkers turns"]]:

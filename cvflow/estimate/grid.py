@@ -41,6 +41,11 @@ class Axis(NamedTuple):
             values = (values - self.edges[0]) % self.period + self.edges[0]
         return np.clip(np.digitize(values, self.edges) - 1, 0, len(self.edges) - 2)
 
+    def bin_inside(self, values: Float[np.ndarray, " *values"]) -> Int[np.ndarray, " *values"]:
+        """The bin of each value, -1 beyond the ends of a line."""
+        inside = (values >= self.edges[0]) & (values <= self.edges[-1])
+        return np.where(inside | self.periodic, self.bin_of(values), -1)
+
 
 def axis(record: Record, cv: str, bins: int) -> Axis:
     """Bins that hold all of production.

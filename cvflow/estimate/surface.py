@@ -8,11 +8,16 @@ from jaxtyping import Float
 from cvflow.estimate.convergence import cv_chains
 from cvflow.estimate.curve import from_cells
 from cvflow.estimate.grid import Axis, axis
+from cvflow.estimate.joined_density import PassedCells
+from cvflow.estimate.path_density import path_slices
 from cvflow.store import Record
 
 
 class FreeEnergySurface(NamedTuple):
-    """F along two CVs [kT], zero at its minimum; NaN where no sample fell. Errors as those of a `FreeEnergyProfile`."""
+    """F along two CVs [kT], zero at its minimum; NaN where neither chain nor path was.
+
+    Errors are as those of a `FreeEnergyProfile`.
+    """
 
     first: Axis
     second: Axis
@@ -21,7 +26,7 @@ class FreeEnergySurface(NamedTuple):
 
 
 def surface(record: Record, cvs: tuple[str, str], bins: int) -> FreeEnergySurface:
-    """F(z1, z2) = -ln p from production, with the standard error of each cell.
+    """F(z1, z2) = -ln p from production, chains and works, with the standard error of each cell.
 
     Raises:
         ValueError: the CVs are unknown or the same, there are fewer than two bins, or no production turns yet.
@@ -32,5 +37,9 @@ def surface(record: Record, cvs: tuple[str, str], bins: int) -> FreeEnergySurfac
     chains = cv_chains(record)
     columns = [record.header.cvs.index(cv) for cv in cvs]
     cells = first.bin_of(chains[:, :, columns[0]]) * bins + second.bin_of(chains[:, :, columns[1]])
-    free_energy, stderr = (of.reshape(bins, bins) for of in from_cells(record, cells, bins * bins))
+    slices = path_slices(record)
+    one, other = first.bin_inside(slices.cv[:, columns[0]]), second.bin_inside(slices.cv[:, columns[1]])
+    cell = np.where((one >= 0) & (other >= 0), one * bins + other, -1)
+    passed = PassedCells(slices, cell, len(chains), chains.shape[1] // 2)
+    free_energy, stderr = (of.reshape(bins, bins) for of in from_cells(record, cells, passed, bins * bins))
     return FreeEnergySurface(first, second, free_energy, stderr)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from cvflow.core.early_rejection import KNOTS
-from cvflow.core.frames import Frame, Outcome
+from cvflow.core.frames import LOOKS, Frame, Outcome
 from cvflow.cv.names import check_together
 from cvflow.host.faults import brief
 
@@ -113,7 +113,8 @@ def turn_type(cvs: int) -> np.dtype:
     move that follows; `centre_old` and `centre_new` are λ and λ̃. `outcome` is the code of a
     `cvflow.core.frames.Outcome`. `log_survival` and `interim` are those of `cvflow.engines.batch.paths.BatchPath`: the
     log probability of not being given up before the end, and works so far at the knots of
-    `cvflow.core.early_rejection.FRACTIONS`.
+    `cvflow.core.early_rejection.FRACTIONS`. `look_fraction`, `look_work` and `look_cv` are the `Looks` of a path that
+    got to its end; a fraction of zero is none.
     """
     vector = (np.float64, (cvs,))
     return np.dtype(
@@ -138,6 +139,9 @@ def turn_type(cvs: int) -> np.dtype:
             ("log_acceptance", np.float64),
             ("log_survival", np.float64),
             ("interim", np.float32, (KNOTS,)),
+            ("look_fraction", np.float32, (LOOKS,)),
+            ("look_work", np.float32, (LOOKS,)),
+            ("look_cv", np.float32, (LOOKS, cvs)),
             ("local_accepted", np.bool_),
             ("local_outcome", np.uint8),
             ("local_steps", np.int32),
@@ -229,6 +233,17 @@ class Store(ABC):
         Raises:
             ValueError: nothing is, or what is there is damaged.
         """
+
+
+def in_todays_columns(turns: np.ndarray, cvs: int) -> np.ndarray:
+    """Rows as `turn_type` has them today; what an older version did not write is zero."""
+    dtype = turn_type(cvs)
+    if turns.dtype == dtype:
+        return turns
+    rows = np.zeros(len(turns), dtype)
+    for name in turns.dtype.names or ():
+        rows[name] = turns[name]
+    return rows
 
 
 def sorted_turns(turns: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from cvflow.core.frames import Frame
-from cvflow.store.base import RUN_FORMAT, Commit, FlowEntry, Header, Record, sorted_turns
+from cvflow.store.base import RUN_FORMAT, Commit, FlowEntry, Header, Record, in_todays_columns, sorted_turns
 from cvflow.store.seal import DamagedStoreError, Seal, previous, seal_of, verified
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -86,7 +86,7 @@ def record_in(file: h5py.File) -> Record:
     """
     header = Header.from_json(file.attrs["header"])
     commits = file["commits"][...]
-    turns = sorted_turns(file["turns"][...])
+    turns = sorted_turns(in_todays_columns(file["turns"][...], len(header.cvs)))
     flows = _flows(file)
     boxes = list(file["boxes"][...]) if "boxes" in file else [None] * header.walkers
     frames = [Frame(positions, box) for positions, box in zip(_positions(file), boxes, strict=True)]

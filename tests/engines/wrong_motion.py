@@ -32,6 +32,9 @@ class _SwitchingFirst(Motion):
     def instant(self):
         return self._here.instant
 
+    def configuration(self):
+        return self._here.frame
+
     def refresh(self, change):
         before = self._here.instant.velocities
         after = change(before)

@@ -68,6 +68,9 @@ class AseMotion(Motion):
     def instant(self) -> Instant:
         return self._instant
 
+    def configuration(self) -> Frame:
+        return self._frame
+
     def refresh(self, change: Callable[[Positions], Positions]) -> tuple[Positions, Positions]:
         before, self._velocities = self._velocities, change(self._velocities)
         return before, self._velocities

@@ -50,6 +50,9 @@ class LammpsMotion(Motion):
         frame = self._frame
         return Instant(self._potential_energy(frame) + self._restraint(frame), self._instance.velocities)
 
+    def configuration(self) -> Frame:
+        return self._frame
+
     def refresh(self, change: Callable[[Positions], Positions]) -> tuple[Positions, Positions]:
         before = self._instance.velocities
         self._instance.velocities = after = change(before)

@@ -21,14 +21,15 @@ class ContextMotion(Motion):
     What steers the path says which energy and which forces there are where the context stands.
     """
 
-    def __init__(self, context: PathContext[Any], half: PerParticle) -> None:
+    def __init__(self, context: PathContext[Any], frame: Frame, half: PerParticle) -> None:
         """Say where it takes place.
 
         Args:
             context: which has forgotten other paths.
+            frame: where it begins.
             half: the way from synchronous velocities to the context's, as part of a force [ps/amu].
         """
-        self._context, self._half = context, half
+        self._context, self._like, self._half = context, frame, half
 
     @abstractmethod
     def _energy(self, state: openmm.State) -> float:
@@ -58,6 +59,10 @@ class ContextMotion(Motion):
         return self._instant(self._state())
 
     @blowing_up
+    def configuration(self) -> Frame:
+        return self._context.frame(self._context.context.getState(getPositions=True), self._like)
+
+    @blowing_up
     def refresh(self, change: Callable[[Positions], Positions]) -> tuple[Positions, Positions]:
         state = self._context.context.getState(getForces=True, getPositions=True, getVelocities=True)
         kick = self._kick(state)
@@ -75,13 +80,13 @@ class ContextMotion(Motion):
         velocities = state.getVelocities(asNumpy=True)._value - self._kick(state)
         return Instant(self._energy(state), self._context.tangential(velocities))
 
-    def _frame_at_end(self, state: openmm.State, like: Frame) -> Frame:
-        """Where a path has ended, in the box of another frame.
+    def _frame_at_end(self, state: openmm.State) -> Frame:
+        """Where a path has ended.
 
         Raises:
             BondsLostError: rigid bonds have not been kept.
         """
-        frame = self._context.frame(state, like)
+        frame = self._context.frame(state, self._like)
         self._context.check_bonds(frame.positions)
         self._context.check_turns()
         return frame
@@ -114,9 +119,9 @@ class RestraintMotion(ContextMotion):
             half: the way from synchronous velocities to the context's, as part of a force [ps/amu].
             cv_values: of a frame.
         """
-        super().__init__(context, half)
+        super().__init__(context, frame, half)
         steering, self._integrator = course.steering, context.integrator
-        self._like, self._course, self._cv_values = frame, course, cv_values
+        self._course, self._cv_values = course, cv_values
         set_restraint(context.context, steering.start, steering.kappa)
         start = self._set_off(frame, velocities)
         ends = list(steering.start), list(steering.start + course.way)
@@ -130,7 +135,7 @@ class RestraintMotion(ContextMotion):
     @blowing_up
     def end(self) -> End:
         state = self._state()
-        frame = self._frame_at_end(state, self._like)
+        frame = self._frame_at_end(state)
         instant = self._instant(state)
         steering = self._course.steering
         apart = wrapped(self._cv_values(frame) - steering.end, self._course.periods)

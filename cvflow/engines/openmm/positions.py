@@ -153,7 +153,8 @@ class PositionsEngine(VerletEngine):
         if criterion is not None:
             raise ValueError("paths of positions are run to their end: set path.early_rejection = false")
         pieces = self._spec.way.pieces
-        return super().steer(frame, steering._replace(steps=pieces * max(1, round(steering.steps / pieces))), rng)
+        whole = steering._replace(steps=pieces * max(1, round(steering.steps / pieces)))
+        return self._path(frame, whole, self._spec.friction, rng, None, watched=False)
 
     def _begin(self, frame: Frame, velocities: Positions, course: Course) -> PositionsMotion:
         steering, way = course.steering, self._spec.way

@@ -72,8 +72,8 @@ class PositionsMotion(ContextMotion):
             half: the way from synchronous velocities to the context's, as part of a force [ps/amu]; zero for atoms
                 that are held.
         """
-        super().__init__(context, half)
-        self._integrator, self._like, self._guide, self._done = context.integrator, frame, guide, 0
+        super().__init__(context, frame, half)
+        self._integrator, self._guide, self._done = context.integrator, guide, 0
         self._set_off(frame, velocities)
 
     @blowing_up
@@ -90,7 +90,7 @@ class PositionsMotion(ContextMotion):
     @blowing_up
     def end(self) -> End:
         state = self._state()
-        frame = self._frame_at_end(state, self._like)
+        frame = self._frame_at_end(state)
         instant = self._instant(state)
         return End(instant, frame, instant.energy - self._guide.energy(frame.positions, self._done), float("nan"))
 

@@ -75,7 +75,7 @@ def _draw_profile(axes: Axes, estimated: FreeEnergyProfile) -> None:
     x, F, error = estimated.centres, estimated.free_energy, estimated.stderr
     known = np.isfinite(error).any()
     where = " where visits are enough to tell it" if np.isnan(error[np.isfinite(F)]).any() else ""
-    label = f"F({estimated.cv}) of the chains" + (
+    label = f"F({estimated.cv}) of chains and works" + (
         f", ± one standard error{where}" if known else " (too few turns for errors)"
     )
     axes.plot(x, F, "o-", color=BLUE, markersize=2.5, linewidth=1.6, label=label, zorder=3)

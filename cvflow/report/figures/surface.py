@@ -24,7 +24,7 @@ _PI_TICKS = {-1.0: "−π", -0.5: "−π/2", 0.0: "0", 0.5: "π/2", 1.0: "π"}
 
 @in_our_style()
 def surface_figure(record: Record, first: str, second: str, bins: int = 60) -> Figure:
-    """F(first, second) [kT] in steps, white where no sample fell, with the borders of the named states.
+    """F(first, second) [kT] in steps, white where neither chain nor path was, with the borders of the named states.
 
     Raises:
         ValueError: the CVs are unknown or the same, there are fewer than two bins, or no production turns yet.
@@ -38,7 +38,7 @@ def surface_figure(record: Record, first: str, second: str, bins: int = 60) -> F
         _label(axes, found, record.header)
     else:
         say(axes, f"{first} or {second} never moved in production: there is nothing to draw.")
-    figure.suptitle(f"F({first}, {second}); white where no walker has been")
+    figure.suptitle(f"F({first}, {second}); white where neither chain nor path was")
     return figure
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cvflow.core.frames import PathResult
 from cvflow.sampler.jump import JumpInfo
 from cvflow.sampler.local import LocalInfo
 from cvflow.store import turn_type
@@ -63,4 +64,8 @@ def turn_rows(
         }  # fmt: skip
     for name, column in columns.items():
         rows[name] = column
+    if isinstance(path, PathResult) and path.looks is not None:
+        seen = len(path.looks.fraction)
+        for name, column in path.looks._asdict().items():
+            rows[f"look_{name}"][0, :seen] = column
     return rows

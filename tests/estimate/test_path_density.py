@@ -1,0 +1,122 @@
+"""F along a CV from the works of paths: right where no chain has been, its errors hold, wrong weights are caught."""
+
+import numpy as np
+import pytest
+
+from cvflow.estimate import path_density
+from cvflow.estimate.free_energy import profile
+from cvflow.estimate.path_density import path_slices
+from tests.estimate import steered
+
+EDGES = np.linspace(-1.2, 1.1, 24)
+
+
+@pytest.fixture(autouse=True)
+def forgetful():
+    """What a mutant made is remembered by nobody."""
+    yield
+    path_density._weighted.cache_clear()
+
+
+def largest_z(record):
+    """Of the probabilities of bins from one well to the other, by independent turns."""
+    slices, turns = path_slices(record), len(record.turns)
+    cell = np.digitize(slices.cv[:, 0], EDGES) - 1
+    inside = (cell >= 0) & (cell < len(EDGES) - 1)
+    each = np.zeros((turns, len(EDGES) - 1))
+    np.add.at(each, (slices.turn[inside], cell[inside]), slices.weight[inside])
+    error = each.std(axis=0) / np.sqrt(turns)
+    return float(np.abs((each.mean(axis=0) - steered.masses(EDGES)) / error).max())
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return steered.steered(4, 2500, 1)
+
+
+@pytest.fixture(scope="module")
+def thinned():
+    """Half of the paths are given up on their way."""
+    record = steered.steered(4, 2500, 2, gives_up=True, holds=0.5)
+    assert 0.2 < (record.turns["outcome"] != 0).mean() < 0.9
+    return record
+
+
+def test_the_density_is_right_all_the_way(whole):
+    assert largest_z(whole) < 5
+
+
+def test_paths_that_were_given_up_are_made_up_for(thinned):
+    assert largest_z(thinned) < 5
+
+
+def changed(record, **columns):
+    turns = record.turns.copy()
+    for name, column in columns.items():
+        turns[name] = column
+    return record._replace(turns=turns)
+
+
+def test_works_that_are_not_weighted_by_their_survival_are_caught(thinned):
+    assert largest_z(changed(thinned, log_survival=0.0)) > 8
+
+
+def test_starts_that_are_not_weighted_by_the_proposal_are_caught(whole, monkeypatch):
+    right = path_density._log_prefactor
+
+    def unweighted(paths, header):
+        return right(paths, header) - paths["log_q_old"] + np.log(np.mean(np.exp(paths["log_q_old"])))
+
+    monkeypatch.setattr(path_density, "_log_prefactor", unweighted)
+    assert largest_z(whole) > 8
+
+
+def test_one_direction_counted_as_both_is_caught(whole, monkeypatch):
+    right = path_density._log_prefactor
+
+    def one_way(paths, header):
+        log_ratio = paths["log_q_old"] - paths["log_q_new"] - paths["work"]
+        return right(paths, header) + np.logaddexp(0.0, log_ratio) - np.log(2)
+
+    forward = whole.turns["centre_new"][:, 0] > whole.turns["centre_old"][:, 0]
+    monkeypatch.setattr(path_density, "_log_prefactor", one_way)
+    assert largest_z(changed(whole, outcome=np.where(forward, 0, 1))) > 8
+
+
+def test_works_of_the_protocol_read_the_wrong_way_round_are_caught(whole):
+    assert largest_z(changed(whole, look_work=-whole.turns["look_work"])) > 8
+
+
+def test_where_nothing_was_seen_on_the_way_nothing_is_said(whole):
+    assert not len(path_slices(changed(whole, look_fraction=0.0)).turn)
+
+
+@pytest.fixture(scope="module")
+def many():
+    """z of the bins of F as it is shown, and errors at the barrier, with and without the works; a row a run."""
+    scores, errors = [], []
+    for seed in range(30):
+        record = steered.steered(4, 400, 100 + seed, gives_up=seed % 2 == 0)
+        for run in (record, changed(record, look_fraction=0.0)):
+            found = profile(run, "x", 24)
+            exact = -np.log(steered.masses(found.axis.edges))
+            barrier = (found.centres > -0.3) & (found.centres < 0.3)
+            known = found.stderr > 0
+            scores.append(np.where(known, (found.free_energy - exact + exact.min()) / found.stderr, np.nan))
+            errors.append(np.mean(found.stderr[barrier]))
+    return np.array(scores), np.array(errors).reshape(-1, 2)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in divide")
+def test_errors_of_the_joined_curve_hold(many):
+    joined = many[0][::2]
+    assert abs(np.nanmean(joined)) < 0.35
+    assert 0.85 < np.nanstd(joined) < 1.15
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in divide")
+def test_the_barrier_is_known_where_the_chains_alone_do_not_know_it(many):
+    joined, chains = many[1].T
+    assert np.isfinite(joined).mean() > 0.8
+    assert np.nanmedian(joined) < 0.15
+    assert np.isnan(chains).mean() > 0.8
