@@ -3,7 +3,7 @@
 A configuration at fraction φ of a path's way, weighted by exp(-W_φ), is one of the potential with the restraint at λ_φ
 (Hummer and Szabo, PNAS 98, 3658 (2001)), both ways counted as well as each path tells (Minh and Adib, Phys. Rev. Lett.
 100, 180602 (2008)). Where a path begins and ends is random, but drawn from a density that is known, so that the result
-is normalised: docs/theory.md, section 6.1.
+is normalised: docs/theory.md, section 5.1.
 """
 
 from functools import lru_cache
