@@ -24,7 +24,7 @@ _ALONE = np.array([0])
 
 
 @dataclass
-class Seen:
+class _Seen:
     """What was seen of a path on its way so far."""
 
     _looks: list[tuple[float, float, Point]] = field(default_factory=list)
@@ -241,7 +241,7 @@ class VerletEngine(Engine):
         course = Course(steering, self._way(steering), self._periods, self._spec.schedule)
         motion = self._begin(frame, self._maxwell(rng), course)
         before = self._energy(motion.before)
-        monitor, seen = PathMonitor(np.array([steering.steps]), criterion), Seen()
+        monitor, seen = PathMonitor(np.array([steering.steps]), criterion), _Seen()
         heat, done = 0.0, 0
         *inner, last = palindromic_segments(steering.steps, between_stops(steering.steps, friction, watched))
         kept = evenly_spread(len(inner), LOOKS) if watched else ()
@@ -267,7 +267,7 @@ class VerletEngine(Engine):
             return self._left(frame, steering.steps, Outcome.DIVERGED)
         return self._completed(end, (after - before - heat) / self.kT, heat / self.kT, monitor, seen)
 
-    def _completed(self, end: End, work: float, heat: float, monitor: PathMonitor, seen: Seen) -> PathResult:
+    def _completed(self, end: End, work: float, heat: float, monitor: PathMonitor, seen: _Seen) -> PathResult:
         """A path that got to its end; `work` and `heat` in kT."""
         return PathResult(
             frame=end.frame,

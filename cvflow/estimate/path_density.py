@@ -13,15 +13,17 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import ndtr
 
+from cvflow.core.early_rejection import PerPath
 from cvflow.core.frames import Outcome, Point
 from cvflow.core.periodic import wrapped
 from cvflow.core.states import States
 from cvflow.estimate.convergence import production
 from cvflow.estimate.draws import FLOW_DRAWS, flow_points
+from cvflow.proposals.base import CVPoints
 from cvflow.store import Header, Record, turn_type
 
 _PAIRS = 1_000
-"""Pairs of centres whose ways say where paths go, where there are several CVs."""
+"""_ProposedWays of centres whose ways say where paths go, where there are several CVs."""
 
 _FINE = 0.125
 """Of the restraint's width: the grid on which that is told along one CV."""
@@ -29,8 +31,6 @@ _FINE = 0.125
 _CHUNK = 500_000
 """Numbers of ways times points that are looked at together."""
 
-CVPoints = Float[np.ndarray, "points cvs"]
-Rows = Float[np.ndarray, " paths"]
 PathPoints = Float[np.ndarray, "paths looks"]
 
 
@@ -45,14 +45,14 @@ class Ways(NamedTuple):
 
     start: CVPoints
     way: CVPoints
-    gap: Rows
+    gap: PerPath
 
     def taken(self, rows: Int[np.ndarray, " rows"]) -> "Ways":
         """Some of them."""
         return Ways(*(column[rows] for column in self))
 
 
-class Pairs(NamedTuple):
+class _ProposedWays(NamedTuple):
     """Ways as the proposal draws them, of those between two different states, and how many are."""
 
     ways: Ways
@@ -113,7 +113,7 @@ def _crossing(turns: np.ndarray, header: Header) -> Bool[np.ndarray, " turns"]:
     return (turns["outcome"] == Outcome.COMPLETED) & (old >= 0) & (new >= 0) & (old != new) & seen
 
 
-def _pairs(flow: bytes, header: Header, gap: float) -> Pairs:
+def _pairs(flow: bytes, header: Header, gap: float) -> _ProposedWays:
     """Where paths go that the frozen flow proposes: λ_0 from q as well, whose weight in a path is q(λ_0)."""
     drawn = flow_points(flow, header.seed)
     start, end = drawn[: FLOW_DRAWS // 2], drawn[FLOW_DRAWS // 2 :]
@@ -122,10 +122,11 @@ def _pairs(flow: bytes, header: Header, gap: float) -> Pairs:
     between = (old >= 0) & (new >= 0) & (old != new)
     most = None if len(header.cvs) == 1 else _PAIRS
     start, end = start[between][:most], end[between][:most]
-    return Pairs(Ways(start, wrapped(end - start, _periods(header)), np.full(len(start), gap)), float(between.mean()))
+    ways = Ways(start, wrapped(end - start, _periods(header)), np.full(len(start), gap))
+    return _ProposedWays(ways, float(between.mean()))
 
 
-def _log_prefactor(paths: np.ndarray, header: Header) -> Rows:
+def _log_prefactor(paths: np.ndarray, header: Header) -> PerPath:
     """Logarithm of 2 c q(λ_0) / (s (1 + a)): c is what e^(-βu) integrates to over λ, s the survival."""
     width = np.sqrt(header.kT / np.array(header.kappa))
     with np.errstate(divide="ignore"):

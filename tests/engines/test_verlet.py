@@ -90,7 +90,7 @@ def test_a_path_with_friction_backwards_has_minus_the_work(library):
     """The noise of the way back is reconstructed from the velocities around each refreshment."""
     engine, steps = library(friction=0.5).build(), 90
     seen = noted(engine)
-    there = engine.steer(START, Steering(A, B, KAPPA, steps), np.random.default_rng(1))
+    there = engine._path(START, Steering(A, B, KAPPA, steps), 0.5, np.random.default_rng(1), None, watched=False)
     _, *refreshed, last = seen
     pairs = [(refreshed[i + 1], refreshed[i]) for i in range(0, len(refreshed), 2)]
     assert len(pairs) == len(palindromic_segments(steps, 25)) - 1
@@ -142,15 +142,18 @@ def counted(engine):
 
 @each_library
 def test_a_path_asks_for_no_energy_that_it_does_not_need(library):
-    """Each costs an evaluation of the forces."""
+    """Each costs an evaluation of the forces: what is seen of a steered path on its way is seen once."""
     order, rng = Steering(A, B, KAPPA, 100), np.random.default_rng(0)
     engine = library().build()
     calls = counted(engine)
     engine.steer(START, order, rng)
-    assert calls == {"advance": 1, "end": 1}
+    assert calls == {"advance": 5, "instant": 4, "end": 1}
     calls.clear()
     engine.steer(START, order, rng, UNDECIDED)
     assert calls == {"advance": 5, "instant": 4, "end": 1}
+    calls.clear()
+    engine.free_path(START, 100, 0.0, rng)
+    assert calls == {"advance": 1, "end": 1}
     calls.clear()
     engine.free_path(START, 100, 0.5, rng)
     assert calls == {"advance": 5, "refresh": 4, "end": 1}

@@ -172,7 +172,7 @@ def test_a_commit_that_fails_changes_nothing_and_can_be_made_again(tmp_path, mon
 
 
 def _write_beyond_the_limit(path):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
     store = HDF5Store(Path(path), header(), PILOT, commit(1).frames[0])
     jump = 0
     while True:

@@ -67,5 +67,5 @@ def turn_rows(
     if isinstance(path, PathResult) and path.looks is not None:
         seen = len(path.looks.fraction)
         for name, column in path.looks._asdict().items():
-            rows[f"look_{name}"][0, :seen] = column
+            rows[f"look_{name}"][:, :seen] = column
     return rows

@@ -14,7 +14,7 @@ from tests.report.synthetic import THREE, Lengths, fake_record
 def test_the_profile_is_drawn_as_it_is(record):
     estimated = profile(record, "r", 40)
     figure = free_energy_figure(record, "r", 40)
-    drawn = curve(figure.axes[0], "F(r) of the chains")
+    drawn = curve(figure.axes[0], "F(r) of chains and works")
     assert np.array_equal(drawn[1], estimated.free_energy, equal_nan=True)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cvflow.core.early_rejection import KNOTS
-from cvflow.core.frames import Frame, Outcome, PathResult
+from cvflow.core.frames import LOOKS, Frame, Looks, Outcome, PathResult
 from cvflow.sampler.jump import JumpInfo
 from cvflow.sampler.jump_proposal import Orders
 from cvflow.sampler.local import LocalInfo
@@ -12,6 +12,7 @@ from cvflow.sampler.walkers.turn_rows import CVsOfATurn, Seconds, turn_rows
 PATH = PathResult(
     Frame(np.zeros((1, 3)), None), np.array([0.5, 0.6]), 1.0, 1.1, 1.2, 1.3, 14, Outcome.DIVERGED, -1.5,
     np.linspace(0.1, 1.0, KNOTS),
+    Looks(np.linspace(0.1, 0.9, LOOKS), np.linspace(1.1, 1.9, LOOKS), np.full((LOOKS, 2), 2.6)),
 )  # fmt: skip
 LOCAL = LocalInfo(PATH._replace(steps=16, outcome=Outcome.UNCONVERGED, work=1.7), True)
 CVS = CVsOfATurn(np.array([0.1, 0.2]), np.array([0.3, 0.4]), np.array([0.7, 0.8]))
@@ -54,3 +55,12 @@ def test_a_path_that_nobody_looked_at_has_no_works_on_its_way():
     info = JumpInfo(orders(1), PATH._replace(interim=None), -1.8, False)
     (row,) = turn_rows((0,), 0, info, LOCAL, CVS, Seconds(6.0, 7.0))
     assert np.isnan(row["interim"]).all()
+
+
+def test_looks_are_written_in_their_order_and_none_is_a_fraction_of_zero():
+    looks = Looks(np.array([0.25, 0.75]), np.array([1.5, -2.5]), np.array([[0.1, 0.2], [0.3, 0.4]]))
+    info = JumpInfo(orders(1), PATH._replace(looks=looks), -1.8, True)
+    (row,) = turn_rows((0,), 0, info, LOCAL, CVS, Seconds(6.0, 7.0))
+    np.testing.assert_array_equal(row["look_fraction"], [0.25, 0.75] + [0.0] * (LOOKS - 2))
+    np.testing.assert_array_equal(row["look_work"][:2], [1.5, -2.5])
+    np.testing.assert_array_equal(row["look_cv"][:2], looks.cv.astype(np.float32))
