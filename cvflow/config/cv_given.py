@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 from cvflow.config.cv_words import AtomList, CvSection, as_word
 from cvflow.config.references import absolute, deserialised
 from cvflow.config.section import ConfigError, Positive
-from cvflow.cv import ForceCV, PlumedCV, TorchCV, from_force, from_plumed, from_torch
+from cvflow.cv import ForceCV, PlumedCV, TorchCV, from_force, from_module, from_plumed, from_torch
+from cvflow.cv.torch_module import TrainedModule
 from cvflow.host.functions import NamedFunction, load_function
 
 NOWHERE = "<memory>"
@@ -44,12 +45,13 @@ class ForceSection(CvSection):
 
 
 class PythonSection(CvSection):
-    """A torch function, named as "file.py:function"; without a word for its type."""
+    """A torch function, named as "file.py:function", or one that builds a module; without a word for its type."""
 
     makes = TorchCV
     typed: ClassVar[bool] = False
     type: Annotated[Literal["python"], Field(exclude=True)] = "python"
     python: str
+    weights: str | None = None
     atoms: AtomList | None = None
     period: Positive | None = None
     range: list[float] | None = None
@@ -74,22 +76,26 @@ class PythonSection(CvSection):
             raise ConfigError(f"cv {self.name}: OpenMM needs atoms = those whose positions the function takes")
         function = NamedFunction(absolute(self.python, folder, f"cv {self.name}"))
         load_function(function.reference, f"cv {self.name}")
+        rest = (self.atoms, self.unit or "", self.period or inf, self.limits)
         images = self.periodic is not False
-        return from_torch(
-            self.name, function, self.atoms, self.unit or "", self.period or inf, self.limits, periodic=images
-        )
+        if self.weights is not None:
+            return from_module(self.name, function, folder / self.weights, *rest, periodic=images)
+        return from_torch(self.name, function, *rest, periodic=images)
 
     @classmethod
     def from_cv(cls, cv: TorchCV) -> "CvSection":
+        trained = cv.function if isinstance(cv.function, TrainedModule) else None
         return cls(
-            name=cv.name, python=_reference(cv.function), atoms=list(cv.atoms), period=finite(cv.period),
+            name=cv.name, python=_reference(trained.build if trained else cv.function),
+            weights=trained.weights if trained else None, atoms=list(cv.atoms), period=finite(cv.period),
             range=None if cv.limits == (-inf, inf) else list(cv.limits), unit=cv.unit, periodic=as_word(cv.periodic),
         )  # fmt: skip
 
     @property
     def files(self) -> tuple[str, ...]:
         file = self.python.rpartition(":")[0]
-        return (file,) if file else ()  # what a script has made in memory has none
+        names = (file, self.weights)  # what a script has made in memory has no file
+        return tuple(name for name in names if name)
 
 
 class PlumedSection(CvSection):

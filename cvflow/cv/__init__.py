@@ -29,6 +29,7 @@ from cvflow.cv.puckering import (
 )
 from cvflow.cv.rmsd import RMSD, rmsd
 from cvflow.cv.torch_function import TorchCV, from_torch
+from cvflow.cv.torch_module import from_module
 
 __all__ = [
     "RMSD",
@@ -65,6 +66,7 @@ __all__ = [
     "coordination",
     "distance",
     "from_force",
+    "from_module",
     "from_plumed",
     "from_torch",
     "gyration",
