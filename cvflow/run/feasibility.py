@@ -72,6 +72,7 @@ def feasibility(
 
 def _looked_at(setup: Setup, executor: Executor, pilots: Piloted, kappa: Springs) -> Iterator[Remark]:
     """Energies, and W + W_back."""
+    yield from (Remark(line) for line in setup.steered.doubts(setup, pilots.start.samples))
     if not isinstance(setup.walkers, EngineWalkers):
         return
     looked = setup.walkers.looked_at(setup, executor, pilots.start, kappa, RETURN_STEPS)

@@ -147,11 +147,12 @@ class Setup:
         return self.walkers.equilibrate(self, executor)
 
     def after(self, equilibrated: Equilibrated) -> "Setup":
-        """The run with its walkers equilibrated: noted are those that have left the states they started in."""
+        """The run with its walkers equilibrated: noted are those that have left their states, and springs in doubt."""
         if self.opening is None:
             return self
         points = equilibrated.samples[:, -1, : self.opening.points.shape[1]]
-        return replace(self, notes=self.notes + strayed(self.opening, points))
+        doubts = self.steered.doubts(self, equilibrated.samples)
+        return replace(self, notes=self.notes + strayed(self.opening, points) + doubts)
 
     def kappa(self, samples: Visited) -> Springs:
         """Spring constants: as configured, or from what equilibration visited; none for kernels without a restraint.
@@ -277,6 +278,10 @@ class SteeredPart(ABC):
         Raises:
             ArithmeticError: nothing moved.
         """
+
+    def doubts(self, setup: Setup, samples: Visited) -> tuple[str, ...]:
+        """What there is to be said against springs that were found from what equilibration visited."""
+        return ()
 
     @abstractmethod
     def planned(self, plan: Plan, setup: Setup, kappa: Springs) -> Plan:

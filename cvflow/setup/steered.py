@@ -15,6 +15,9 @@ from cvflow.setup.specification import Setup, Springs, SteeredPart, Visited
 BLUR = 0.4
 """kappa = "auto": standard deviation of λ around ξ(x), in standard deviations of the CV within the states."""
 
+WIDE = 1 / 30
+"""Standard deviation of λ around ξ(x), in periods of a circle, from which "auto" is in doubt: no well is that wide."""
+
 
 @dataclass(frozen=True)
 class SteeredCVs(SteeredPart):
@@ -37,6 +40,22 @@ class SteeredCVs(SteeredPart):
         if not (spread > 0).all():
             raise ArithmeticError("a CV did not move during equilibration: set path.kappa, or a shorter time step")
         return setup.kT / (BLUR**2 * spread)
+
+    def doubts(self, setup: Setup, samples: Visited) -> tuple[str, ...]:
+        """A state of several wells makes soft springs, with which a torsion snaps across barriers that curve more."""
+        if setup.settings.path.kappa is not None or not setup.settings.path.restrained:
+            return ()
+        kappa = self.springs(setup, samples)
+        softest = setup.kT / (WIDE * np.array(setup.space.periods)) ** 2
+        soft = [f"{name} {spring:.2g}" for name, spring, least in zip(setup.space.names, kappa, softest, strict=True)
+                if spring < least]  # fmt: skip
+        if not soft:
+            return ()
+        return (
+            f'warning: path.kappa = "auto" gives soft springs, {", ".join(soft)}: walkers saw several wells in one '
+            "state, and CVs may snap across the barriers between them, at a loss; set path.kappa, to "
+            f"{9 * softest.max():.0f} say",
+        )
 
     def planned(self, plan: Plan, setup: Setup, kappa: Springs) -> Plan:
         """A restraint's centre strays from the CV by its spring, and can be any number where the CV is bounded."""

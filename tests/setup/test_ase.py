@@ -48,6 +48,23 @@ def without_forces():
     return made
 
 
+class Remembering(EMT):
+    # As one that begins with the wavefunction of before: `reset` leaves it.
+
+    before = 0.0
+
+    def calculate(self, *arguments, **named):
+        super().calculate(*arguments, **named)
+        self.results["energy"] += 1e-9 * self.before
+        self.before = self.results["energy"]
+
+
+def remembers():
+    made = cluster()
+    made.calc = Remembering()
+    return made
+
+
 def fails():
     raise RuntimeError("no licence")
 """
@@ -115,6 +132,12 @@ def test_a_function_of_one_s_own_is_the_same_system(theirs, tmp_path):
     np.testing.assert_allclose(frames[0].positions, frames[1].positions, atol=1e-6)
     energies = [setup.walkers.spec(setup).build().potential_energy(frames[0]) for setup in (ours, built_in)]
     assert energies[0] == pytest.approx(energies[1], rel=1e-12)
+
+
+@pytest.mark.parametrize(("function", "warned"), [("cluster", False), ("remembers", True)])
+def test_a_calculator_that_remembers_is_warned_of(function, warned, theirs):
+    config = load(theirs / "run.toml").changed(system={"python": f"theirs.py:{function}"})
+    assert any("remembers, after a reset" in note for note in from_config(config, theirs).notes) is warned
 
 
 @pytest.mark.parametrize(("engine", "threads"), [({}, 1), ({"threads": 2}, 2)])

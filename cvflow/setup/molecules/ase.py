@@ -30,6 +30,9 @@ from cvflow.setup.starts.placing import boxed, check_spacing, in_one_box, spacin
 from cvflow.setup.starts.walker_starts import WalkerStarts, in_turn
 from cvflow.systems import AtomsReference
 
+MOVED = 0.05
+"""Å by which atoms are moved to see whether a calculator remembers it."""
+
 ASE_TIMESTEP = 0.001
 """`path.timestep` [ps] where the config has none."""
 
@@ -45,6 +48,7 @@ class AseSystem:
         temperature: K.
         periodic: which of the directions are, where there is a cell.
         spacing: of nearest neighbours among the atoms as they are made [nm]; NaN for one atom.
+        remembers: whether the calculator, reset, gives other digits by what it has computed before.
     """
 
     source: NamedFunction
@@ -53,6 +57,7 @@ class AseSystem:
     temperature: float
     periodic: tuple[bool, ...] = (True, True, True)
     spacing: float = float("nan")
+    remembers: bool = False
 
     def start(self, given: Any, what: str) -> Frame:
         """A start from an ase.Atoms, or from a file that ase.io reads; `what` names it in errors.
@@ -119,7 +124,23 @@ def system_from(reference: str, parameters: Mapping[str, float | int], temperatu
     _called(atoms.get_potential_energy, f"{what}: the calculator of {reference}")
     _called(atoms.get_forces, f"{what}: paths need forces, and the calculator of {reference}")
     frame, periodic = frame_of(atoms), tuple(bool(direction) for direction in atoms.pbc)
-    return AseSystem(source, topology_of(atoms), frame.box, temperature, periodic, spacing(frame.positions))
+    remembers = _called(lambda: _remembers(atoms), f"{what}: the calculator of {reference}")
+    near = spacing(frame.positions)
+    return AseSystem(source, topology_of(atoms), frame.box, temperature, periodic, near, remembers)
+
+
+def _remembers(atoms: Any) -> bool:
+    """Whether a calculator that is reset, as at the start of each path, depends on what it has computed before."""
+    here, found = atoms.get_positions(), []
+    for moved in (0.0, MOVED):
+        atoms.set_positions(here + moved * np.cos(np.arange(here.size)).reshape(here.shape))
+        atoms.get_forces()
+        atoms.calc.reset()
+        atoms.set_positions(here)
+        found.append((atoms.get_potential_energy(), atoms.get_forces()))
+        atoms.calc.reset()
+    (first, forces), (second, others) = found
+    return bool(first != second) or not np.array_equal(forces, others)
 
 
 def _called(function: Callable[[], Any], what: str) -> Any:
@@ -146,7 +167,18 @@ def assemble(config: Config, system: AseSystem, cvs: tuple[CollectiveVariable, .
     check_spacing(starts, system.spacing)
     starts, kT = in_one_box(boxed(starts, system.box)), thermal_energy(system.temperature)
     setup = _assembled(config, "ase", system.source, system.topology, cvs, kT, starts, system.periodic)
-    return setup.noted(*temperature_notes(system.temperature))
+    return setup.noted(*temperature_notes(system.temperature), *_memory_notes(system))
+
+
+def _memory_notes(system: AseSystem) -> tuple[str, ...]:
+    """What a run's report says of a calculator that remembers."""
+    if not system.remembers:
+        return ()
+    return (
+        f"warning: the calculator of {system.source.reference} remembers, after a reset, what it has computed before: "
+        "a path that is run again, as after a resume, may differ in its last digits, and the chain from there on; have "
+        "its `reset` forget that",
+    )
 
 
 def topology_of(atoms: Any) -> app.Topology:
