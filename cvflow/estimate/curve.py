@@ -39,9 +39,11 @@ def band(free_energy: PerCell, influence: Callable[[int], Stretches]) -> PerCell
         free_energy: zero at its lowest cell [kT]; NaN where nothing is known.
         influence: what each stretch of each chain adds to ln p of a cell.
     """
+    stderr = np.full(len(free_energy), np.nan)
+    if not np.isfinite(free_energy).any():  # chains that never met know the lowest cell alike
+        return stderr
     zero = zero_of(free_energy, influence)
     reference = sum(zero.chance[cell] * influence(int(cell)) for cell in np.flatnonzero(zero.chance))
-    stderr = np.full(len(free_energy), np.nan)
     for cell in np.flatnonzero(np.isfinite(free_energy)):
         stderr[cell] = np.hypot(standard_error(influence(int(cell)) - reference), zero.spread)
     lowest = int(np.nanargmin(free_energy))

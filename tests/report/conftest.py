@@ -16,7 +16,17 @@ def frozen():
     return record
 
 
+def strangers():
+    """Walkers that never met, in states that the first CV does not tell apart: its curve has no known zero."""
+    states = {"low": "psi < 0", "high": "psi >= 0"}
+    record = all_failed(fake_record(THREE, Lengths(2, 5, 20), states=states))
+    for name in ("cv_old", "cv_end", "cv_kept", "cv"):
+        record.turns[name][:, 0] = 0.01 * (record.turns["jump"] % 3)
+    return record
+
+
 THIN = {
+    "strangers": strangers,
     "all failed": lambda: all_failed(fake_record(lengths=Lengths(2, 5, 20))),
     "stuck": stuck,
     "frozen": frozen,

@@ -6,10 +6,12 @@ import pandas
 import pytest
 
 from cvflow.estimate.cautions import cautions
+from cvflow.estimate.free_energy import profile
 from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
 from cvflow.proposals.io import from_bytes
 from cvflow.report import write_fes, write_report
+from tests.report.conftest import strangers
 from tests.report.synthetic import Lengths, fake_record
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -59,6 +61,12 @@ def test_one_profile(three, tmp_path):
 def test_thin_data_make_a_report(thin, tmp_path):
     write_report(thin, tmp_path)
     assert "report.html" in names(tmp_path)
+
+
+def test_a_curve_of_walkers_that_never_met_has_no_errors():
+    found = profile(strangers(), "phi", 60)
+    assert np.nanmin(found.free_energy) == 0
+    assert np.isnan(found.stderr).all()
 
 
 @pytest.mark.parametrize("turns", [0, 5])
