@@ -5,7 +5,7 @@ import pytest
 
 from cvflow.core.frames import Frame
 from cvflow.cv.internal_coordinates import Chain, Shapes, aligned
-from tests.engines import chain as target
+from cvflow.doctor.verify import driven_chain as target
 
 CHAIN = Chain("c", (2, 0, 1, 4, 3, 5))
 

@@ -1,23 +1,24 @@
 """`cvflow verify`: 0 where all is right and what is wrong is caught, 1 where not, 2 for misuse."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from cvflow.cli import execute
 from cvflow.doctor.engines import gpus
 from cvflow.doctor.verify import repetition, verification
+from cvflow.doctor.verify.laws import LAWS, WORSE_FLOW, Law
 from cvflow.doctor.verify.one_jump import ACCEPTANCE_MUTANTS, Case
-from cvflow.doctor.verify.verification import Law
 from cvflow.doctor.verify.wrong_motion import LateOpenMM
-from cvflow.engines.openmm.certificates import read
+from cvflow.engines.openmm.certificates import Subject, read
 from tests.engines.opencl import needs_opencl
 
 SETTINGS = {"steps": 1, "timestep": 0.32, "kappa": 20.0}
 SIGN = {"sign of W": ACCEPTANCE_MUTANTS["sign of W"]}
-RIGHT = Law("one coarse step", Case(**SETTINGS, draws=4_000, target=verification.WORSE_FLOW), decisions=SIGN)
-WRONG = Law("one coarse step", Case(**SETTINGS, draws=16_000, engine=LateOpenMM), decisions=SIGN)
-TOO_FEW = Law("one coarse step", Case(**SETTINGS, draws=160), decisions=SIGN)
+RIGHT = Law("one coarse step", Subject.PARTICLES, Case(**SETTINGS, draws=4_000, target=WORSE_FLOW), decisions=SIGN)
+WRONG = Law("one coarse step", Subject.PARTICLES, Case(**SETTINGS, draws=16_000, engine=LateOpenMM), decisions=SIGN)
+TOO_FEW = Law("one coarse step", Subject.PARTICLES, Case(**SETTINGS, draws=160), decisions=SIGN)
 
 
 @pytest.fixture(autouse=True)
@@ -77,11 +78,21 @@ def test_an_unknown_precision_is_refused(data, capsys):
     assert "single, mixed or double" in capsys.readouterr().err
 
 
+def test_a_failure_of_rigid_bonds_is_said_to_be_theirs(monkeypatch, capsys):
+    monkeypatch.setattr(verification, "LAWS", (RIGHT, replace(TOO_FEW, subject=Subject.BONDS)))
+    assert execute(["verify", "--platform", "Reference"]) == 1
+    assert "tests of rigid bonds have failed, so no run with them there is exact" in capsys.readouterr().err
+
+
 def test_the_laws_as_they_are_run_have_their_mutants():
-    assert {name for law in verification.LAWS for name in (*law.decisions, *law.engines)} == {
+    named = {name for law in LAWS for name in (*law.decisions, *law.densities, *law.engines)}
+    assert named == {
         *ACCEPTANCE_MUTANTS, "velocities half a step early", "heat counted as work", "not Metropolised",
+        "kinetic energy of velocities that bonds forbid", "without the metric's determinant", "with its inverse",
+        "energy of a site one step late", "density of coordinates",
     }  # fmt: skip
-    assert all(law.decisions for law in verification.LAWS)
+    assert all(law.decisions or law.densities for law in LAWS)
+    assert {law.subject for law in LAWS} == set(Subject)
 
 
 def test_the_doctor_lists_gpu_platforms_without_a_certificate(monkeypatch):

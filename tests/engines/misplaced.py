@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from unittest.mock import patch
 
 import numpy as np
 
 from cvflow.cv.internal_coordinates import aligned
+from cvflow.doctor.verify.driven import DrivenCase
 from cvflow.sampler import positions_jump
+from cvflow.sampler.positions_jump import PositionsJump
 
 
 def reflected(shape: np.ndarray, onto: np.ndarray) -> np.ndarray:
@@ -29,3 +32,21 @@ PLACINGS: dict[str, Callable] = {"aligned": aligned, "reflected": reflected, "un
 def placing(name: str) -> Iterator[None]:
     with patch.object(positions_jump, "aligned", PLACINGS[name]):
         yield
+
+
+@dataclass(frozen=True)
+class MisplacingJump(PositionsJump):
+    placing: str = "aligned"
+
+    def propose(self, here, learned, noise):
+        with placing(self.placing):
+            return super().propose(here, learned, noise)
+
+
+@dataclass(frozen=True)
+class Misplaced(DrivenCase):
+    placing: str = "aligned"
+
+    def jump(self):
+        right = super().jump()
+        return MisplacingJump(right.shapes, right.width, right.steps, self.placing)

@@ -8,10 +8,11 @@ import pytest
 
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.doctor.verify import dumbbell
+from cvflow.doctor.verify.laws import LAWS
 from cvflow.doctor.verify.one_jump import ACCEPTANCE_MUTANTS, Case, jumps
-from cvflow.doctor.verify.verification import LAWS, place, run_law
+from cvflow.doctor.verify.verification import place, run_law
 from cvflow.engines.openmm import OpenMMSpec
-from cvflow.engines.openmm.certificates import THRESHOLD
+from cvflow.engines.openmm.certificates import THRESHOLD, Certificate, Judged, Subject, keep, versions_here
 from cvflow.setup.steady import looked_at
 from tests.engines.opencl import needs_opencl
 from tests.engines.stationarity import passes
@@ -40,6 +41,32 @@ def test_what_cvflow_verify_runs_passes(law, precision):
     found = run_law(law, place("OpenCL", precision, None))
     print(precision, found)
     assert found.passed
+
+
+NEEDS = {
+    "one coarse step": "the one-jump test has not been run",
+    "jumps of rigid water": "has no test of rigid bonds:",
+    "jumps of rigid water with a virtual site": "has no test of rigid bonds, virtual sites:",
+    "jumps of positions pulled by springs": "has no test of pulled positions:",
+    "jumps of positions held on their way": "has no test of held positions:",
+}
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_what_a_run_does_must_be_what_was_tested(name, tmp_path, monkeypatch):
+    """A certificate of free particles alone, and paths that need more."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    (law,) = (law for law in LAWS if law.name == name)
+    where = place("OpenCL", None, None)
+    engine = where.of(law.case).build()
+    if law.subject is not Subject.PARTICLES:
+        tests = (Judged("one jump", Subject.PARTICLES, 1.0, {}),)
+        keep(Certificate(where.in_use, versions_here(), "2026-11-28", tests, True, 0.0))
+    assert not engine.exactness.value
+    assert NEEDS[name] in engine.exactness.reason
+    tests = tuple(Judged("one jump", subject, 1.0, {}) for subject in Subject)
+    keep(Certificate(where.in_use, versions_here(), "2026-11-28", tests, True, 0.0))
+    assert engine.exactness.value
 
 
 def test_the_precision_that_goes_without_saying_is_mixed():

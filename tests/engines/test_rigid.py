@@ -11,6 +11,8 @@ from cvflow.core.schedule import Linear
 from cvflow.core.states import States
 from cvflow.core.walls import wall
 from cvflow.cv import distance, torsion
+from cvflow.doctor.verify import rigid_chain, rigid_water
+from cvflow.doctor.verify.rigid_chain import SOFT_CHAIN, STIFF_CHAIN
 from cvflow.engines.external import rigid as projection
 from cvflow.engines.motion import Course
 from cvflow.engines.openmm import OpenMMSpec, put_right, rigid_parts
@@ -18,10 +20,8 @@ from cvflow.engines.openmm.integrator import SteeredRattle, SteeredVerlet
 from cvflow.engines.openmm.rigid import LARGEST_SHIFT, RigidParts
 from cvflow.sampler.local import HybridMonteCarlo, UnadjustedLangevin
 from cvflow.sampler.walkers.process import equilibrate
-from tests.engines import rigid_chain, rigid_triangle
 from tests.engines.external import butane
 from tests.engines.opencl import needs_opencl
-from tests.engines.rigid_chain import SOFT, STIFF
 from tests.engines.test_verlet import UNDECIDED, Scripted, noted
 from tests.engines.waters import cluster
 
@@ -42,10 +42,10 @@ def spec(system, cvs, timestep=0.002, platform="Reference", **settings) -> OpenM
 
 def chain(**settings):
     """An engine of the chain with rigid bonds, and a frame."""
-    place = Frame(STIFF.exact_draws(1, np.random.default_rng(3))[0], None)
+    place = Frame(STIFF_CHAIN.exact_draws(1, np.random.default_rng(3))[0], None)
     settings = {"timestep": 0.004, "constraint_tolerance": FINE} | settings
-    made = spec(STIFF.system(), [PHI], **settings)
-    return made.build(), put_right(STIFF.system(), place, made.constraint_tolerance)
+    made = spec(STIFF_CHAIN.system(), [PHI], **settings)
+    return made.build(), put_right(STIFF_CHAIN.system(), place, made.constraint_tolerance)
 
 
 OXYGENS = (distance("d", 0, 4),)
@@ -77,8 +77,8 @@ def as_noise(engine, *velocities):
 def test_velocities_are_projected_in_the_metric_of_the_masses(platform, what):
     """Of Maxwell velocities that makes those of the rigid system; another metric would not."""
     target, system, masses = {
-        "chain": (STIFF, STIFF.system(), rigid_chain.MASSES),
-        "triangle": (rigid_triangle, rigid_triangle.system(), rigid_triangle.MASSES),
+        "chain": (STIFF_CHAIN, STIFF_CHAIN.system(), rigid_chain.CHAIN_MASSES),
+        "triangle": (rigid_water, rigid_water.system(), rigid_water.WATER_MASSES),
     }[what]
     engine = spec(system, [distance("d", 0, 1)], platform=platform).build()
     pairs, rng = rigid_parts(system).pairs, np.random.default_rng(2)
@@ -164,11 +164,11 @@ def test_bonds_keep_their_lengths_to_the_tolerance():
         engine.free_path(start, 50, 1.0, np.random.default_rng(7)),
     ):
         assert path.outcome is Outcome.COMPLETED
-        off = rigid_parts(STIFF.system()).off(path.frame.positions)
+        off = rigid_parts(STIFF_CHAIN.system()).off(path.frame.positions)
         assert np.abs(off).max() < 2e-6 * butane.LENGTH
     relaxed = engine.relaxed(start)
     assert engine.potential_energy(relaxed) < engine.potential_energy(start)
-    assert np.abs(rigid_parts(STIFF.system()).off(relaxed.positions)).max() < 2e-6 * butane.LENGTH
+    assert np.abs(rigid_parts(STIFF_CHAIN.system()).off(relaxed.positions)).max() < 2e-6 * butane.LENGTH
 
 
 def test_a_start_off_the_bonds_lengths_is_a_failed_path():
@@ -202,11 +202,11 @@ def test_a_net_of_bonds_whose_solver_finds_no_way_back_is_a_failed_path():
 
     Where a path comes back, it is refused if and only if its reverse is.
     """
-    made = spec(SOFT.system(), [PHI], timestep=0.004)
+    made = spec(SOFT_CHAIN.system(), [PHI], timestep=0.004)
     watchful, blind, rng = made.build(), made.build(), np.random.default_rng(1)
     blind._context.check_turns = lambda: None
     seen, lost, refused = noted(blind), 0, 0
-    for x in SOFT.exact_draws(500, rng):
+    for x in SOFT_CHAIN.exact_draws(500, rng):
         start, noise = Frame(x, None), rng.standard_normal((4, 3))
         there = blind.free_path(start, 20, 0.0, Scripted(noise))
         if there.outcome is not Outcome.COMPLETED:
@@ -348,8 +348,9 @@ def test_a_wall_leaves_the_protocol_work_of_a_path_as_it_is():
     ends = (distance("d", 0, 3),)
     works = []
     for walls in ((), (wall("d", upper=50.0, kappa=10.0),)):
-        engine = spec(STIFF.system(), ends, 0.001, walls=walls).build()
-        start = put_right(STIFF.system(), Frame(STIFF.exact_draws(1, np.random.default_rng(3))[0], None), FINE)
+        engine = spec(STIFF_CHAIN.system(), ends, 0.001, walls=walls).build()
+        place = Frame(STIFF_CHAIN.exact_draws(1, np.random.default_rng(3))[0], None)
+        start = put_right(STIFF_CHAIN.system(), place, FINE)
         here = engine.cv_values(start)
         path = engine.steer(start, Steering(here, here + 0.02, np.array([3000.0]), 50), np.random.default_rng(1))
         works.append((path.work, path.protocol_work))
@@ -363,7 +364,7 @@ def test_a_start_that_never_moves_ends_its_equilibration():
     off = right._replace(positions=np.round(right.positions, 4))
     phi = engine.cv_values(off)[0]
     states = States({"home": f"{phi - 1e-6} < phi < {phi + 1e-6}", "away": "phi < 9"}, ("phi",))
-    made = spec(STIFF.system(), [PHI], 0.004, constraint_tolerance=FINE)
+    made = spec(STIFF_CHAIN.system(), [PHI], 0.004, constraint_tolerance=FINE)
     with pytest.raises(ArithmeticError, match="walker 0 does not move: constraint not met"):
         equilibrate(made, off, UnadjustedLangevin(20), HybridMonteCarlo(20), 1, 0, states)
 
@@ -373,5 +374,5 @@ def test_a_configuration_is_put_on_its_bonds_as_a_start_from_a_file_is():
     off = right._replace(positions=np.round(right.positions, 4))
     assert engine.free_path(off, 20, 0.0, np.random.default_rng(1)).outcome is Outcome.UNCONVERGED
     mended = engine.put_right(off)
-    np.testing.assert_array_equal(mended.positions, put_right(STIFF.system(), off, FINE).positions)
+    np.testing.assert_array_equal(mended.positions, put_right(STIFF_CHAIN.system(), off, FINE).positions)
     assert engine.free_path(mended, 20, 0.0, np.random.default_rng(1)).outcome is Outcome.COMPLETED

@@ -7,6 +7,7 @@ import pytest
 from cvflow.core.schedule import Cosine
 from cvflow.cv import from_plumed
 from cvflow.doctor.verify import dumbbell
+from cvflow.doctor.verify.laws import WORSE_FLOW
 from cvflow.doctor.verify.one_jump import (
     ACCEPTANCE_MUTANTS,
     DRAWS_IN_ALL,
@@ -16,7 +17,6 @@ from cvflow.doctor.verify.one_jump import (
     log_ratios,
     unadjusted,
 )
-from cvflow.doctor.verify.verification import WORSE_FLOW
 from cvflow.doctor.verify.wrong_motion import LateOpenMM
 from cvflow.engines.openmm.certificates import THRESHOLD
 from cvflow.proposals import GaussianMixture

@@ -1,4 +1,4 @@
-"""Wrong paths with rigid bonds that the one-jump test must catch. They live here and nowhere else."""
+"""Wrong paths with rigid bonds that the one-jump test must catch. Others are in cvflow.doctor.verify.wrong_motion."""
 
 from cvflow.engines.openmm import OpenMMEngine
 from tests.engines import wrong_motion
@@ -6,15 +6,6 @@ from tests.engines import wrong_motion
 
 class SwitchFirst(wrong_motion.SwitchFirst, OpenMMEngine):
     pass
-
-
-class FreeStarts(OpenMMEngine):
-    """Takes the kinetic energy of Maxwell's velocities at the start, and not of those that bonds allow."""
-
-    def _begin(self, frame, velocities, course):
-        motion = super()._begin(frame, velocities, course)
-        motion.before = motion.before._replace(velocities=velocities)
-        return motion
 
 
 class FreeEnds(OpenMMEngine):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from cvflow.doctor.verify import driven_chain as target
 from cvflow.proposals import contaminated_normal, torsion_histograms
 from cvflow.proposals.conformations import ConformationLearner, ConformationProposal
 from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.io import from_bytes, to_bytes
 from cvflow.proposals.pair_functions import distances, learn
-from tests.engines import chain as target
 from tests.proposals.cases import line
 
 CHAIN = target.SHAPES.chain

@@ -14,7 +14,7 @@ import openmm
 from jaxtyping import Float
 
 from cvflow.core.acceptance import log_acceptance
-from cvflow.core.frames import Frame
+from cvflow.core.frames import Frame, Point
 from cvflow.core.schedule import Linear, Schedule
 from cvflow.core.states import States
 from cvflow.core.walls import Wall
@@ -22,13 +22,14 @@ from cvflow.cv import CollectiveVariable
 from cvflow.doctor.verify import dumbbell
 from cvflow.engines.openmm import OpenMMEngine, OpenMMSpec
 from cvflow.engines.openmm.platforms import Properties
+from cvflow.engines.verlet import VerletEngine
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
 from cvflow.proposals import GaussianMixture, Proposal
 from cvflow.sampler.cv_jump import CVJump, restraint_jump
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy
 from cvflow.sampler.jump import JumpState, WalkerJump, step
-from cvflow.sampler.jump_proposal import Learned
+from cvflow.sampler.jump_proposal import JumpProposal, Learned
 from cvflow.sampler.local import HybridMonteCarlo
 
 DRAWS_IN_ALL = 100_000
@@ -42,12 +43,15 @@ PerDraw = Float[np.ndarray, " draws"]
 
 @dataclass(frozen=True)
 class Target:
-    """A system with exact draws; `span` is about the distance of the modes. Another engine's has no OpenMM System."""
+    """A system with exact draws; `span` is about the distance of the modes. Another engine's has no OpenMM System.
+
+    `flow` proposes jumps; None where the case brings what does.
+    """
 
     system: Callable[[], openmm.System] | None
     exact_draws: Callable[[int, np.random.Generator], _Configurations]
     observables: Callable[[_Configurations], dict[str, PerDraw]]
-    flow: Proposal
+    flow: Proposal | None
     kT: float
     span: float
     interim_free_energy: Callable[[], InterimFreeEnergy] = dumbbell.interim_free_energy
@@ -89,7 +93,7 @@ class Case:
     properties: Properties = ()
     devices: tuple[int, ...] = ()
     cv: CollectiveVariable = field(default_factory=dumbbell.native_cv)
-    engine: type[OpenMMEngine] = OpenMMEngine
+    engine: type[VerletEngine] = OpenMMEngine
     jumps: int = 1
     draws: int = DRAWS_IN_ALL
     target: Target = DUMBBELL
@@ -98,7 +102,24 @@ class Case:
     skips: Callable[[], States] | None = None
     walls: tuple[Wall, ...] = ()
 
-    def build(self) -> OpenMMEngine:
+    @property
+    def springs(self) -> Point:
+        """Spring constants of whatever is steered."""
+        return np.array([self.kappa])
+
+    def jump(self) -> JumpProposal:
+        """What proposes a jump."""
+        jump = restraint_jump(self.target.kT, self.springs, self.steps, np.array([self.cv.period]))
+        return of_kind(self.kind, jump)
+
+    def learned(self) -> Learned:
+        """What the jump is drawn from."""
+        assert self.target.flow is not None
+        interim_free_energy = self.target.interim_free_energy() if self.gives_up else None
+        span = self.target.span * float(np.sqrt(self.kappa))
+        return Learned(self.target.flow, span, interim_free_energy, self.skips and self.skips())
+
+    def build(self) -> VerletEngine:
         """The engine on the target."""
         assert self.target.system is not None
         xml = openmm.XmlSerializer.serialize(self.target.system())
@@ -163,11 +184,7 @@ def _spread(chunk: Callable[[Case, int], tuple[np.ndarray, ...]], case: Case) ->
 def _jump_chunk(case: Case, chunk: int) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng([11, chunk])
     engine, target = case.build(), case.target
-    span = target.span * np.sqrt(case.kappa)
-    interim_free_energy = target.interim_free_energy() if case.gives_up else None
-    kappa = np.array([case.kappa])
-    jump = of_kind(case.kind, restraint_jump(target.kT, kappa, case.steps, np.array([case.cv.period])))
-    learned = Learned(target.flow, span, interim_free_energy, case.skips and case.skips())
+    jump, learned, kappa = case.jump(), case.learned(), case.springs
     before = target.exact_draws(case.draws // CHUNKS, rng)
     rows = []
     for positions in before:

@@ -15,11 +15,11 @@ def verification_table(certificate: Certificate) -> Table:
         f"|W + W_back| {certificate.reversal:.1g} kT"
     )
     table = Table(title=Text(certificate.in_use.words), caption=Text(caption), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name, justify in (("test", "left"), ("wrong on purpose", "left"), ("|z|", "right"), ("", "left")):
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for name in ("of", "test", "wrong on purpose", "|z|", ""):
+        table.add_column(name, justify="right" if name == "|z|" else "left", overflow="fold")
     for test in certificate.tests:
-        table.add_row(test.name, "", f"{test.z:.1f}", "right" if test.z < THRESHOLD else "WRONG")
+        table.add_row(test.subject, test.name, "", f"{test.z:.1f}", "right" if test.z < THRESHOLD else "WRONG")
         for name, z in test.mutants.items():
-            table.add_row("", name, f"{z:.1f}", "caught" if z > THRESHOLD else "NOT CAUGHT")
+            table.add_row("", "", name, f"{z:.1f}", "caught" if z > THRESHOLD else "NOT CAUGHT")
         table.add_section()
     return table

@@ -7,7 +7,8 @@ nobody's intent: whoever can write the file can write a digest.
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +19,19 @@ from cvflow.core.frames import Exactness
 from cvflow.engines.openmm.platforms import PlatformInUse
 from cvflow.host.atomic import write_whole
 
-FORMAT = "cvflow-certificate-1"
+FORMAT = "cvflow-certificate-2"
 THRESHOLD = 5.0
 """|z| from which a test has found something: what is right must stay below it, what is wrong on purpose lie above."""
+
+
+class Subject(StrEnum):
+    """What a test is of, and what a run needs tests of."""
+
+    PARTICLES = "free particles"
+    BONDS = "rigid bonds"
+    SITES = "virtual sites"
+    PULLED = "pulled positions"
+    HELD = "held positions"
 
 
 class Judged(NamedTuple):
@@ -28,11 +39,13 @@ class Judged(NamedTuple):
 
     Attributes:
         name: of the law.
+        subject: what it is of.
         z: largest |z| over all observables, of the engine as it is.
         mutants: the same with an error made on purpose, by what is wrong.
     """
 
     name: str
+    subject: Subject
     z: float
     mutants: dict[str, float]
 
@@ -67,15 +80,35 @@ class Certificate(NamedTuple):
         return bool(self.tests) and all(test.passed for test in self.tests)
 
     @property
+    def covers(self) -> tuple[Subject, ...]:
+        """What there were tests of that have all passed."""
+        failed = {test.subject for test in self.tests if not test.passed}
+        return tuple(subject for subject in Subject if subject in self.tried - failed)
+
+    @property
+    def tried(self) -> frozenset[Subject]:
+        """What there were tests of."""
+        return frozenset(test.subject for test in self.tests)
+
+    def of(self, subjects: Iterable[Subject]) -> "Certificate":
+        """Of the tests of these subjects alone."""
+        return self._replace(tests=tuple(test for test in self.tests if test.subject in subjects))
+
+    @property
     def largest_z(self) -> float:
         """Of the engine as it is."""
         return max(test.z for test in self.tests)
 
     @property
-    def caught(self) -> tuple[int, int]:
-        """Errors that were caught, and errors that were made."""
+    def mutants_caught(self) -> str:
+        """Errors that were caught, of those that were made."""
         found = [z > THRESHOLD for test in self.tests for z in test.mutants.values()]
-        return sum(found), len(found)
+        return f"{sum(found)} of {len(found)}"
+
+    @property
+    def figures(self) -> str:
+        """What the tests came to, in words."""
+        return f"largest |z| {self.largest_z:.1f}, {self.mutants_caught} mutants caught, {self.date[:10]}"
 
     @property
     def command(self) -> str:
@@ -125,8 +158,9 @@ def written(certificate: Certificate) -> str:
         "versions": certificate.versions,
         "date": certificate.date,
         "verified": certificate.verified,
+        "covers": list(certificate.covers),
         "largest_z": certificate.largest_z,
-        "mutants_caught": "{} of {}".format(*certificate.caught),
+        "mutants_caught": certificate.mutants_caught,
         "repeatable": certificate.repeatable,
         "reversal": certificate.reversal,
         "tests": [test._asdict() for test in certificate.tests],
@@ -155,11 +189,13 @@ def read(path: Path) -> Certificate:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        digest = content.pop("digest")
-        if content["format"] == FORMAT and digest == _digest(content):
+        digest, form = content.pop("digest"), content["format"]
+        if form == FORMAT and digest == _digest(content):
             return _certificate(content)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} is no certificate: {error}") from error
+    if form != FORMAT:
+        raise ValueError(f"{path} is of another cvflow: its format is {form}, here it is {FORMAT}")
     raise ValueError(f"{path} is damaged or was edited: its digest is another's")
 
 
@@ -171,22 +207,18 @@ def held() -> Iterator[tuple[str, str]]:
         except (ValueError, OSError) as error:
             yield "", f"{error}"
             continue
-        caught, made = found.caught
-        state = found.out_of_date or ("verified" if found.verified else "NOT verified")
-        figures = f"largest |z| {found.largest_z:.1f}, {caught} of {made} mutants caught"
-        yield found.in_use.platform, f"{found.in_use.words}: {state}, {figures}, {found.date[:10]} ({path})"
+        covers = f"verified for {', '.join(found.covers)}" if found.covers else "NOT verified"
+        state = found.out_of_date or covers
+        yield found.in_use.platform, f"{found.in_use.words}: {state}, {found.figures} ({path})"
 
 
-def certified(in_use: PlatformInUse, rigid: bool) -> Exactness:
+def certified(in_use: PlatformInUse, needs: frozenset[Subject]) -> Exactness:
     """Whether the tests have passed where a context computes, by this machine's certificates; and what mends it.
 
     Args:
         in_use: where it computes.
-        rigid: whether there are rigid bonds or virtual sites, which the tests do not have.
+        needs: what the tests have to be of.
     """
-    if rigid:
-        why = "rigid bonds and virtual sites have no test in `cvflow verify`"
-        return Exactness(False, f"{why}: not shown on {in_use.words}")
     path, mend = path_of(in_use), f"run `{verifying(in_use)}`"
     if not path.exists():
         return Exactness(False, f"the one-jump test has not been run on {in_use.words} here: {mend}")
@@ -197,16 +229,24 @@ def certified(in_use: PlatformInUse, rigid: bool) -> Exactness:
     if certificate.in_use != in_use or certificate.out_of_date:
         why = certificate.out_of_date or f"it is of {certificate.in_use.words}"
         return Exactness(False, f"the certificate {path} is not of {in_use.words}: {why}: {mend}")
-    if not certificate.verified:
-        return Exactness(False, f"the one-jump test has failed on {in_use.words}, as {path} says")
-    caught, made = certificate.caught
-    figures = f"largest |z| {certificate.largest_z:.1f}, {caught} of {made} mutants caught, {certificate.date[:10]}"
-    return Exactness(True, f"one-jump stationarity test passed on {in_use.words}: certificate {path} ({figures})")
+    untried = [subject for subject in Subject if subject in needs - certificate.tried]
+    if untried:
+        return Exactness(False, f"the certificate {path} has no test of {', '.join(untried)}: {mend}")
+    failed = [subject for subject in Subject if subject in needs.difference(certificate.covers)]
+    if failed:
+        why = f"the one-jump test of {', '.join(failed)} has failed on {in_use.words}, as {path} says"
+        return Exactness(False, why)
+    of = ", ".join(subject for subject in Subject if subject in needs)
+    passed = f"one-jump stationarity test of {of} passed on {in_use.words}"
+    return Exactness(True, f"{passed}: certificate {path} ({certificate.of(needs).figures})")
 
 
 def _certificate(content: dict[str, Any]) -> Certificate:
     where = PlatformInUse(*(str(content[name]) for name in PlatformInUse._fields))
-    tests = tuple(Judged(str(each["name"]), float(each["z"]), dict(each["mutants"])) for each in content["tests"])
+    tests = tuple(
+        Judged(str(each["name"]), Subject(each["subject"]), float(each["z"]), dict(each["mutants"]))
+        for each in content["tests"]
+    )
     paths = bool(content["repeatable"]), float(content["reversal"])
     return Certificate(where, dict(content["versions"]), str(content["date"]), tests, *paths)
 

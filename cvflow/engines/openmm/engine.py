@@ -12,7 +12,7 @@ from cvflow.core.units import temperature
 from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.motion import Course
-from cvflow.engines.openmm.certificates import certified
+from cvflow.engines.openmm.certificates import Subject, certified
 from cvflow.engines.openmm.context import PathContext
 from cvflow.engines.openmm.function import made_by
 from cvflow.engines.openmm.integrator import Steered, SteeredRattle, SteeredVerlet
@@ -115,9 +115,16 @@ class OpenMMEngine(VerletEngine):
     @property
     def exactness(self) -> Exactness:
         if self.in_use.platform not in TESTED:
-            return certified(self.in_use, rigid=self._context.rigid.present)
+            return certified(self.in_use, self.subjects)
         bonds = ", with rigid bonds and with rigid water" if self._context.rigid.constrained else ""
         return Exactness(True, f"one-jump stationarity test passed on {self.in_use.words}{bonds}")
+
+    @property
+    def subjects(self) -> frozenset[Subject]:
+        """What the one-jump test has to be of, for paths of this system to be shown exact."""
+        rigid = self._context.rigid
+        there = {Subject.PARTICLES: True, Subject.BONDS: rigid.constrained, Subject.SITES: bool(rigid.sites.any())}
+        return frozenset(subject for subject, present in there.items() if present)
 
     @property
     def in_use(self) -> PlatformInUse:

@@ -11,6 +11,7 @@ from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable
 from cvflow.cv.interpolation import Interpolation, Straight
 from cvflow.engines.motion import Course
+from cvflow.engines.openmm.certificates import Subject, certified
 from cvflow.engines.openmm.context import PathContext
 from cvflow.engines.openmm.engine import OpenMMEngine, OpenMMSpec
 from cvflow.engines.openmm.platforms import TESTED
@@ -120,10 +121,11 @@ class PositionsEngine(VerletEngine):
 
     @property
     def exactness(self) -> Exactness:
-        platform = self._spec.around.platform
-        if platform not in TESTED:
-            return Exactness(False, f"paths of positions are not tested on OpenMM's {platform} platform")
-        return self._around.exactness
+        around = self._around
+        if around.in_use.platform in TESTED:
+            return around.exactness
+        driven = Subject.PULLED if self._spec.kernel == "restraint" else Subject.HELD
+        return certified(around.in_use, around.subjects | {driven})
 
     @property
     def volume_moves_every(self) -> int | None:

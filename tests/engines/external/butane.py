@@ -7,20 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cvflow.core.units import thermal_energy
+from cvflow.doctor.verify.four_atoms import BOX, LENGTH, TORSION, drawn, internal, placed, twist
+from cvflow.doctor.verify.four_atoms import KT_AT_300 as KT
 from cvflow.engines.external import ExternalSpec, Gromacs
 from cvflow.engines.external.gromacs import prepared
-from cvflow.proposals.mixture import GaussianMixture
 
-KT = thermal_energy(300.0)
 MASSES = (12.0, 4.0, 12.0, 3.0)
-LENGTH, BOND = 0.15, 8000.0  # nm, kJ/mol/nm²
+BOND = 8000.0  # kJ/mol/nm²
 ANGLE, BEND = 112.0, 150.0  # degrees, kJ/mol/rad²
-TORSION = ((60.0, 3.0, 1), (150.0, 4.0, 2), (20.0, 2.0, 3))  # degrees, kJ/mol, multiplicity
-BOX = 3.0
 PLUMED = ("phi: TORSION ATOMS=1,2,3,4",)
-BAD_FLOW = GaussianMixture(((2.9,), (-0.7,)), ((0.4,), (0.35,)), (0.1, 0.9), (2 * np.pi,))
-"""Wrong weights, widths and places."""
 
 TOP = f"""[ defaults ]
 1 2 no 1.0 1.0
@@ -53,21 +48,6 @@ rvdw = 1.0
 """
 
 
-def twist(phi: np.ndarray) -> np.ndarray:
-    """Energy of the torsion [kJ/mol]; GROMACS manual, proper dihedrals of type 9."""
-    return np.sum([k * (1 + np.cos(n * phi - np.radians(phase))) for phase, k, n in TORSION], axis=0)
-
-
-def drawn(energy, low: float, high: float, count: int, rng: np.random.Generator) -> np.ndarray:
-    """From exp(-energy/kT) on a fine grid, smeared over its cells."""
-    edges = np.linspace(low, high, 4001)
-    middle = 0.5 * (edges[1:] + edges[:-1])
-    logs = -energy(middle) / KT
-    weight = np.exp(logs - logs.max())
-    cells = rng.choice(len(middle), count, p=weight / weight.sum())
-    return middle[cells] + (rng.random(count) - 0.5) * (edges[1] - edges[0])
-
-
 def exact_draws(count: int, rng: np.random.Generator) -> np.ndarray:
     """(count, 4, 3) [nm], in single precision as the states' files have it, anywhere and any way round in the box."""
     angle = np.radians(ANGLE)
@@ -77,38 +57,6 @@ def exact_draws(count: int, rng: np.random.Generator) -> np.ndarray:
     ]
     phi = drawn(twist, -np.pi, np.pi, count, rng)
     return placed(np.array(r), np.array(t), phi, rng)
-
-
-def placed(r: np.ndarray, t: np.ndarray, phi: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Chains of lengths (3, count), angles (2, count) and torsions (count,), as `exact_draws` gives them."""
-    count = len(phi)
-    zero = np.zeros(count)
-    first = np.stack([zero, zero, zero], axis=1)
-    second = np.stack([r[0], zero, zero], axis=1)
-    third = second + r[1][:, None] * np.stack([-np.cos(t[0]), np.sin(t[0]), zero], axis=1)
-    along = (third - second) / r[1][:, None]
-    normal = np.tile([0.0, 0.0, 1.0], (count, 1))
-    across = np.cross(normal, along)
-    arm = np.stack([-np.cos(t[1]), np.sin(t[1]) * np.cos(phi), np.sin(t[1]) * np.sin(phi)], axis=1)
-    fourth = third + r[2][:, None] * (arm[:, :1] * along + arm[:, 1:2] * across + arm[:, 2:] * normal)
-    x = np.stack([first, second, third, fourth], axis=1)
-    turns, triangular = np.linalg.qr(rng.standard_normal((count, 3, 3)))
-    turns *= np.sign(np.einsum("nii->ni", triangular))[:, None]
-    turns[:, :, 0] *= np.linalg.det(turns)[:, None]
-    placed = np.einsum("nij,nkj->nki", turns, x) + rng.random((count, 1, 3)) * BOX
-    return placed.astype(np.float32).astype(float)
-
-
-def internal(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lengths (count, 3), angles (count, 2) and the torsion (count,), whichever image each atom is."""
-    bonds = np.diff(x, axis=1)
-    bonds -= BOX * np.round(bonds / BOX)
-    r = np.linalg.norm(bonds, axis=2)
-    cosines = -(bonds[:, :-1] * bonds[:, 1:]).sum(axis=2) / r[:, :-1] / r[:, 1:]
-    a, b, c = np.swapaxes(bonds, 0, 1)
-    n, m = np.cross(a, b), np.cross(b, c)
-    phi = np.arctan2((np.cross(n, m) * b).sum(axis=1) / r[:, 1], (n * m).sum(axis=1))
-    return r, np.arccos(cosines), phi
 
 
 def energy(x: np.ndarray) -> np.ndarray:

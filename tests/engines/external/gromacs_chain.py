@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from cvflow.doctor.verify.rigid_chain import CHAIN_MASSES as MASSES
+from cvflow.doctor.verify.rigid_chain import RigidChain
 from cvflow.engines.external import ExternalSpec, Gromacs
 from cvflow.engines.external.gromacs import prepared
 from tests.engines.external.butane import BOX, KT, LENGTH, MDP, PLUMED
 from tests.engines.external.butane import TOP as FLEXIBLE
-from tests.engines.rigid_chain import MASSES, RigidChain
 
 
 def write_files(chain: RigidChain, folder: Path) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cvflow.doctor.verify.rigid_water import BARRIER, CENTRE, FOLD, LEAN, OH, SPRING, TILT, exact_draws
 from cvflow.engines.external import ExternalSpec, Gromacs
 from cvflow.engines.external.gromacs import prepared
 from tests.engines.external.butane import BOX, KT, MDP
 from tests.engines.external.rigid_water import TOP
-from tests.engines.rigid_triangle import BARRIER, CENTRE, FOLD, LEAN, OH, SPRING, TILT, exact_draws
 
 PLUMED = (
     "o: POSITION ATOM=1 NOPBC",

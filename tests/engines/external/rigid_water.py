@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cvflow.doctor.verify.rigid_water import HH, OH
 from cvflow.engines.external import ExternalSpec, Gromacs
 from cvflow.engines.external.gromacs import prepared
 from tests.engines.external.butane import BOX, KT, MDP
-from tests.engines.rigid_triangle import HH, OH
 
 MASSES = (15.999, 1.008, 1.008) * 2
 PLUMED = ("d: DISTANCE ATOMS=1,4",)

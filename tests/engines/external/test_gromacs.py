@@ -9,6 +9,7 @@ import pytest
 
 from cvflow.cli.commands import execute
 from cvflow.core.frames import Frame, Outcome, Steering
+from cvflow.doctor.verify import four_atoms
 from cvflow.engines.external.gromacs import Gromacs
 from cvflow.engines.external.gromacs_mdp import overridden, with_settings
 from tests.engines.external import butane
@@ -78,7 +79,7 @@ def test_energies_are_those_of_the_potential(gromacs, library, files):
 def case(library, files):
     return Case(
         partial(butane.spec, str(files), str(library), COARSE), butane.exact_draws, butane.box, butane.value,
-        butane.observables, butane.BAD_FLOW, 60.0, 30, np.pi, 2 * np.pi, 4800,
+        butane.observables, four_atoms.TORSION_FLOW, 60.0, 30, np.pi, 2 * np.pi, 4800,
     )  # fmt: skip
 
 

@@ -8,6 +8,9 @@ import pytest
 from MDAnalysis.lib.formats.libmdaxdr import TRRFile, TRRFrame
 
 from cvflow.core.frames import Frame, Outcome, Steering
+from cvflow.doctor.verify import four_atoms, rigid_chain
+from cvflow.doctor.verify.rigid_chain import CHAIN_MASSES as MASSES
+from cvflow.doctor.verify.rigid_chain import SOFT_CHAIN, STIFF_CHAIN, largest_z
 from cvflow.engines.external import Gromacs
 from cvflow.engines.external.gromacs import NAME, prepared
 from cvflow.engines.external.gromacs_mdp import LAW
@@ -15,10 +18,8 @@ from cvflow.engines.external.gromacs_rigid import kept_lengths, rigid_pairs
 from cvflow.engines.external.rigid import tangential
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
-from tests.engines import rigid_chain
 from tests.engines.external import butane, gromacs_chain, rigid_water
 from tests.engines.external.one_jump import CHUNKS, MUTANTS, Case, jumps
-from tests.engines.rigid_chain import MASSES, SOFT, STIFF, largest_z
 
 THRESHOLD = 5.0
 COARSE = 0.008
@@ -28,7 +29,7 @@ COARSE = 0.008
 @pytest.fixture(scope="session")
 def files(tmp_path_factory):
     """Folders with the files of both chains."""
-    folders = {chain: tmp_path_factory.mktemp("chain") for chain in (STIFF, SOFT)}
+    folders = {chain: tmp_path_factory.mktemp("chain") for chain in (STIFF_CHAIN, SOFT_CHAIN)}
     for chain, folder in folders.items():
         gromacs_chain.write_files(chain, folder)
     return {chain: str(folder) for chain, folder in folders.items()}
@@ -153,9 +154,9 @@ def nearest(apart):
 
 def test_a_path_reads_backwards(gromacs, library, files, monkeypatch):
     """It comes back, with -W; bonds keep their lengths."""
-    engine = gromacs_chain.spec(files[SOFT], str(library), 0.004).build()
+    engine = gromacs_chain.spec(files[SOFT_CHAIN], str(library), 0.004).build()
     shadow = []
-    for x in SOFT.exact_draws(3, np.random.default_rng(3)):
+    for x in SOFT_CHAIN.exact_draws(3, np.random.default_rng(3)):
         a = butane.value(x[None])
         there, back = there_and_back(engine, x, MASSES, a, a + 1.0, np.array([60.0]), monkeypatch)
         assert back.work == pytest.approx(-there.work, abs=2e-3)
@@ -178,21 +179,21 @@ def test_rigid_water_across_the_border_reads_backwards(gromacs, library, tmp_pat
 
 
 def test_the_path_s_first_energy_has_tangential_velocities(gromacs, library, files):
-    engine = gromacs_chain.spec(files[SOFT], str(library), 1e-6).build()
+    engine = gromacs_chain.spec(files[SOFT_CHAIN], str(library), 1e-6).build()
     masses, pairs = np.array(MASSES), np.array(engine._spec.program.rigid)
     assert pairs.tolist() == [[0, 1], [1, 2], [2, 3]]
-    for x in SOFT.exact_draws(3, np.random.default_rng(5)):
+    for x in SOFT_CHAIN.exact_draws(3, np.random.default_rng(5)):
         done = engine._run(Frame(x, butane.box()), 1, None, np.random.default_rng(2))
         v = np.random.default_rng(2).standard_normal((4, 3)) * np.sqrt(butane.KT / masses)[:, None]
         kept = tangential(v, x, butane.box(), masses, pairs)
         kinetic = 0.5 * float((masses[:, None] * kept**2).sum())
-        assert done.ends.before - kinetic == pytest.approx(SOFT.energy(x[None])[0], abs=2e-3)
+        assert done.ends.before - kinetic == pytest.approx(SOFT_CHAIN.energy(x[None])[0], abs=2e-3)
 
 
 def test_a_start_need_not_have_its_bonds_exactly(gromacs, library, files):
     """A .gro file has three decimals; GROMACS puts the bonds right, and the velocities are tangential there."""
-    spec = gromacs_chain.spec(files[SOFT], str(library), 0.004)
-    start = spec.program.read_start(Path(files[SOFT]) / "start.gro")
+    spec = gromacs_chain.spec(files[SOFT_CHAIN], str(library), 0.004)
+    start = spec.program.read_start(Path(files[SOFT_CHAIN]) / "start.gro")
     assert np.abs(butane.internal(start.positions[None])[0] - butane.LENGTH).max() > 1e-4
     x = spec.build().free_path(start, 1, 0.0, np.random.default_rng(1)).frame.positions
     assert butane.internal(x[None])[0] == pytest.approx(butane.LENGTH, abs=1e-6)
@@ -206,8 +207,8 @@ def test_frozen_atoms_are_refused():
 @pytest.mark.parametrize("mistake", [{"continuation": "yes"}, {"lincs-order": "1", "lincs-iter": "1"}])
 def test_other_velocities_than_the_given_are_noticed(gromacs, library, files, monkeypatch, mistake):
     """Half a step late, or not tangential enough."""
-    engine = gromacs_chain.spec(files[SOFT], str(library), 0.004).build()
-    x = SOFT.exact_draws(1, np.random.default_rng(6))[0]
+    engine = gromacs_chain.spec(files[SOFT_CHAIN], str(library), 0.004).build()
+    x = SOFT_CHAIN.exact_draws(1, np.random.default_rng(6))[0]
     assert engine.free_path(Frame(x, butane.box()), 2, 0.0, np.random.default_rng(1)).outcome is Outcome.COMPLETED
     for key, value in mistake.items():
         monkeypatch.setitem(LAW, key, value)
@@ -218,14 +219,14 @@ def test_other_velocities_than_the_given_are_noticed(gromacs, library, files, mo
 @cache
 def case(library, folder):
     return Case(
-        partial(gromacs_chain.spec, folder, str(library), COARSE), STIFF.exact_draws, butane.box, butane.value,
-        STIFF.observables, butane.BAD_FLOW, 80.0, 40, np.pi, 2 * np.pi, 4800,
+        partial(gromacs_chain.spec, folder, str(library), COARSE), STIFF_CHAIN.exact_draws, butane.box, butane.value,
+        STIFF_CHAIN.observables, four_atoms.TORSION_FLOW, 80.0, 40, np.pi, 2 * np.pi, 4800,
     )  # fmt: skip
 
 
 @pytest.mark.slow
 def test_one_jump_leaves_the_target_alone(gromacs, library, files):
-    sample = jumps(case(library, files[STIFF]))
+    sample = jumps(case(library, files[STIFF_CHAIN]))
     moved = (sample.after != sample.before).any(axis=(1, 2)).mean()
     print(f"acceptance {moved:.3f}, largest |z| {sample.largest_z():.2f}")
     assert moved > 0.05
@@ -235,7 +236,7 @@ def test_one_jump_leaves_the_target_alone(gromacs, library, files):
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_wrong_decisions_show(gromacs, library, files, mutant):
-    sample = jumps(case(library, files[STIFF]))
+    sample = jumps(case(library, files[STIFF_CHAIN]))
     found = sample.decided(MUTANTS[mutant](sample)).largest_z()
     print(f"{mutant}: {found:.1f}")
     assert found > THRESHOLD
@@ -254,7 +255,7 @@ def local_moves(library, folder):
 
 def _local_chunk(folder, library, chunk):
     rng, spec = np.random.default_rng([19, chunk]), gromacs_chain.spec(folder, library, 0.004)
-    before = SOFT.exact_draws(LOCAL_DRAWS // CHUNKS, rng)
+    before = SOFT_CHAIN.exact_draws(LOCAL_DRAWS // CHUNKS, rng)
     after, failed = before.copy(), np.zeros(len(before), dtype=bool)
     for row, x in enumerate(before):
         path = spec.build().free_path(Frame(x, butane.box()), 20, 0.0, rng)
@@ -267,7 +268,7 @@ def _local_chunk(folder, library, chunk):
 @pytest.mark.slow
 def test_local_moves_leave_the_target_alone_and_no_other_measure(gromacs, library, files):
     """With the surface's volume in the metric of the masses, neither with none nor with its inverse."""
-    before, after, failed = local_moves(library, files[SOFT])
+    before, after, failed = local_moves(library, files[SOFT_CHAIN])
     found = {power: largest_z(before, after, power) for power in (0.0, -0.5, -1.0)}
     print(f"accepted {(before != after).any(axis=(1, 2)).mean():.3f}, failed {failed.sum()}, largest |z| {found}")
     assert failed.mean() < 2e-3

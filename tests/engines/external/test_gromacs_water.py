@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from cvflow.core.frames import Frame
+from cvflow.doctor.verify import rigid_water as triangle
 from cvflow.engines.external.plumed_files import biases
 from cvflow.engines.external.rigid import lengths
-from tests.engines import rigid_triangle as triangle
 from tests.engines.external import butane, gromacs_triangle
 from tests.engines.external.one_jump import MUTANTS, Case, passes, shows
 
@@ -29,7 +29,7 @@ def files(tmp_path_factory):
 def test_the_measure_of_a_rigid_triangle_is_uniform_in_place_and_rotation():
     """√det(JᵀMJ), J being the derivative by the oxygen's place and by rotations, is the same everywhere."""
     turned = np.einsum("nij,aj->nai", triangle.rotations(6, np.random.default_rng(4))[:, :, :2], triangle.SHAPE)
-    masses = np.repeat(triangle.MASSES, 3)
+    masses = np.repeat(triangle.WATER_MASSES, 3)
 
     def volume(x):
         derivative = np.array([*(np.tile(e, 3) for e in np.eye(3)), *(np.cross(e, x).ravel() for e in np.eye(3))])
@@ -71,7 +71,7 @@ def test_plumed_has_the_landscape_of_the_draws(gromacs, library, files):
 def case(library, folder):
     return Case(
         partial(gromacs_triangle.spec, folder, str(library), COARSE), triangle.exact_draws, butane.box, triangle.value,
-        triangle.observables, triangle.BAD_FLOW, 300.0, 40, 1.2, np.inf, 4800,
+        triangle.observables, triangle.HEIGHT_FLOW, 300.0, 40, 1.2, np.inf, 4800,
     )  # fmt: skip
 
 

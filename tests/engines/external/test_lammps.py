@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cvflow.core.frames import Frame, Outcome, Steering
+from cvflow.doctor.verify import four_atoms
 from cvflow.engines.external import Lammps
 from cvflow.engines.external.lammps import prepared
 from cvflow.engines.external.lammps_dump import dump_text, read_dump
@@ -207,7 +208,7 @@ def test_ends_that_are_not_the_path_s(lammps, files, tmp_path, file, words, othe
 def case(library, files):
     return Case(
         partial(lammps_chain.spec, str(files), str(library), COARSE), butane.exact_draws, butane.box, butane.value,
-        butane.observables, butane.BAD_FLOW, 30.0, 30, np.pi, 2 * np.pi, 6000,
+        butane.observables, four_atoms.TORSION_FLOW, 30.0, 30, np.pi, 2 * np.pi, 6000,
     )  # fmt: skip
 
 

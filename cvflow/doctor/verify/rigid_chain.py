@@ -9,28 +9,35 @@ from dataclasses import dataclass
 
 import numpy as np
 import openmm
+from jaxtyping import Float
 
-from tests.engines.external.butane import KT, LENGTH, TORSION, drawn, internal, placed, twist
+from cvflow.doctor.verify.four_atoms import KT_AT_300 as KT
+from cvflow.doctor.verify.four_atoms import LENGTH, TORSION, Drawn, drawn, internal, placed, twist
 
-MASSES = (12.0, 2.0, 3.0, 12.0)
+CHAIN_MASSES = (12.0, 2.0, 3.0, 12.0)
 
 
-def metric(t: np.ndarray) -> np.ndarray:
-    """det G at angles (..., 2)."""
-    a, b, c = (1 / MASSES[i] + 1 / MASSES[i + 1] for i in range(3))
-    first, second = np.cos(t[..., 0]) / MASSES[1], np.cos(t[..., 1]) / MASSES[2]
+def metric(t: Float[np.ndarray, "*shape 2"]) -> Float[np.ndarray, " *shape"] | float:
+    """Det G at both angles."""
+    a, b, c = (1 / CHAIN_MASSES[i] + 1 / CHAIN_MASSES[i + 1] for i in range(3))
+    first, second = np.cos(t[..., 0]) / CHAIN_MASSES[1], np.cos(t[..., 1]) / CHAIN_MASSES[2]
     return a * (b * c - second**2) - first**2 * c
 
 
 @dataclass(frozen=True)
 class RigidChain:
-    """A chain with angles that bend around `angle` [degrees] with `bend` [kJ/mol/rad²]."""
+    """One such chain.
+
+    Attributes:
+        angle: around which both angles bend [degrees].
+        bend: how stiffly [kJ/mol/rad²].
+    """
 
     angle: float
     bend: float
 
-    def exact_draws(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """(count, 4, 3) [nm]."""
+    def exact_draws(self, count: int, rng: np.random.Generator) -> Drawn:
+        """Drawn from the Boltzmann distribution on the surface [nm]."""
         ceiling = np.sqrt(metric(np.full(2, np.pi / 2)))
         parts: list[np.ndarray] = []
         while sum(map(len, parts)) < count:
@@ -39,7 +46,7 @@ class RigidChain:
         phi = drawn(twist, -np.pi, np.pi, count, rng)
         return placed(np.full((3, count), LENGTH), np.concatenate(parts)[:count].T, phi, rng)
 
-    def energy(self, x: np.ndarray) -> np.ndarray:
+    def energy(self, x: Drawn) -> Float[np.ndarray, " draws"]:
         """Of configurations [kJ/mol]."""
         _, t, phi = internal(x)
         return 0.5 * self.bend * ((t - np.radians(self.angle)) ** 2).sum(axis=1) + twist(phi)
@@ -47,7 +54,7 @@ class RigidChain:
     def system(self) -> openmm.System:
         """With all bonds as constraints."""
         system = openmm.System()
-        for mass in MASSES:
+        for mass in CHAIN_MASSES:
             system.addParticle(mass)
         for i in range(3):
             system.addConstraint(i, i + 1, LENGTH)
@@ -60,7 +67,8 @@ class RigidChain:
             system.addForce(force)
         return system
 
-    def observables(self, x: np.ndarray) -> dict[str, np.ndarray]:
+    def observables(self, x: Drawn) -> dict[str, Float[np.ndarray, " draws"]]:
+        """Functions of configurations, joint ones among them."""
         _, t, phi = internal(x)
         c, bend = np.cos(t), ((t - np.radians(self.angle)) ** 2).sum(axis=1)
         return {
@@ -79,21 +87,21 @@ class RigidChain:
             "cos θ1 cos φ": c[:, 0] * np.cos(phi),
         }
 
-    def _angles(self, count: int, rng: np.random.Generator) -> np.ndarray:
+    def _angles(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, " count"]:
         centre = np.radians(self.angle)
         return drawn(lambda t: 0.5 * self.bend * (t - centre) ** 2 - KT * np.log(np.sin(t)), 0.02, 3.12, count, rng)
 
 
-STIFF = RigidChain(112.0, 600.0)
+STIFF_CHAIN = RigidChain(112.0, 600.0)
 """For jumps: their restraint throws softer angles to where no torsion is defined, and stiff ones have shadow work."""
 
-SOFT = RigidChain(125.0, 20.0)
+SOFT_CHAIN = RigidChain(125.0, 20.0)
 """Whose angles go far enough for the metric to show in their distribution."""
 
 
-def largest_z(before: np.ndarray, after: np.ndarray, power: float) -> float:
+def largest_z(before: Drawn, after: Drawn, power: float) -> float:
     """Over the observables of moves from exact draws, were the draws' density multiplied by this power of det G."""
     weight = metric(internal(before)[1]) ** power
-    old, new = SOFT.observables(before), SOFT.observables(after)
+    old, new = SOFT_CHAIN.observables(before), SOFT_CHAIN.observables(after)
     differences = np.array([weight / weight.mean() * (new[name] - old[name]) for name in old])
     return float(np.abs(differences.mean(axis=1) / (differences.std(axis=1) / np.sqrt(len(before)))).max())

@@ -8,14 +8,15 @@ from functools import cache
 
 import numpy as np
 import openmm
+from jaxtyping import Float
 
 from cvflow.cv.internal_coordinates import Chain, Shapes
+from cvflow.doctor.verify.dumbbell import KT
 from cvflow.proposals.conformations import ConformationProposal, Untilted
 from cvflow.proposals.contaminated_normal import ContaminatedNormal
 from cvflow.proposals.pair_functions import PairFunctions
 from cvflow.proposals.torsion_histograms import BINS, TorsionHistograms
 
-KT = 1.0
 BOND, BOND_K = 1.0, 40.0
 ANGLE, ANGLE_K = 1.9, 12.0
 TORSION, TWIST = 1.2, 0.9
@@ -23,8 +24,12 @@ FIELD, TIE, LEASH = 1.5, 3.0, 6.0
 
 SHAPES = Shapes(Chain("c", (0, 1, 2, 3)), ((0, 3),))
 
+_Configurations = Float[np.ndarray, "draws 5 3"]
+_Table = tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]
+
 
 def system() -> openmm.System:
+    """The five atoms and their forces."""
     made = openmm.System()
     for mass in (1.0, 2.0, 1.0, 1.5, 1.0):
         made.addParticle(mass)
@@ -47,7 +52,8 @@ def system() -> openmm.System:
     return made
 
 
-def exact_draws(count: int, rng: np.random.Generator) -> np.ndarray:
+def exact_draws(count: int, rng: np.random.Generator) -> _Configurations:
+    """_Configurations from the Boltzmann distribution."""
     first = _drawn(_first_bond(), count, rng)
     bonds = np.stack([first, *(_drawn(_bond(), count, rng) for _ in range(2))], axis=1)
     angles = np.stack([_drawn(_angle(), count, rng) for _ in range(2)], axis=1)
@@ -60,7 +66,8 @@ def exact_draws(count: int, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([placed, last], axis=1)
 
 
-def observables(x: np.ndarray) -> dict[str, np.ndarray]:
+def observables(x: _Configurations) -> dict[str, Float[np.ndarray, " draws"]]:
+    """Functions of configurations, joint ones among them."""
     points = SHAPES.points(x[:, :4])
     torsion, tail, bond = points[:, -1], x[:, 4] - x[:, 3], x[:, 1] - x[:, 0]
     return {
@@ -105,24 +112,24 @@ def handed_proposal() -> ConformationProposal:
     return ConformationProposal(SHAPES, Untilted(lengths, TorsionHistograms(masses / masses.sum())), flat, 0.5, 0.0, 0)
 
 
-def _drawn(table: tuple[np.ndarray, np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
+def _drawn(table: _Table, count: int, rng: np.random.Generator) -> Float[np.ndarray, " count"]:
     grid, cumulative = table
     return np.interp(rng.random(count), cumulative, grid)
 
 
-def _table(grid: np.ndarray, density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _table(grid: Float[np.ndarray, " points"], density: Float[np.ndarray, " points"]) -> _Table:
     cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
     return grid, cumulative / cumulative[-1]
 
 
 @cache
-def _bond() -> tuple[np.ndarray, np.ndarray]:
+def _bond() -> _Table:
     grid = np.linspace(1e-6, 2.5, 20_001)
     return _table(grid, grid**2 * np.exp(-0.5 * BOND_K * (grid - BOND) ** 2 / KT))
 
 
 @cache
-def _first_bond() -> tuple[np.ndarray, np.ndarray]:
+def _first_bond() -> _Table:
     """The field's integral over directions comes in: sinh(f b)/(f b)."""
     grid = np.linspace(1e-6, 2.5, 20_001)
     pull = FIELD * grid / KT
@@ -130,18 +137,18 @@ def _first_bond() -> tuple[np.ndarray, np.ndarray]:
 
 
 @cache
-def _angle() -> tuple[np.ndarray, np.ndarray]:
+def _angle() -> _Table:
     grid = np.linspace(0, np.pi, 20_001)
     return _table(grid, np.sin(grid) * np.exp(-0.5 * ANGLE_K * (grid - ANGLE) ** 2 / KT))
 
 
 @cache
-def _torsion() -> tuple[np.ndarray, np.ndarray]:
+def _torsion() -> _Table:
     grid = np.linspace(-np.pi, np.pi, 40_001)
     return _table(grid, np.exp(-(TORSION * np.cos(2 * grid - 1) + TWIST * np.sin(grid)) / KT))
 
 
-def _orientations(pull: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _orientations(pull: Float[np.ndarray, " count"], rng: np.random.Generator) -> Float[np.ndarray, "count 3 3"]:
     """Rotations that turn x to a direction with density exp(pull cos) around z, and evenly around that."""
     u = rng.random(len(pull))
     cosine = np.log(np.exp(-pull) + u * 2 * np.sinh(pull)) / pull
