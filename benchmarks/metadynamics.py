@@ -11,6 +11,7 @@ bias factor 10; OpenMM's LangevinMiddle at 1/ps.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,10 @@ def main() -> None:
     setup = from_config(load(given.config), given.config.parent)
     walkers, grid = setup.settings.run.walkers, grid_of(spec_of(setup), given.limits, given.bins)
     steps = given.evaluations // walkers
-    surfaces = (surface(setup, walker, steps, given.width, grid) for walker in range(walkers))
-    found = np.array([delta_f(setup, each, grid) for each in surfaces])
+    found = np.zeros(walkers)
+    for walker in range(walkers):
+        found[walker] = delta_f(setup, surface(setup, walker, steps, given.width, grid), grid)
+        print(f"run {walker + 1} of {walkers}: {found[walker]:.2f} kT", file=sys.stderr)
     error = float(found.std(ddof=1) / np.sqrt(walkers))
     print(json.dumps({"delta_f": float(found.mean()), "stderr": error, "runs": found.tolist(), "steps_each": steps}))
 
