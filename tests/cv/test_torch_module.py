@@ -95,22 +95,30 @@ def run(folder, build, atoms):
     copy(networks.__file__, folder)
     module, _ = saved(getattr(networks, build), folder)
     (folder / "run.toml").write_text(RUN.format(build=build, atoms=json.dumps(atoms)))
-    assert execute(["run", str(folder / "run.toml"), "--out", str(folder / "out"), "--quiet"]) == 0
+    assert execute(["run", str(folder / "run.toml"), "--out", str(folder / "out"), "--quiet", "--workers", "1"]) == 0
     record = read_record(folder / "out" / "run.h5")
     assert len(record.turns) == 6
     assert np.isfinite(record.turns["work"]).all()
     return module.eval().double(), record
 
 
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Nobody looks at them here."""
+    monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
+
+
+@pytest.mark.usefixtures("without_figures")
 def test_a_run_from_the_command_line_and_changed_weights(tmp_path, capsys):
     run(tmp_path, "network", ["resid 2 and name CA", "resid 4 and name CA", "resid 6 and name CA"])
-    assert execute(["resume", str(tmp_path / "out"), "--jumps", "3", "--quiet"]) == 0
+    assert execute(["resume", str(tmp_path / "out"), "--jumps", "3", "--quiet", "--workers", "1"]) == 0
     saved(networks.network, tmp_path, seed=1)
-    assert execute(["resume", str(tmp_path / "out"), "--jumps", "4", "--quiet"]) == 2
+    assert execute(["resume", str(tmp_path / "out"), "--jumps", "4", "--quiet", "--workers", "1"]) == 2
     assert "weights.safetensors" in capsys.readouterr().err
 
 
 @needs_mlcolvar
+@pytest.mark.usefixtures("without_figures")
 def test_a_network_of_mlcolvar_runs_and_has_its_values(tmp_path):
     module, record = run(tmp_path, "mlcolvar_network", "name CA and resid 2-5")
     cv = from_module("t", networks.mlcolvar_network, tmp_path / "weights.safetensors", [7, 1, 3, 2])

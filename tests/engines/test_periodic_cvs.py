@@ -7,7 +7,17 @@ import openmm
 import pytest
 
 from cvflow.core.frames import Frame, Steering
-from cvflow.cv import CollectiveVariable, Combination, coordination, distance, functions, torsion
+from cvflow.cv import (
+    CollectiveVariable,
+    Combination,
+    alpha_beta,
+    coordination,
+    distance,
+    functions,
+    native_contacts,
+    path_progress,
+    torsion,
+)
 from cvflow.cv.torch_function import from_torch
 from cvflow.engines.lammps import LammpsModel, LammpsSpec
 from cvflow.engines.openmm import OpenMMSpec
@@ -30,6 +40,9 @@ CVS = {
     "distance": (distance("d", 0, 1), 0.3),
     "torsion": (torsion("t", 0, 1, 2, 3), 0.5),
     "coordination": (coordination("n", [0], [1, 3], r0=0.5), 0.3),
+    "native contacts": (native_contacts("q", [0], 0.7 * X[[0, 1, 3]], [1, 3], pairs=[(0, 1), (0, 3)], beta=8.0), -0.2),
+    "similarity": (alpha_beta("h", [[0, 1, 2, 3]], [0.4]), 0.2),
+    "path": (path_progress("s", [0, 1, 2, 3], [X, 1.3 * X, 1.6 * X]), 0.3),
     "combination": (Combination("s", (1.0, -1.0), (distance("a", 0, 1), distance("b", 2, 1))), 0.2),
     "torch": (from_torch("g", size, [0, 1, 2, 3]), 0.1),
 }
