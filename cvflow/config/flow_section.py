@@ -21,6 +21,7 @@ class FlowSection(Section):
     architecture: str = "spline"
     epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.05
     retrain_every: Count = 50
+    labels: bool = False
 
     @model_validator(mode="before")
     @classmethod

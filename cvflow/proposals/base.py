@@ -12,9 +12,12 @@ CVPoints = Float[np.ndarray, "count cvs"]
 
 
 class Proposal(ABC):
-    """A normalised density over the CVs that can be drawn from.
+    """A normalised density q over the CVs, and a way to propose the next point from the last.
 
     Law: `log_density` is the density of `draw`, and is finite wherever a CV can be (defensive mixtures see to that).
+    `propose` is in detailed balance with it: with T(z, z̃) the density of proposing z̃ from z, q(z) T(z, z̃) is
+    symmetric. T may add up to less than one. Where nothing else is said the next point is drawn from q whatever the
+    last was.
     """
 
     version: int
@@ -27,6 +30,19 @@ class Proposal(ABC):
     @abstractmethod
     def log_density(self, points: CVPoints) -> Float[np.ndarray, " count"]:
         """Log density at points, in nats, of the volume in CV units; -∞ where no CV can be."""
+
+    def propose(self, points: CVPoints, rng: np.random.Generator) -> CVPoints:
+        """The next point of each; NaN where none is proposed."""
+        return self.draw(len(points), rng)
+
+    @property
+    def components(self) -> tuple["Proposal", ...]:
+        """Densities of which `propose` draws from one each time."""
+        return (self,)
+
+    def chances(self, points: CVPoints) -> Float[np.ndarray, "count components"]:
+        """Probability of each component to be what the next point is drawn from."""
+        return np.ones((len(points), 1))
 
     def log_density_at(self, point: Point) -> float:
         """Log density at one point, as `log_density` has it."""

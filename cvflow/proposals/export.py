@@ -22,6 +22,7 @@ from cvflow.proposals.base import Proposal
 from cvflow.proposals.flows.base import Flow
 from cvflow.proposals.flows.spline import AutoregressiveSpline
 from cvflow.proposals.io import from_bytes
+from cvflow.proposals.labelled import LabelledProposal
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.proposals.standard_coordinates import BOUND, StandardCoordinates
@@ -31,7 +32,7 @@ MAGIC = b"CVFLOW\r\n"
 
 CVF_FORMAT = 1
 MOST_EXPORTED_CVS = 64
-SPLINE, MIXTURE = 1, 2
+SPLINE, MIXTURE, LABELLED = 1, 2, 3
 DOMAINS = (Domain.LINE, Domain.CIRCLE, Domain.BOX)
 """By their number in the file."""
 
@@ -128,6 +129,18 @@ def _mixture(proposal: GaussianMixture) -> Density:
     domains = tuple(Domain.CIRCLE if np.isfinite(period) else Domain.LINE for period in proposal.periods)
     numbers = _numbers(proposal.weights), _numbers(proposal.means), _numbers(proposal.sigmas)
     return MIXTURE, domains, proposal.periods, struct.pack("<I", len(proposal.weights)) + b"".join(numbers)
+
+
+@_density.register
+def _labelled(proposal: LabelledProposal) -> Density:
+    """Of the states' densities, each by its name; how labels move is no matter of the density."""
+    parts = [_density(part) for part in proposal.parts]
+    if any(kind != SPLINE for kind, *_ in parts):
+        raise InexpressibleError("flow.cvf has no form of labels whose densities are not splines")
+    _, domains, periods, _ = parts[0]
+    named = [_label(state) + body for state, (*_, body) in zip(proposal.states, parts, strict=True)]
+    numbers = struct.pack("<I", len(parts)), _numbers(proposal.weights)
+    return LABELLED, domains, periods, b"".join([*numbers, *named])
 
 
 def _numbers(values: Sequence | np.ndarray | Tensor) -> bytes:
@@ -252,7 +265,14 @@ def _read_mixture(source: _Bytes, domains: tuple[Domain, ...], periods: tuple[fl
     return GaussianMixture(means, sigmas, weights, periods, version)
 
 
+def _read_labelled(source: _Bytes, domains: tuple[Domain, ...], periods: tuple[float, ...], version: int) -> Proposal:
+    weights = tuple(source.numbers(source.whole()).tolist())
+    parts = {source.text(): _read_spline(source, domains, periods, version) for _ in weights}
+    return LabelledProposal(tuple(parts), tuple(parts.values()), weights, False, version)
+
+
 _READ: dict[int, Callable[[_Bytes, tuple[Domain, ...], tuple[float, ...], int], Proposal]] = {
     SPLINE: _read_spline,
     MIXTURE: _read_mixture,
+    LABELLED: _read_labelled,
 }

@@ -34,6 +34,10 @@ DRIFT, SPREAD = 0.5, 1.5
 """Standard coordinates are renewed where a line's mean has moved by half its scale, or its scale by a factor of 1.5."""
 
 
+FEWEST = 10
+"""Samples that a flow is trained on."""
+
+
 @dataclass(frozen=True)
 class FitSettings:
     """How a flow is built and trained.
@@ -109,8 +113,8 @@ def fit(
         ValueError: fewer than ten samples.
     """
     count = sum(len(chain) for chain in chains)
-    if count < 10:
-        raise ValueError(f"flow: at least 10 samples are needed to train, got {count}")
+    if count < FEWEST:
+        raise ValueError(f"flow: at least {FEWEST} samples are needed to train, got {count}")
     begun = time.perf_counter()
     kept = replayed(chains, settings.most_samples)
     standard = StandardCoordinates.fitted(np.concatenate(kept), space, blur)

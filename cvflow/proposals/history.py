@@ -44,11 +44,11 @@ def replayed(chains: Visits, most: int) -> list[Float[np.ndarray, "_samples cvs"
     long for that, samples at even steps are taken, of early times fewer still.
     """
     share = max(1, most // len(chains))
-    return [chain[_recalled(len(chain), share)] for chain in chains]
+    return [chain[recalled(len(chain), share)] for chain in chains]
 
 
-def _recalled(samples: int, most: int) -> np.ndarray:
-    """Numbers of the samples to learn from, at equal steps of their summed weights."""
+def recalled(samples: int, most: int) -> np.ndarray:
+    """Numbers of the samples of a history to learn from, at equal steps of their summed weights."""
     times = (np.arange(samples) + 0.5) / max(samples, 1)
     weights = np.minimum(1.0, LASTING + (1.0 - LASTING) * times / FADING)
     kept = min(most, round(weights.sum()))

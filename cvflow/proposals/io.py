@@ -18,6 +18,7 @@ from cvflow.proposals.conformations import ConformationProposal, Untilted
 from cvflow.proposals.contaminated_normal import ContaminatedNormal
 from cvflow.proposals.flows import ARCHITECTURES, architecture
 from cvflow.proposals.flows.base import Architecture
+from cvflow.proposals.labelled import LabelledProposal
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.proposals.pair_functions import PairFunctions
@@ -86,6 +87,18 @@ def _shapes(proposal: ConformationProposal, cv_names: list[str]) -> bytes:
     return _pack("shapes", proposal, cv_names, tensors, numbers | words)
 
 
+@to_bytes.register
+def _labelled(proposal: LabelledProposal, cv_names: list[str]) -> bytes:
+    """Each part is a file of its own, as the bytes of a tensor."""
+    tensors = {
+        f"part.{k}": torch.frombuffer(bytearray(to_bytes(part, cv_names)), dtype=torch.uint8)
+        for k, part in enumerate(proposal.parts)
+    }
+    tensors["weights"] = torch.tensor(proposal.weights, dtype=torch.float64)
+    words = {"states": proposal.states, "within": proposal.within, "topology": "labelled"}
+    return _pack("labelled", proposal, cv_names, tensors, words)
+
+
 def _pack(kind: str, proposal: Proposal, cv_names: list[str], tensors: Tensors, about: FileHeader) -> bytes:
     common = {"format": FLOW_FORMAT, "kind": kind, "cvs": cv_names, "topology": "line", "version": proposal.version}
     return save(tensors, metadata={"cvflow": json.dumps(common | about)})
@@ -152,6 +165,14 @@ def _check_network(tensors: Tensors, standard: StandardCoordinates, sizes: Archi
         raise ValueError(f"flow: damaged, {held} numbers are too few for {sizes.kind} of {sizes}")
 
 
+def _unpack_labelled(tensors: Tensors, about: FileHeader) -> LabelledProposal:
+    weights, states = tuple(tensors.pop("weights").tolist()), tuple(map(str, about["states"]))
+    parts = tuple(from_bytes(tensors[f"part.{k}"].numpy().tobytes()) for k in range(len(tensors)))
+    if any(isinstance(part, LabelledProposal) for part in parts) or not isinstance(about["within"], bool):
+        raise ValueError("flow: damaged, its labels do not go together")
+    return LabelledProposal(states, parts, weights, about["within"], about["version"])
+
+
 def _unpack_shapes(tensors: Tensors, about: FileHeader) -> ConformationProposal:
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     shapes = Shapes(Chain(about["chain"], tuple(about["atoms"])), tuple(map(tuple, about["observed"])))
@@ -167,5 +188,6 @@ _UNPACK: dict[str, Callable[[Tensors, FileHeader], Proposal]] = {
     "mixture": _unpack_mixture,
     "wrapped": _unpack_mixture,
     "shapes": _unpack_shapes,
+    "labelled": _unpack_labelled,
     **{each.kind: _unpack_learned for each in ARCHITECTURES},
 }

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from cvflow.core.frames import Outcome
 from cvflow.core.states import States
+from cvflow.proposals.labelled import changes
 from cvflow.run.cost_model import LossCurve, Prospect, loss_curve, path_chance, prospect
 from cvflow.run.tuning import PilotRuns, Trying
 from cvflow.sampler.walkers.base import EQUILIBRATION_SAMPLES
@@ -71,9 +72,14 @@ class Turns(NamedTuple):
     seconds_per_step: float
     failed: float
 
-    @property
-    def between(self) -> float:
-        """Share of turns that propose another state, once the flow has learned the populations."""
+    def between(self, *, labels: bool) -> float:
+        """Share of turns that propose another state, once the flow has learned the populations.
+
+        Args:
+            labels: whether the flow has one density a state.
+        """
+        if labels:
+            return float(self.populations @ changes(self.populations).sum(axis=1))
         return 1.0 - float(np.sum(self.populations**2))
 
 
@@ -144,7 +150,8 @@ class Forecaster:
         Two states are visited as by a random telegraph: whatever their populations, the standard error of ΔF is 2/√M kT
         after M mode changes.
         """
-        settings, lost, between = self.setup.settings, self.losses.at(steps), self.turns.between
+        settings, lost, flow = self.setup.settings, self.losses.at(steps), self.setup.config.flow
+        between = self.turns.between(labels=flow is not None and flow.labels)
         chance = path_chance(lost, gives_up=settings.path.early_rejection)
         path = between * self.turns.between_length * steps
         within = (1 - between) * self.turns.within_length * steps
@@ -291,14 +298,15 @@ def _share(which: list[bool]) -> float:
 def populations(rows: np.ndarray, states: States) -> Float[np.ndarray, " states"]:
     """Of the states, from pilot paths there and back; equal for those that no paths connect.
 
-    F(b) - F(a) is half the difference of the medians there and back of w = W + ln q_b(λ̃) - ln q_a(λ), with the
-    proposal's density on each state normalised there (docs/theory.md, 5).
+    F(b) - F(a) is half the difference of the medians there and back of w = W + ln q(λ̃) - ln q(λ) + ln(e_ba/e_ab), with
+    e_ab the part of the jumps from a that are proposed into b (docs/theory.md, 5).
     """
     count = len(states.names)
     start, end = (states.assign(rows[name]) for name in ("centre_old", "centre_new"))
-    share = np.log(np.maximum(np.bincount(end[end >= 0], minlength=count), 0.5) / max(1, len(end)))
+    made = np.array([[((start == a) & (end == b)).sum() for b in range(count)] for a in range(count)])
+    share = np.log(np.maximum(made, 0.5) / np.maximum(np.bincount(start[start >= 0], minlength=count), 1)[:, None])
     equations, values = [np.ones(count)], [0.0]
-    w = rows["work"] + rows["log_q_new"] - rows["log_q_old"] - share[end] + share[start]
+    w = rows["work"] + rows["log_q_new"] - rows["log_q_old"] - share[start, end] + share[end, start]
     for a in range(count):
         for b in range(a + 1, count):
             there, back = (w[(start == i) & (end == j) & np.isfinite(w)] for i, j in ((a, b), (b, a)))

@@ -56,9 +56,10 @@ class CVJump(JumpProposal):
         count, precision = len(here.cv), here.cv.dtype
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused
             start = self.origin(here.cv, noise)
-            end = learned.proposal.draw(count, noise.generator()).astype(precision)
+            wide_start = start.astype(float)
+            end = learned.proposal.propose(wide_start, noise.generator()).astype(precision)
             self._check(end)
-            wide_start, wide_end = start.astype(float), end.astype(float)
+            wide_end = end.astype(float)
             log_q = learned.proposal.log_density(np.concatenate([wide_start, wide_end])).astype(precision)
             log_q_old, log_q_new = log_q[:count], log_q[count:]
             outcome = self._outcome(start, end, log_q_old, log_q_new)
@@ -116,9 +117,11 @@ class CVJump(JumpProposal):
 
     def _outcome(self, start: InCVs, end: InCVs, log_q_old: PerWalker, log_q_new: PerWalker) -> WalkerSteps:
         """Why a jump can have no path: both ends are asked, or a chain outside could come in and never go back."""
-        reachable = self._reachable(start) & self._reachable(end) & np.isfinite(log_q_old + log_q_new)
+        begins = self._reachable(start) & np.isfinite(log_q_old)
+        reachable = begins & self._reachable(end) & np.isfinite(log_q_new)
         reason = np.where(np.isfinite(log_q_old), Outcome.OUT_OF_RANGE, Outcome.UNSUPPORTED)
-        return np.where(reachable, Outcome.COMPLETED, reason)
+        stays = begins & np.isnan(end).all(axis=1)
+        return np.select([reachable, stays], [Outcome.COMPLETED, Outcome.WITHIN_STATE], reason)
 
     def _reachable(self, points: InCVs) -> OfWalkers:
         """Where a path can begin or end: a CV that is held exactly cannot leave its range, nor anything go to NaN."""

@@ -23,6 +23,7 @@ from cvflow.cv.names import check_together
 from cvflow.engines.base import EngineSpec
 from cvflow.proposals.base import Proposal
 from cvflow.proposals.fit import FitSettings
+from cvflow.proposals.labelled_fit import LabelledLearner
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.sampler.local import LocalMove
 from cvflow.sampler.loop import Progress, Run
@@ -182,6 +183,8 @@ class Setup:
             gives_up=path.early_rejection,
             within_states=path.within_states,
         )
+        if flow is not None and flow.labels:
+            plan = replace(plan, learn=LabelledLearner(self.states, path.within_states))
         return self.steered.planned(plan, self, kappa)
 
     def run(

@@ -22,6 +22,7 @@ from cvflow.engines.openmm.certificates import THRESHOLD
 from cvflow.proposals import GaussianMixture
 from tests.cv.with_plumed import needs_plumed
 from tests.engines import mini, molecule
+from tests.engines.batch import labels
 from tests.engines.mutants import (
     FarEnd,
     OneWayRound,
@@ -139,6 +140,21 @@ def test_jumps_between_states_alone_leave_the_distribution_invariant():
 
 def test_a_skip_judged_by_the_configuration_is_caught():
     assert jumps(replace(BETWEEN_STATES, kind=SkippedWhereItIs)).largest_z() > THRESHOLD
+
+
+LABELS = replace(
+    BETWEEN_STATES, steps=3, timestep=0.3, kappa=6.0, target=replace(MINI, flow=labels.labelled(labels.TWO)), skips=None
+)
+"""One density a state, and no jump where the label stays."""
+
+
+def test_jumps_by_labels_leave_the_distribution_invariant():
+    passes(LABELS)
+
+
+def test_labels_that_always_change_are_caught():
+    always = labels.labelled(labels.TWO, kind=labels.AlwaysElsewhere)
+    assert jumps(replace(LABELS, target=replace(MINI, flow=always))).largest_z() > THRESHOLD
 
 
 CIRCLE = Case(steps=12, timestep=0.06, kappa=10.0, cv=molecule.cv(), target=MOLECULE, draws=30_000)

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from dataclasses import replace
 from math import inf, pi
 
 import numpy as np
@@ -10,12 +11,14 @@ import pytest
 from cvflow.proposals import GaussianMixture
 from cvflow.proposals.export import CVF_FORMAT, MAGIC, InexpressibleError, exported, from_cvf, to_cvf
 from cvflow.proposals.io import to_bytes
+from cvflow.proposals.labelled import LabelledProposal
 from tests.proposals.cases import SPACES, learned
 
 NAMES, UNITS = ("a", "b", "c"), ("nm", "", "rad")
 LINES = GaussianMixture(((3.5, 1.0), (5.7, -2.0)), ((0.2, 1.0), (0.35, 0.4)), (0.7, 0.3), version=2)
 CIRCLES = GaussianMixture(((3.0, 1.0), (0.2, -2.0)), ((0.5, 1.0), (0.35, 0.4)), (0.7, 0.3), (2 * pi, inf), version=4)
-PROPOSALS = {name: learned(name) for name in SPACES} | {"mixture": LINES, "wrapped": CIRCLES}
+LABELS = LabelledProposal(("near", "far"), (learned("mixed"), learned("mixed", 1)), (0.7, 0.3), False, 5)
+PROPOSALS = {name: learned(name) for name in SPACES} | {"mixture": LINES, "wrapped": CIRCLES, "labelled": LABELS}
 
 
 def cvf(proposal):
@@ -77,6 +80,20 @@ def test_what_the_file_has_no_form_for_is_refused_by_its_name():
     with pytest.raises(InexpressibleError, match='no form of the architecture "coupling-spline": run with'):
         to_cvf(proposal, NAMES[:2], UNITS[:2])
     assert exported(to_bytes(proposal, ["a", "b"]), NAMES[:2], UNITS[:2]) == {}
+
+
+def test_labels_of_what_the_file_has_no_form_for_are_refused():
+    coupling = learned("mixed", kind="coupling-spline")
+    with pytest.raises(InexpressibleError, match='no form of the architecture "coupling-spline": run with'):
+        to_cvf(replace(LABELS, parts=(coupling, coupling)), NAMES[:2], UNITS[:2])
+    with pytest.raises(InexpressibleError, match="labels whose densities are not splines"):
+        to_cvf(replace(LABELS, parts=(CIRCLES, CIRCLES)), NAMES[:2], UNITS[:2])
+
+
+def test_names_of_labels_come_back():
+    again = from_cvf(cvf(LABELS)).proposal
+    assert again.states == LABELS.states
+    assert again.weights == LABELS.weights
 
 
 def test_a_stored_flow_becomes_the_file_beside_it():

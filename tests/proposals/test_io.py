@@ -12,6 +12,7 @@ import torch
 from cvflow.proposals import GaussianMixture
 from cvflow.proposals.flows.base import Architecture
 from cvflow.proposals.io import FLOW_FORMAT, from_bytes, to_bytes
+from cvflow.proposals.labelled import LabelledProposal
 from tests.proposals.cases import SPACES, learned
 
 NAMES = ["a", "b", "c"]
@@ -140,3 +141,28 @@ def test_numbers_that_are_none_and_other_shapes_are_refused(what):
 def test_a_mixture_is_of_numbers(numbers):
     with pytest.raises(ValueError, match="a mixture's"):
         GaussianMixture(**{"means": ((0.0,),), "sigmas": ((1.0,),), "weights": (1.0,)} | numbers)
+
+
+LABELS = LabelledProposal(("a", "b"), (learned("line"), learned("line", seed=1)), (0.7, 0.3), False, 0)
+WRONG_LABELS = {
+    "one weight": lambda data: with_tensor(data, "weights", lambda x: x[:1]),
+    "weights of nan": lambda data: with_tensor(data, "weights", lambda x: x * torch.nan),
+    "a weight of none": lambda data: with_tensor(data, "weights", lambda x: x.clamp(max=0.0)),
+    "a part cut short": lambda data: with_tensor(data, "part.1", lambda x: x[:-8]),
+    "a part of text": lambda data: with_tensor(data, "part.1", lambda x: torch.zeros_like(x)),
+    "three states": lambda data: changed(data, states=["a", "b", "c"]),
+    "no states": lambda data: changed(data, states=None),
+    "within perhaps": lambda data: changed(data, within="perhaps"),
+    "labels of labels": lambda data: with_tensor(
+        data, "part.1", lambda x: torch.frombuffer(bytearray(to_bytes(LABELS, ["r"])), dtype=torch.uint8)
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_LABELS)
+def test_labels_that_do_not_go_together_are_refused(what):
+    data = to_bytes(LABELS, ["r"])
+    assert from_bytes(data).states == LABELS.states
+    with pytest.raises(ValueError, match=r"flow: |labels") as caught:
+        from_bytes(WRONG_LABELS[what](data))
+    assert "\n" not in str(caught.value)

@@ -8,10 +8,17 @@ from scipy import stats
 
 from cvflow.core.periodic import wrapped
 from cvflow.proposals import GaussianMixture
+from cvflow.proposals.labelled import LabelledProposal
 from tests.proposals.cases import SPACES, grid, learned, samples
 
 FIXED = GaussianMixture(((3.5,), (5.7,)), ((0.2,), (0.35,)), (0.7, 0.3))
-PROPOSALS = {"mixture": (FIXED, SPACES["line"])} | {name: (learned(name), where) for name, where in SPACES.items()}
+NARROW = GaussianMixture(((3.4,),), ((0.25,),), (1.0,))
+LABELLED = LabelledProposal(("low", "high"), (NARROW, learned("line")), (0.8, 0.2), False, 0)
+PROPOSALS = {
+    "mixture": (FIXED, SPACES["line"]),
+    "labelled": (LABELLED, SPACES["line"]),
+    **{name: (learned(name), where) for name, where in SPACES.items()},
+}
 EACH = pytest.mark.parametrize("name", PROPOSALS)
 GRIDDED = pytest.mark.parametrize("name", [name for name in PROPOSALS if name != "three"])
 CELLS = {1: 12_000, 2: 300}

@@ -102,6 +102,8 @@ def observed_only(config: Config) -> Config:
         raise ConfigError("path.schedule: positions are led at constant speed; leave it 'linear'")
     if not config.path.within_states:
         raise ConfigError("path.within_states: jumps of positions are all realised; leave it true")
+    if config.flow is not None and config.flow.labels:
+        raise ConfigError("flow.labels: shapes have one density for all states; set it to false")
     if config.proposal is not None:
         raise ConfigError("[proposal] is refused: shapes have no fixed mixture; leave it out")
     if config.wall:

@@ -27,6 +27,7 @@ from cvflow.sampler.ensemble import EnsembleMove
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy, ProgressCoordinate
 from tests.engines.batch import systems
 from tests.engines.batch.circles import CIRCLE, CYLINDER
+from tests.engines.batch.labels import ON_A_CIRCLE, THREE, TWO, labelled
 from tests.engines.batch.stationarity import Case, Jump
 from tests.engines.batch.targets import MINI, MINI_ALL, MINI_RANGE, MINI_WALLED, PAIR, PAIR_QUADRATIC, Target
 
@@ -209,6 +210,34 @@ def _giving_up() -> Iterator[Case]:
                 yield Case(name, "N = 20, linear, given up early, between states alone", MINI, move)
 
 
+LABELLED = {
+    "labels": labelled(TWO),
+    "labels, and within": labelled(TWO, within=True),
+    "three labels": labelled(THREE),
+}
+
+
+def _labelled() -> Iterator[Case]:
+    """Proposals that change the label of the state; those that stay are not made, or made within the state."""
+    for name, kernel in kernels(ON_MINI):
+        for words in LABELLED if name == "K3" else ("labels",) if name in ("K1", "K2 coin", "K4", "K5") else ():
+            case = _case(name, kernel, MINI, 20 if name == "K5" else 3, LINEAR, proposal=LABELLED[words])
+            yield replace(case, setting=f"{case.setting}, {words}")
+        if name == "K3":
+            case = _single(name, kernel, MINI)
+            yield replace(case, setting=f"{case.setting}, three labels", proposal=LABELLED["three labels"])
+            for words, move in {
+                "given up early": given_up(kernel, 20, 4),
+                "given up early, between states alone": given_up(kernel, 20, 4, skips=LOW_AND_HIGH),
+            }.items():
+                yield Case(name, f"N = 20, linear, {words}, labels", MINI, move, LABELLED["labels"])
+    for on in (SPLIT[0], CURVED[0]):
+        for name, kernel in kernels(on):
+            if name in ("K0", "K3", "K5"):
+                case = _case(name, kernel, on.target, 3, LINEAR, proposal=labelled(ON_A_CIRCLE), moves=2)
+                yield replace(case, setting=f"{case.setting}, labels")
+
+
 def local(kernel: RelaxationKernel, steps: int, on_work: bool) -> EnsembleMove:
     return EnsembleMove(Paths(kernel, LINEAR, block=1), steps, on_work, Exactness(True, "under test"))
 
@@ -237,4 +266,4 @@ LOCAL = (
     _local("GHMC", systems.ANGLE, GeneralisedHybrid(systems.ANGLE.potential, 0.8, 0.15, 3.0, systems.ANGLE.masses), 5),
 )
 
-CASES = (*_mini(), *_failing(), *_systems(), *_quadratic(), *_single_precision(), *_giving_up(), *LOCAL)
+CASES = (*_mini(), *_failing(), *_systems(), *_quadratic(), *_single_precision(), *_giving_up(), *_labelled(), *LOCAL)

@@ -15,6 +15,7 @@ from cvflow.engines.batch.kernels.mala import CoinMala, SymmetricMala
 from cvflow.engines.batch.kernels.overdamped import EulerMaruyama
 from cvflow.engines.batch.kernels.restraint import SoftRestraint
 from cvflow.engines.batch.paths import Paths
+from cvflow.proposals.labelled import LabelledProposal
 from cvflow.sampler.cv_jump import CVJump
 from cvflow.sampler.ensemble import EnsembleMove
 from tests.engines.batch import wrong_curved, wrong_moves, wrong_split
@@ -32,6 +33,14 @@ from tests.engines.batch.cases import (
     setting,
 )
 from tests.engines.batch.circles import CIRCLE, CYLINDER
+from tests.engines.batch.labels import (
+    THREE,
+    TWO,
+    AlwaysElsewhere,
+    DensityOfTheLabel,
+    LabelOfTheRegion,
+    labelled,
+)
 from tests.engines.batch.stationarity import Case, Jump
 from tests.engines.batch.systems import ANGLE, ELLIPSOID, TUNNEL
 from tests.engines.batch.targets import BALL, MINI, PAIR, Target
@@ -142,7 +151,21 @@ K5_SKIPS = Case(
     Jump(_WEAK, 1, MINI.span, more={"skips": LOW_AND_HIGH}),
 )
 
+K0_LABELS = _right("K0", Identity(MINI.potential, MINI.cv, 1.0), MINI, 1, proposal=labelled(TWO))
+K0_LABELS = replace(K0_LABELS, setting="N = 1, labels")
+K3_LABELS = replace(_right("K3", _steered(MINI, 0.5), MINI, 3, proposal=labelled(THREE)), setting="N = 3, three labels")
+
+
+def _label(error: str, right: Case, kind: type[LabelledProposal], parts: dict) -> Mutant:
+    return _wrong(error, right, proposal=labelled(parts, kind=kind))
+
+
 MUTANTS = (
+    _label("label always another one", K0_LABELS, AlwaysElsewhere, TWO),
+    _label("label always another one", K3_LABELS, AlwaysElsewhere, THREE),
+    _label("log q of the label", K0_LABELS, DensityOfTheLabel, TWO),
+    _label("log q of the label", K3_LABELS, DensityOfTheLabel, THREE),
+    _label("label of the region, not of the densities", K0_LABELS, LabelOfTheRegion, TWO),
     _proposal("given up by another number", K3_LOOKS, wrong_moves.DecidedTwice),
     _proposal("a cap on the work so far", K3_LOOKS, wrong_moves.CapOnTheWork),
     _wrong(
