@@ -3,11 +3,12 @@
 Bennett's acceptance ratio with Metropolis' function, which holds for paths that are given up on their way as well: in
 both directions between two states as many jumps are accepted in equilibrium, so that
 
-    p_k q_l ⟨c⟩_kl = p_l q_k ⟨c⟩_lk
+    p_k e_kl ⟨c⟩_kl = p_l e_lk ⟨c⟩_lk
 
-with p the states' populations, q their masses under the proposal, and c the chance of a path, no larger than one, over
-all proposals from k into l, accepted or not. With three states and more the pairs say more than is needed; what is most
-likely in the sense of Bradley and Terry, each pair by its number of effective crossings, is taken.
+with p the states' populations, e_kl the probability that a turn which starts in k proposes a point in l, and c the
+chance of a path, no larger than one, over all proposals from k into l, accepted or not. Where the proposal does not
+look at where it starts from, e_kl is its mass in l. With three states and more the pairs say more than is needed; what
+is most likely in the sense of Bradley and Terry, each pair by its number of effective crossings, is taken.
 """
 
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from scipy.optimize import minimize
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-from cvflow.estimate.draws import PerState, StateMasses
+from cvflow.estimate.draws import PerState
 from cvflow.estimate.work import Proposals
 
 StatePairs = Float[np.ndarray, "states states"]
@@ -67,29 +68,31 @@ class _Flows(NamedTuple):
     squares: StatePairs
 
 
-def acceptance_ratios(made: Proposals, masses: StateMasses) -> Ratios:
+def acceptance_ratios(made: Proposals) -> Ratios:
     """Estimate all states' free energies together.
 
     Source: Bennett, J. Comput. Phys. 22, 245 (1976); Bradley and Terry, Biometrika 39, 324 (1952); docs/theory.md,
     sections 5 and 8.2.
     """
-    flows = _flows(made, len(masses.mass))
+    flows, expected = _flows(made), made.expected
     known = _connected(flows.crossed)
     crossed = np.where(known[:, None] & known, flows.crossed, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_exposure = np.log(flows.proposed / masses.mass)
+        log_exposure = np.log(flows.proposed / expected)
         offset = np.where(crossed + crossed.T > 0, log_exposure - log_exposure.T, 0.0)
         effective = np.where(flows.squares > 0, flows.crossed**2 / flows.squares, 0.0)
     free_energy = _most_likely(crossed, offset, known)
     odds = free_energy[:, None] - free_energy + offset
     response, of_chance = _response(crossed, odds, known), _of_chance(crossed, odds)
     influence = _influence(made, flows.proposed, _weights(crossed, odds), response, of_chance)
-    noise = np.where(np.arange(len(known)) > 0, masses.log_variance + masses.log_variance[0], 0.0)
+    of_masses = _of_masses(made, expected)
+    noise = np.where(np.arange(len(known)) > 0, of_masses[0] + of_masses[:, 0], 0.0)
     noise += _ANY_CHANCE * (((response[:, :, None] - response[:, None, :]) * of_chance) ** 2).sum(axis=(1, 2))
     return Ratios(np.where(known, free_energy, np.nan), influence, noise, effective)
 
 
-def _flows(made: Proposals, states: int) -> _Flows:
+def _flows(made: Proposals) -> _Flows:
+    states = made.states
     chance, named = made.chance, (made.start >= 0) & (made.aim >= 0) & (made.start != made.aim)
     pair = (made.start * states + made.aim)[named]
     weights = (np.ones(len(pair)), chance[named], chance[named] ** 2)
@@ -157,7 +160,28 @@ def _influence(
     made: Proposals, proposed: StatePairs, weights: StatePairs, response: StatePairs, of_chance: StatePairs
 ) -> Float[np.ndarray, "states walkers turns"]:
     """Of each turn on each free energy: the response times the turn's part of the slope, over all turns."""
-    of_count = np.divide(weights, proposed, out=np.zeros_like(weights), where=weights > 0)
     counted = (made.start >= 0) & (made.aim >= 0)
-    part = np.where(counted, of_chance[made.start, made.aim] * made.chance - of_count[made.start, made.aim], 0.0)
-    return np.stack([part.size * part * (row[made.start] - row[made.aim]) for row in response])
+    part = np.where(counted, of_chance[made.start, made.aim] * made.chance, 0.0)
+    of_count = np.divide(weights, proposed, out=np.zeros_like(weights), where=weights > 0)
+    part -= np.where(counted, of_count[made.start, made.aim], 0.0)
+    each = np.stack([part * (row[made.start] - row[made.aim]) for row in response])
+    return part.size * (each + _of_expectation(made, weights, response))
+
+
+def _of_expectation(
+    made: Proposals, weights: StatePairs, response: StatePairs
+) -> Float[np.ndarray, "states walkers turns"]:
+    """What is said by how probable the proposals were: nothing, where that is the same for all turns of a state."""
+    known = np.divide(weights, made.expected, out=np.zeros_like(weights), where=weights > 0)
+    slope = (response[:, :, None] - response[:, None, :]) * known
+    per_start = np.einsum("sab,cb->sac", slope, made.masses.mass) / np.maximum(made.starts, 1)[:, None]
+    above = np.where((made.start >= 0)[..., None], made.chances - np.nan_to_num(made.shares)[made.start], 0.0)
+    return np.stack([np.einsum("wtc,wtc->wt", row[made.start], above) for row in per_start])
+
+
+def _of_masses(made: Proposals, expected: StatePairs) -> StatePairs:
+    """Variance of the logarithm of each expectation by the draws that told the states' masses; infinite without any."""
+    mass, log_variance = made.masses
+    noise = np.where(mass > 0, mass**2 * np.where(mass > 0, log_variance, 0.0), 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(expected > 0, made.shares**2 @ noise / expected**2, np.inf)

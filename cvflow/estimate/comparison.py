@@ -7,7 +7,6 @@ from jaxtyping import Float
 
 from cvflow.estimate.acceptance_ratio import Ratios, acceptance_ratios
 from cvflow.estimate.correlation import standard_error
-from cvflow.estimate.draws import state_masses
 from cvflow.estimate.free_energy import Difference, chain_differences, chain_influence
 from cvflow.estimate.modes import state_window
 from cvflow.estimate.work import proposals
@@ -38,7 +37,7 @@ def compared(record: Record) -> list[Compared]:
     """
     if len(record.header.states) < 2:
         return []
-    ratios = acceptance_ratios(proposals(record), state_masses(record))
+    ratios = acceptance_ratios(proposals(record))
     window = state_window(record)
     return [_compared(record, chain, ratios, index, window) for index, chain in enumerate(chain_differences(record), 1)]
 

@@ -1,6 +1,7 @@
 """Draws from a run's frozen flow, and with them how much of it lies in each named state."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,13 +21,19 @@ _RARE = 0.01
 """Mass below which a state's own proposals are so few that what its mass is known to does not matter."""
 
 PerState = Float[np.ndarray, " states"]
+OfComponents = Float[np.ndarray, "components states"]
 
 
 class StateMasses(NamedTuple):
-    """Probability of each named state under the flow, and the variance of its logarithm, infinite where none fell."""
+    """What of a flow lies in each named state, by the components that proposals are drawn from, a row each.
 
-    mass: PerState
-    log_variance: PerState
+    Attributes:
+        mass: probability.
+        log_variance: of its logarithm, infinite where no draw fell.
+    """
+
+    mass: OfComponents
+    log_variance: OfComponents
 
 
 def state_masses(record: Record) -> StateMasses:
@@ -39,23 +46,36 @@ def state_masses(record: Record) -> StateMasses:
 def _state_masses(
     flow: bytes, seed: int, expressions: tuple[tuple[str, str], ...], cvs: tuple[str, ...]
 ) -> StateMasses:
-    states, drawn = States(dict(expressions), cvs), 0
-    counts = np.zeros(len(expressions), dtype=int)
+    states, components = States(dict(expressions), cvs), len(from_bytes(flow).components)
+    rows = [_masses_of(partial(_component_points, flow, k, seed), states) for k in range(components)]
+    return StateMasses(*map(np.array, zip(*rows, strict=True)))
+
+
+def _masses_of(points: Callable[[int], Float[np.ndarray, "draws cvs"]], states: States) -> tuple[PerState, PerState]:
+    """From batches of points, as many as it takes."""
+    drawn, counts = 0, np.zeros(len(states.names), dtype=int)
     while not drawn or ((counts < ENOUGH) & (counts > _RARE * drawn)).any():
-        points = flow_points(flow, seed, drawn // FLOW_DRAWS)
-        counts += np.bincount(states.assign(points) + 1, minlength=len(counts) + 1)[1:]
+        counts += np.bincount(states.assign(points(drawn // FLOW_DRAWS)) + 1, minlength=len(counts) + 1)[1:]
         drawn += FLOW_DRAWS
     with np.errstate(divide="ignore"):
-        return StateMasses(counts / drawn, 1 / counts)
+        return counts / drawn, 1 / counts
 
 
-@lru_cache(maxsize=1)
-def flow_points(flow: bytes, seed: int, batch: int = 0) -> Float[np.ndarray, "draws cvs"]:
-    """`FLOW_DRAWS` draws from a stored flow, in CV units: costly in many dimensions, and wanted for each figure.
+def flow_points(flow: bytes, seed: int) -> Float[np.ndarray, "draws cvs"]:
+    """`FLOW_DRAWS` draws from a stored flow, in CV units.
 
     Args:
         flow: as the store holds it.
         seed: of the run.
-        batch: each gives other draws.
     """
-    return from_bytes(flow).draw(FLOW_DRAWS, np.random.default_rng([seed, batch] if batch else seed))
+    proposal = from_bytes(flow)
+    if len(proposal.components) == 1:
+        return _component_points(flow, 0, seed)
+    return proposal.draw(FLOW_DRAWS, np.random.default_rng(seed))
+
+
+@lru_cache(maxsize=1)
+def _component_points(flow: bytes, component: int, seed: int, batch: int = 0) -> Float[np.ndarray, "draws cvs"]:
+    """Draws from one component, other ones in each batch: costly in many dimensions, and wanted for each figure."""
+    rng = np.random.default_rng([seed, batch] if batch else seed)
+    return from_bytes(flow).components[component].draw(FLOW_DRAWS, rng)

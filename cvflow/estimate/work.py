@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float, Int
 
 from cvflow.core.states import States
 from cvflow.estimate.convergence import production
-from cvflow.estimate.draws import state_masses
+from cvflow.estimate.draws import PerState, StateMasses, state_masses
+from cvflow.proposals.io import from_bytes
 from cvflow.store import Record
 
 _NEVER = 500.0
@@ -26,6 +27,8 @@ class Proposals(NamedTuple):
         connects: whether the path got to its end, with its first centre in `start` and its end in `aim`.
         log_ratio: ln a of docs/theory.md, eq. (5), -inf for paths that connect nothing.
         log_survival: log probability that a path was not given up before its end.
+        chances: of each component of the proposal, to be what λ̃ was drawn from.
+        masses: of the states under the components.
     """
 
     start: Int[np.ndarray, "walkers turns"]
@@ -33,6 +36,8 @@ class Proposals(NamedTuple):
     connects: Bool[np.ndarray, "walkers turns"]
     log_ratio: PerTurn
     log_survival: PerTurn
+    chances: Float[np.ndarray, "walkers turns components"]
+    masses: StateMasses
 
     @property
     def chance(self) -> PerTurn:
@@ -42,6 +47,28 @@ class Proposals(NamedTuple):
         min(1, a/s): its mean over all proposals, paths that were given up included, is that of min(s, a).
         """
         return np.exp(np.minimum(self.log_ratio - self.log_survival, 0.0))
+
+    @property
+    def states(self) -> int:
+        """Number of named states."""
+        return self.masses.mass.shape[1]
+
+    @property
+    def starts(self) -> PerState:
+        """Turns that start in each state, whether something was proposed or not."""
+        return np.bincount(self.start[self.start >= 0], minlength=self.states).astype(float)
+
+    @property
+    def shares(self) -> Float[np.ndarray, "states components"]:
+        """Part of the proposals of the turns that start in each state that is expected of each component."""
+        sums = np.stack([self.chances[self.start == state].sum(axis=0) for state in range(self.states)])
+        with np.errstate(invalid="ignore"):
+            return sums / self.starts[:, None]
+
+    @property
+    def expected(self) -> Float[np.ndarray, "states states"]:
+        """Probability of a turn that starts in one state to propose a point in another one, row into column."""
+        return self.shares @ self.masses.mass
 
     def between(self, start: int, aim: int) -> Bool[np.ndarray, "walkers turns"]:
         """Proposals from one state into another."""
@@ -70,7 +97,7 @@ def proposals(record: Record) -> Proposals:
     """All jumps of production.
 
     A path that fails, or whose first centre or last configuration lies in another state than its start and its aim,
-    connects nothing. With that, the states are those of ξ(x), not of λ.
+    connects nothing. With that, the states are those of ξ(x), not of λ. Where nothing was proposed, there is no aim.
 
     Raises:
         ValueError: a walker has no production turn yet.
@@ -82,23 +109,28 @@ def proposals(record: Record) -> Proposals:
         for name in ("cv_old", "centre_new", "centre_old", "cv_end")
     )
     log_ratio = turns["log_q_old"] - turns["log_q_new"] - turns["work"]
+    flow = from_bytes(record.flows[-1].data)
+    chances = flow.chances(turns["centre_old"].reshape(-1, len(record.header.cvs))).reshape(*turns.shape, -1)
     connects = (first == old) & (last == aim) & np.isfinite(turns["work"])
-    return Proposals(old, aim, connects, np.where(connects, log_ratio, -np.inf), turns["log_survival"])
+    log_ratio = np.where(connects, log_ratio, -np.inf)
+    return Proposals(old, aim, connects, log_ratio, turns["log_survival"], chances, state_masses(record))
 
 
 def crossing_works(record: Record, start: int, end: int) -> CrossingWorks:
     """Works of all production proposals between two states (indices into the header's), accepted or not.
 
-    w = W + log q_end(λ̃) - log q_start(λ_0), with q restricted to each state and normalised on it; docs/theory.md,
-    eq. (11). The histograms of both directions cross at ΔF.
+    w = W + log q(λ̃) - log q(λ_0), less the logarithm of how probable it is to propose `end` from `start` over that of
+    the way back; docs/theory.md, eq. (11). The histograms of both directions cross at ΔF.
 
     Raises:
         ValueError: a walker has no production turn yet.
     """
     made = proposals(record)
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_mass = np.log(state_masses(record).mass)
-        works = [-made.log_ratio - log_mass[b] + log_mass[a] for a, b in ((start, end), (end, start))]
+        log_expected = np.log(made.expected)
+        works = [
+            -made.log_ratio - log_expected[a, b] + log_expected[b, a] for a, b in ((start, end), (end, start))
+        ]
     directions = [made.between(start, end), made.between(end, start)]
     return CrossingWorks(
         *(

@@ -3,6 +3,8 @@
 One switch and no relaxation: W = U(z̃, y) - U(z_0, y). The exact ΔF is known; the raw works miss it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pymbar import other_estimators
@@ -10,12 +12,14 @@ from scipy.stats import norm
 
 from cvflow.core.frames import Frame, Outcome
 from cvflow.core.states import States
+from cvflow.estimate.acceptance_ratio import acceptance_ratios
 from cvflow.estimate.comparison import compared
 from cvflow.estimate.free_energy import chain_differences
 from cvflow.estimate.modes import count_modes, crossings
 from cvflow.estimate.work import crossing_works, proposals
 from cvflow.proposals import GaussianMixture
 from cvflow.proposals.io import to_bytes
+from cvflow.proposals.labelled import LabelledProposal
 from cvflow.store import Commit, FlowEntry, Header, MemoryStore, turn_type
 from tests.report.synthetic import with_turns
 
@@ -27,8 +31,16 @@ def log_p(z, y):
     return np.logaddexp(np.log(0.7) + norm.logpdf(z), np.log(0.3) + norm.logpdf(z, 4, 1)) + norm.logpdf(y, z, 2.0)
 
 
-def record(turns=4000, walkers=4, seed=0):
-    """A store whose rows are exact draws, each with one proposed jump."""
+def one(mean, sigma):
+    return GaussianMixture(((mean,),), ((sigma,),), (1.0,))
+
+
+LABELS = LabelledProposal(("low", "high"), (one(-0.3, 1.3), one(3.7, 1.2)), (0.2, 0.8), False, 0)
+"""One density a state; their weights are wrong, the rare one's the larger."""
+
+
+def record(turns=4000, walkers=4, seed=0, flow=FLOW):
+    """A store whose rows are exact draws, each with one proposed jump, or none."""
     rng = np.random.default_rng(seed)
     header = Header(
         seed=1, system="mini", engine="none", cvs=["z"], units=[""], states={"low": "z < 2.0", "high": "z >= 2.0"},
@@ -36,19 +48,21 @@ def record(turns=4000, walkers=4, seed=0):
         exact_reason="", notes=[], config="", version="0",
     )  # fmt: skip
     store = MemoryStore(header, np.zeros((walkers, 1, 1)))
-    store.append_flow(FlowEntry(0, 1.0, float("nan"), 0, 0, 0.0, to_bytes(FLOW, ["z"])))
+    store.append_flow(FlowEntry(0, 1.0, float("nan"), 0, 0, 0.0, to_bytes(flow, ["z"])))
     for walker in range(walkers):
         z = np.where(rng.random(turns) < 0.3, 4.0, 0.0) + rng.normal(size=turns)
         y = z + 2.0 * rng.normal(size=turns)
-        end = FLOW.draw(turns, rng)[:, 0]
+        end = flow.propose(z[:, None], rng)[:, 0]
         rows = np.zeros(turns, dtype=turn_type(1))
         rows["walker"], rows["jump"], rows["production"] = walker, np.arange(turns), True
         rows["outcome"] = Outcome.COMPLETED
         for name, values in (("cv_old", z), ("centre_old", z), ("cv_kept", z), ("cv", z), ("centre_new", end)):
             rows[name][:, 0] = values
         rows["cv_end"][:, 0] = end
-        rows["work"] = log_p(z, y) - log_p(end, y)
-        rows["log_q_old"], rows["log_q_new"] = FLOW.log_density(z[:, None]), FLOW.log_density(end[:, None])
+        with np.errstate(invalid="ignore"):
+            rows["work"] = log_p(z, y) - log_p(end, y)
+            rows["log_q_old"], rows["log_q_new"] = flow.log_density(z[:, None]), flow.log_density(end[:, None])
+        rows["outcome"][np.isnan(end)] = Outcome.WITHIN_STATE
         for row in rows:
             store.append_turns(np.atleast_1d(np.asarray(row)))
     store.commit(Commit([Frame(np.zeros((1, 3)), None)] * walkers, 1.0))
@@ -145,6 +159,55 @@ def test_bar_over_paths_that_survived_is_exact():
 def test_survivors_without_their_weights_are_caught():
     difference = bar(with_turns(early(2), log_survival=0.0))
     assert abs(difference.value - exact()) > 4 * difference.stderr
+
+
+@pytest.fixture(scope="module")
+def by_labels():
+    return record(flow=LABELS)
+
+
+def off(record):
+    """Deviation of BAR from the exact answer, in its errors."""
+    difference = bar(record)
+    return (difference.value - exact()) / difference.stderr
+
+
+def with_flow(record, flow):
+    return record._replace(flows=[record.flows[-1]._replace(data=to_bytes(flow, ["z"]))])
+
+
+def test_bar_over_labelled_proposals_is_exact(by_labels):
+    assert 0.2 < np.isnan(by_labels.turns["centre_new"]).mean() < 0.8, "nothing is proposed in between"
+    assert bar(by_labels).stderr < 0.1
+    assert abs(off(by_labels)) < 4
+
+
+def of_proposals_alone(made):
+    """Leaves the turns that proposed nothing out of the numbers of starts."""
+    return made._replace(chances=made.chances / made.chances.sum(axis=-1, keepdims=True))
+
+
+def test_bar_by_wrong_numbers_of_starts_is_caught(by_labels):
+    difference, made = bar(by_labels), proposals(by_labels)
+    assert acceptance_ratios(made).free_energy[1] == difference.value
+    assert abs(acceptance_ratios(of_proposals_alone(made)).free_energy[1] - exact()) > 10 * difference.stderr
+
+
+def test_bar_by_other_weights_of_the_labels_is_caught(by_labels):
+    assert abs(off(with_flow(by_labels, replace(LABELS, weights=(0.4, 0.6))))) > 10
+
+
+def test_the_error_of_bar_over_labelled_proposals_is_its_spread():
+    runs = [record(800, seed=seed, flow=LABELS) for seed in range(1, 25)]
+    z = np.array([off(run) for run in runs])
+    assert abs(z.mean()) < 4 / np.sqrt(len(z))
+    assert 0.6 < z.std(ddof=1) < 1.6
+
+
+def test_histograms_of_labelled_works_cross_at_the_difference(by_labels):
+    works = crossing_works(by_labels, 0, 1)
+    (theirs,) = other_estimators.bar(works.forward.works, works.reverse.works, compute_uncertainty=False).values()
+    assert abs(theirs - exact()) < 4 * bar(by_labels).stderr
 
 
 def test_thin_works_have_no_error():
