@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "Density.h"
+#include "Labelled.h"
 #include "Mixture.h"
 #include "Reader.h"
 #include "SplineFlow.h"
@@ -57,6 +58,16 @@ inline Variable variable(Reader& reader) {
 inline void mustBePositive(const char* what, const std::vector<double>& values) {
   if (!std::all_of(values.begin(), values.end(), [](double each) { return each > 0.0; })) {
     throw FileError(std::string(what) + " must be positive");
+  }
+}
+
+inline void mustAddUpToOne(const std::vector<double>& weights) {
+  double sum = 0.0;
+  for (double weight : weights) {
+    sum += weight;
+  }
+  if (*std::min_element(weights.begin(), weights.end()) < 0.0 || !(std::abs(sum - 1.0) <= 1e-9)) {
+    throw FileError("weights must not be negative and must add up to 1");
   }
 }
 
@@ -141,14 +152,29 @@ inline std::unique_ptr<Density> mixture(Reader& reader, const std::vector<Variab
   Point means = reader.finite("the means", components, variables.size());
   Point sigmas = reader.finite("the sigmas", components, variables.size());
   mustBePositive("sigmas", sigmas);
-  double sum = 0.0;
-  for (double weight : weights) {
-    sum += weight;
-  }
-  if (*std::min_element(weights.begin(), weights.end()) < 0.0 || !(std::abs(sum - 1.0) <= 1e-9)) {
-    throw FileError("weights must not be negative and must add up to 1");
-  }
+  mustAddUpToOne(weights);
   return std::make_unique<Mixture>(std::move(periods), std::move(weights), std::move(means), std::move(sigmas));
+}
+
+inline std::unique_ptr<Density> labelled(Reader& reader, const std::vector<Variable>& variables) {
+  const std::uint32_t labels = reader.u32("the number of labels", 2, 1000);
+  Point weights = reader.finite("the weights", labels);
+  mustBePositive("a label's weight", weights);
+  mustAddUpToOne(weights);
+  std::vector<std::unique_ptr<Density>> parts;
+  for (std::uint32_t k = 0; k < labels; k++) {
+    label(reader, "the length of a state's name", 1);
+    parts.push_back(spline(reader, variables));
+  }
+  return std::make_unique<Labelled>(std::move(weights), std::move(parts));
+}
+
+inline std::unique_ptr<Density> density(std::uint32_t kind, Reader& reader, const std::vector<Variable>& variables) {
+  switch (kind) {
+    case 1: return spline(reader, variables);
+    case 2: return mixture(reader, variables);
+    default: return labelled(reader, variables);
+  }
 }
 
 }
@@ -170,12 +196,12 @@ inline Model readModel(const std::string& bytes) {
   if (crc32(reader.rest(), reader.left()) != sum) {
     throw FileError("its checksum is wrong: damaged on its way");
   }
-  const std::uint32_t kind = reader.u32("the kind of density", 1, 2), version = reader.u32();
+  const std::uint32_t kind = reader.u32("the kind of density", 1, 3), version = reader.u32();
   std::vector<Variable> variables;
   for (std::uint32_t left = reader.u32("the number of CVs", 1, cvf::MOST_CVS); left > 0; left--) {
     variables.push_back(cvf::variable(reader));
   }
-  auto density = kind == 1 ? cvf::spline(reader, variables) : cvf::mixture(reader, variables);
+  auto density = cvf::density(kind, reader, variables);
   if (reader.left()) {
     throw FileError("there is more in it than a density");
   }

@@ -10,6 +10,7 @@ from cvflow.core.cv_space import Domain
 from cvflow.proposals import GaussianMixture
 from cvflow.proposals.export import to_cvf
 from cvflow.proposals.flows.spline import AutoregressiveSpline
+from cvflow.proposals.labelled import LabelledProposal
 from cvflow.proposals.learned import LearnedProposal
 from cvflow.proposals.standard_coordinates import StandardCoordinates
 from tests.proposals.cases import BOX, CIRCLE, LINE, SPACES, learned, space
@@ -17,15 +18,23 @@ from tests.proposals.cases import BOX, CIRCLE, LINE, SPACES, learned, space
 LINES = GaussianMixture(((3.5, 1.0), (5.7, -2.0)), ((0.2, 1.0), (0.35, 0.4)), (0.7, 0.3))
 CIRCLES = GaussianMixture(((3.0, 1.0), (0.2, -2.0)), ((0.5, 1.0), (0.35, 0.4)), (0.7, 0.3), (2 * pi, inf), version=4)
 MANY = (CIRCLE, LINE, BOX, CIRCLE, LINE, CIRCLE)
-WHERE = SPACES | {"mixture": space(LINE, LINE), "wrapped": space(CIRCLE, LINE), "many": space(*MANY)}
+WHERE = SPACES | {
+    "mixture": space(LINE, LINE), "wrapped": space(CIRCLE, LINE), "many": space(*MANY), "labelled": SPACES["mixed"],
+}  # fmt: skip
 LEARNED = [*SPACES, "many"]
 
 
 @cache
 def proposal(name):
     """By the name that `WHERE` has its space under."""
-    fixed = {"mixture": LINES, "wrapped": CIRCLES}
+    fixed = {"mixture": LINES, "wrapped": CIRCLES} | ({"labelled": labels()} if name == "labelled" else {})
     return fixed[name] if name in fixed else rough() if name == "many" else learned(name)
+
+
+def labels():
+    """Two states, and a third that is hardly ever drawn."""
+    parts = tuple(learned("mixed", seed) for seed in range(3))
+    return LabelledProposal(("near", "far", "rare"), parts, (0.6, 0.399, 0.001), False, 2)
 
 
 def rough():

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
+from cvflow.proposals.export import to_cvf
 from tests.plumed.cases import LEARNED, WHERE, cvf, proposal
 from tests.proposals.test_document import scattered
 
@@ -64,6 +65,20 @@ def test_draws_of_mixtures_are_those_of_python(harness, name):
     choice, normal = rng.random((2000, 1)), rng.standard_normal((2000, 2))
     mine = harness.draw(cvf(name), choice, normal, np.zeros((2000, 2)))
     np.testing.assert_allclose(mine, proposal(name).draw(2000, np.random.default_rng(5)), rtol=1e-12, atol=1e-12)
+
+
+def test_draws_by_labels_are_those_of_the_states(harness):
+    """Each from the state that the first number falls to, with what is left of it."""
+    rng, whole = np.random.default_rng(6), proposal("labelled")
+    choice, normal, uniform = rng.random((4000, 1)), rng.standard_normal((4000, 2)), rng.uniform(-5, 5, (4000, 2))
+    mine, before = harness.draw(cvf("labelled"), choice, normal, uniform), 0.0
+    for part, weight in zip(whole.parts, whole.weights, strict=True):
+        own = (choice[:, 0] >= before) & (choice[:, 0] < before + weight)
+        assert own.any()
+        alone = to_cvf(part, ["s0", "s1"], ["rad", "rad"])
+        theirs = harness.draw(alone, (choice[own] - before) / weight, normal[own], uniform[own])
+        np.testing.assert_allclose(mine[own], theirs, rtol=1e-12, atol=1e-12)
+        before += weight
 
 
 @pytest.mark.parametrize(("width", "period"), [(0.3, np.inf), (0.3, 2 * np.pi), (2.5, 2 * np.pi)])

@@ -8,7 +8,7 @@ import pytest
 
 from tests.plumed.cases import cvf
 
-NAMES = ["line", "circle", "three", "mixture", "wrapped"]
+NAMES = ["line", "circle", "three", "mixture", "wrapped", "labelled"]
 HOSTILE = np.array([0, 1, 2, 0x7F, 0x80, 0xFF])
 WORDS = [0, 1, 2, 64, 65, 255, 256, 2**31, 2**32 - 1]
 
