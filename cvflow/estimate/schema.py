@@ -80,7 +80,7 @@ class Jumps(JumpCounts):
     given_up: int
     """Jumps that were rejected on their way, by early rejection."""
     within_state: int
-    """Jumps that were rejected without a path, since they lead into the state where they start."""
+    """Turns without a path: the jump leads into the state where it starts, or the state's label stays."""
     between_states: BetweenStates
     """Those from one named state into another."""
 

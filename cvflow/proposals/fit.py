@@ -34,7 +34,7 @@ DRIFT, SPREAD = 0.5, 1.5
 """Standard coordinates are renewed where a line's mean has moved by half its scale, or its scale by a factor of 1.5."""
 
 
-FEWEST = 10
+FEWEST_SAMPLES = 10
 """Samples that a flow is trained on."""
 
 
@@ -113,8 +113,8 @@ def fit(
         ValueError: fewer than ten samples.
     """
     count = sum(len(chain) for chain in chains)
-    if count < FEWEST:
-        raise ValueError(f"flow: at least {FEWEST} samples are needed to train, got {count}")
+    if count < FEWEST_SAMPLES:
+        raise ValueError(f"flow: at least {FEWEST_SAMPLES} samples are needed to train, got {count}")
     begun = time.perf_counter()
     kept = replayed(chains, settings.most_samples)
     standard = StandardCoordinates.fitted(np.concatenate(kept), space, blur)

@@ -11,12 +11,12 @@ from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Point
 from cvflow.core.states import States, last_named
 from cvflow.proposals.base import Proposal
-from cvflow.proposals.fit import FEWEST, FitSettings, Training, fit
+from cvflow.proposals.fit import FEWEST_SAMPLES, FitSettings, Training, fit
 from cvflow.proposals.history import Visits, effective_size, recalled
 from cvflow.proposals.labelled import LabelledProposal
 from cvflow.proposals.learned import LearnedProposal
 
-Labels = Int[np.ndarray, " _samples"]
+SampleLabels = Int[np.ndarray, " _samples"]
 Shares = Float[np.ndarray, " labels"]
 
 
@@ -48,11 +48,11 @@ class LabelledLearner:
         """Train on the walkers' histories; likelihoods are those of samples and their labels together."""
         labels = [labels_of(self.states.assign(chain)) for chain in chains]
         counts = np.bincount(np.concatenate(labels) + 1, minlength=len(self.states.names) + 1)[1:]
-        known = np.flatnonzero(counts >= FEWEST).tolist()
+        known = np.flatnonzero(counts >= FEWEST_SAMPLES).tolist()
         if len(known) < 2:
             return fit(chains, space, blur, settings, previous if isinstance(previous, LearnedProposal) else None, rng)
         begun = time.perf_counter()
-        each = replace(settings, most_samples=max(FEWEST, settings.most_samples // len(known)))
+        each = replace(settings, most_samples=max(FEWEST_SAMPLES, settings.most_samples // len(known)))
         trainings = [
             fit(_visits_of(k, chains, labels), space, blur, each, _part(previous, self.states.names[k]), rng)
             for k in known
@@ -77,13 +77,13 @@ class LabelledLearner:
         )
 
 
-def labels_of(visited: Labels) -> Labels:
+def labels_of(visited: SampleLabels) -> SampleLabels:
     """Label of each sample of one walker, given the named states that they lie in; -1 where it visited none at all."""
     named = visited[visited >= 0]
     return last_named(np.concatenate([named[:1], visited]))[len(named[:1]) :]
 
 
-def shares_of(known: Sequence[int], labels: Sequence[Labels]) -> Shares:
+def shares_of(known: Sequence[int], labels: Sequence[SampleLabels]) -> Shares:
     """Part of the samples that each label has; late ones count more, as they do in training."""
     late = np.concatenate([chain[recalled(len(chain), _ALL)] for chain in labels])
     counts = np.array([(late == k).sum() for k in known]) + 0.5
@@ -99,7 +99,7 @@ _ALL = 2**62
 """More samples than there are."""
 
 
-def _visits_of(label: int, chains: Visits, labels: Sequence[Labels]) -> Visits:
+def _visits_of(label: int, chains: Visits, labels: Sequence[SampleLabels]) -> Visits:
     visits = [chain[own == label] for chain, own in zip(chains, labels, strict=True)]
     return [chain for chain in visits if len(chain)]
 

@@ -150,8 +150,8 @@ class Forecaster:
         Two states are visited as by a random telegraph: whatever their populations, the standard error of ΔF is 2/√M kT
         after M mode changes.
         """
-        settings, lost, flow = self.setup.settings, self.losses.at(steps), self.setup.config.flow
-        between = self.turns.between(labels=flow is not None and flow.labels)
+        settings, lost = self.setup.settings, self.losses.at(steps)
+        between = self.turns.between(labels=self.setup.by_labels)
         chance = path_chance(lost, gives_up=settings.path.early_rejection)
         path = between * self.turns.between_length * steps
         within = (1 - between) * self.turns.within_length * steps

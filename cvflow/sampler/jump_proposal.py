@@ -59,7 +59,7 @@ class Orders(NamedTuple):
         start: λ where the path begins: a point of CV space, or the positions of the driven atoms one by one [nm].
         end: λ̃ where it leads.
         centre_old: λ as a point of CV space.
-        centre_new: λ̃ as a point of CV space.
+        centre_new: λ̃ as a point of CV space; NaN, as `end` and `log_q_new` are, where nothing is proposed.
         steps: length of the path.
         log_q_old: log density of the proposal at `centre_old`.
         log_q_new: at `centre_new`.
@@ -127,7 +127,7 @@ class WalkerNoise:
 
 
 class JumpProposal(ABC):
-    """Law: the density of λ̃ is the proposal's, whatever λ is; and the path back is as long."""
+    """Law: λ̃ is proposed from λ in detailed balance with the proposal's density; and the path back is as long."""
 
     @abstractmethod
     def propose(self, here: Configurations, learned: Learned, noise: ProposalNoise) -> Orders:

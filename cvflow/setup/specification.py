@@ -101,6 +101,11 @@ class Setup:
         return self.config.system.in_memory
 
     @property
+    def by_labels(self) -> bool:
+        """Whether the flow has a density for each named state, and jumps go from label to label."""
+        return self.config.flow is not None and self.config.flow.labels
+
+    @property
     def wall_words(self) -> tuple[str, ...]:
         """The walls, a line each."""
         return tuple(wall.words for wall in self.config.walls)
@@ -183,7 +188,7 @@ class Setup:
             gives_up=path.early_rejection,
             within_states=path.within_states,
         )
-        if flow is not None and flow.labels:
+        if self.by_labels:
             plan = replace(plan, learn=LabelledLearner(self.states, path.within_states))
         return self.steered.planned(plan, self, kappa)
 

@@ -110,7 +110,7 @@ def turn_type(cvs: int) -> np.dtype:
     """One row a turn: a jump, then a local move. Energies kJ/mol, works kT, times s.
 
     `cv_old` is ξ at the jump's start, `cv_end` at its path's end, `cv_kept` after the decision and `cv` after the local
-    move that follows; `centre_old` and `centre_new` are λ and λ̃. `outcome` is the code of a
+    move that follows; `centre_old` and `centre_new` are λ and λ̃ (NaN: nothing was proposed). `outcome` is the code of a
     `cvflow.core.frames.Outcome`. `log_survival` and `interim` are those of `cvflow.engines.batch.paths.BatchPath`: the
     log probability of not being given up before the end, and works so far at the knots of
     `cvflow.core.early_rejection.FRACTIONS`. `look_fraction`, `look_work` and `look_cv` are the `Looks` of a path that
