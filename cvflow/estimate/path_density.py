@@ -20,6 +20,7 @@ from cvflow.core.states import States
 from cvflow.estimate.convergence import production
 from cvflow.estimate.draws import FLOW_DRAWS, flow_points
 from cvflow.proposals.base import CVPoints
+from cvflow.proposals.io import from_bytes
 from cvflow.store import Header, Record, turn_type
 
 _PAIRS = 1_000
@@ -114,9 +115,9 @@ def _crossing(turns: np.ndarray, header: Header) -> Bool[np.ndarray, " turns"]:
 
 
 def _pairs(flow: bytes, header: Header, gap: float) -> _ProposedWays:
-    """Where paths go that the frozen flow proposes: λ_0 from q as well, whose weight in a path is q(λ_0)."""
-    drawn = flow_points(flow, header.seed)
-    start, end = drawn[: FLOW_DRAWS // 2], drawn[FLOW_DRAWS // 2 :]
+    """Where paths go that the frozen flow proposes: λ_0 from q, which is its weight in a path, and λ̃ as from there."""
+    start = flow_points(flow, header.seed)[: FLOW_DRAWS // 2]
+    end = from_bytes(flow).propose(start, np.random.default_rng([header.seed, 1]))
     states = States(header.states, header.cvs)
     old, new = states.assign(start), states.assign(end)
     between = (old >= 0) & (new >= 0) & (old != new)

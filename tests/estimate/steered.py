@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from cvflow.core.frames import LOOKS, Frame, Outcome
+from cvflow.proposals.base import Proposal
 from cvflow.proposals.io import to_bytes
+from cvflow.proposals.labelled import LabelledProposal
 from cvflow.proposals.mixture import GaussianMixture
 from cvflow.store import Commit, FlowEntry, Header, Record, turn_type
 
@@ -16,6 +18,15 @@ KAPPA, STEP, STEPS = 200.0, 0.02, 200
 GRID = np.linspace(-2.2, 2.2, 4401)
 PROPOSAL = GaussianMixture(((-1.0,), (1.05,)), ((0.3,), (0.16,)), (0.35, 0.65))
 """Wrong on purpose."""
+
+LABELS = LabelledProposal(
+    ("left", "right"),
+    tuple(GaussianMixture((m,), (s,), (1.0,)) for m, s in zip(PROPOSAL.means, PROPOSAL.sigmas, strict=True)),
+    PROPOSAL.weights,
+    within=False,
+    version=0,
+)
+"""The same density by the states' labels."""
 
 STATES = {"left": "x < -0.2", "right": "x > 0.2"}
 
@@ -43,7 +54,9 @@ def draws(count: int, rng: np.random.Generator) -> np.ndarray:
     return np.interp(rng.random(count), cumulative / cumulative[-1], GRID)
 
 
-def steered(walkers: int, turns: int, seed: int, gives_up: bool = False, holds: float = 0.0) -> Record:
+def steered(
+    walkers: int, turns: int, seed: int, gives_up: bool = False, holds: float = 0.0, proposal: Proposal = PROPOSAL
+) -> Record:
     """A run whose turns are independent.
 
     Args:
@@ -52,13 +65,16 @@ def steered(walkers: int, turns: int, seed: int, gives_up: bool = False, holds: 
         seed: of everything.
         gives_up: whether paths are given up on their way.
         holds: how much [kT] above the free energy a path must come for that.
+        proposal: of the paths.
     """
     rng = np.random.default_rng(seed)
     count = walkers * turns
     rows = np.zeros(count, turn_type(1))
     old, kept = draws(count, rng), draws(count, rng)
-    start, end = old + KAPPA**-0.5 * rng.standard_normal(count), PROPOSAL.draw(count, rng)[:, 0]
-    log_q_old, log_q_new = (PROPOSAL.log_density(ends[:, None]) for ends in (start, end))
+    start = old + KAPPA**-0.5 * rng.standard_normal(count)
+    end = proposal.propose(start[:, None], rng)[:, 0]
+    with np.errstate(invalid="ignore"):
+        log_q_old, log_q_new = (proposal.log_density(ends[:, None]) for ends in (start, end))
     new, work, survival = _paths(rows, old, start, end, log_q_old + holds, rng)
     if gives_up:
         given_up = np.log(1 - rng.random(count)) > survival
@@ -69,7 +85,7 @@ def steered(walkers: int, turns: int, seed: int, gives_up: bool = False, holds: 
         rows[name][:, 0] = column
     rows["work"], rows["log_q_old"], rows["log_q_new"], rows["production"] = work, log_q_old, log_q_new, True
     rows["walker"], rows["jump"] = np.repeat(np.arange(walkers), turns), np.tile(np.arange(turns), walkers)
-    return Record(_header(walkers), np.zeros((walkers, 1, 1)), rows, [_flow()], _commit(walkers))
+    return Record(_header(walkers), np.zeros((walkers, 1, 1)), rows, [_flow(proposal)], _commit(walkers))
 
 
 def _paths(rows, old, start, end, threshold, rng):
@@ -108,8 +124,8 @@ def _header(walkers: int) -> Header:
     )  # fmt: skip
 
 
-def _flow() -> FlowEntry:
-    return FlowEntry(0, 2.0, float("nan"), 0, 0, 0.0, to_bytes(PROPOSAL, ["x"]))
+def _flow(proposal: Proposal) -> FlowEntry:
+    return FlowEntry(0, 2.0, float("nan"), 0, 0, 0.0, to_bytes(proposal, ["x"]))
 
 
 def _commit(walkers: int) -> Commit:

@@ -6,6 +6,7 @@ import pytest
 from cvflow.estimate import path_density
 from cvflow.estimate.free_energy import profile
 from cvflow.estimate.path_density import path_slices
+from cvflow.proposals.io import to_bytes
 from tests.estimate import steered
 
 EDGES = np.linspace(-1.2, 1.1, 24)
@@ -48,6 +49,15 @@ def test_the_density_is_right_all_the_way(whole):
 
 def test_paths_that_were_given_up_are_made_up_for(thinned):
     assert largest_z(thinned) < 5
+
+
+def test_paths_that_go_by_labels_are_weighted_by_how_often_they_are_proposed():
+    by_labels = steered.steered(4, 2500, 3, proposal=steered.LABELS)
+    assert 0.1 < np.isnan(by_labels.turns["centre_new"]).mean() < 0.6
+    assert largest_z(by_labels) < 5
+    path_density._weighted.cache_clear()
+    at_random = by_labels.flows[0]._replace(data=to_bytes(steered.PROPOSAL, ["x"]))
+    assert largest_z(by_labels._replace(flows=[at_random])) > 8, "as if λ̃ did not look at λ_0"
 
 
 def changed(record, **columns):
