@@ -175,7 +175,7 @@ def _of_expectation(
     known = np.divide(weights, made.expected, out=np.zeros_like(weights), where=weights > 0)
     slope = (response[:, :, None] - response[:, None, :]) * known
     per_start = np.einsum("sab,cb->sac", slope, made.masses.mass) / np.maximum(made.starts, 1)[:, None]
-    above = np.where((made.start >= 0)[..., None], made.chances - np.nan_to_num(made.shares)[made.start], 0.0)
+    above = np.where((made.start >= 0)[..., None], made.chances - made.shares[made.start], 0.0)
     return np.stack([np.einsum("wtc,wtc->wt", row[made.start], above) for row in per_start])
 
 

@@ -60,10 +60,9 @@ class Proposals(NamedTuple):
 
     @property
     def shares(self) -> Float[np.ndarray, "states components"]:
-        """Part of the proposals of the turns that start in each state that is expected of each component."""
+        """Mean chance of each component over the turns that start in each state; zero where none does."""
         sums = np.stack([self.chances[self.start == state].sum(axis=0) for state in range(self.states)])
-        with np.errstate(invalid="ignore"):
-            return sums / self.starts[:, None]
+        return np.asarray(sums / np.maximum(self.starts, 1)[:, None])
 
     @property
     def expected(self) -> Float[np.ndarray, "states states"]:

@@ -143,7 +143,7 @@ def test_a_skip_judged_by_the_configuration_is_caught():
 
 
 LABELS = replace(
-    BETWEEN_STATES, steps=3, timestep=0.3, kappa=6.0, target=replace(MINI, flow=labels.labelled(labels.TWO)), skips=None
+    BETWEEN_STATES, steps=8, timestep=0.3, kappa=2.0, target=replace(MINI, flow=labels.labelled(labels.TWO)), skips=None
 )
 """One density a state, and no jump where the label stays."""
 
