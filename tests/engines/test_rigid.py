@@ -98,7 +98,8 @@ def test_a_path_with_rigid_bonds_backwards_has_minus_the_work(friction):
     """With friction, the noise of the way back is made from the velocities around each refreshment."""
     engine, start = chain(friction=friction)
     steps, seen, a = 90, noted(engine), engine.cv_values(start)
-    there = engine.steer(start, Steering(a, a + 1.0, np.array([60.0]), steps), np.random.default_rng(1))
+    order, rng = Steering(a, a + 1.0, np.array([60.0]), steps), np.random.default_rng(1)
+    there = engine._path(start, order, friction, rng, None, watched=False)
     _, *refreshed, last = seen
     pairs = [(refreshed[i + 1], refreshed[i]) for i in range(0, len(refreshed), 2)]
     assert len(pairs) == (2 if friction else 0)
