@@ -14,6 +14,8 @@ import torch
 import cvflow
 from cvflow.cli.commands import execute
 from cvflow.config.settings import load
+from cvflow.core.states import States
+from cvflow.store import read_record
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -148,3 +150,40 @@ def test_ag6(ase, tmp_path):
     assert config.flow is not None
     assert config.run.adapt_jumps > 8
     assert config.run.jumps > 100
+
+
+def shortened(config, out, *settings):
+    """Run an example as a user does, with these settings; returns its summary."""
+    words = [word for setting in settings for word in ("--set", setting)]
+    command = [sys.executable, "-W", "error", "-c", "from cvflow.cli.commands import main; main()", "run"]
+    done = subprocess.run(
+        [*command, str(EXAMPLES / config), "--out", str(out), "--quiet", *words], capture_output=True, text=True,
+        timeout=600, cwd=out.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads((out / "summary.json").read_text())
+
+
+FEW_JUMPS = ("run.adapt_jumps=8", "run.adapt_limit=1", "run.jumps=2", "flow.retrain_every=8", "run.local_steps=4")
+
+
+def test_tetrapeptide(tmp_path):
+    """Six torsions from one structure: the other state's start is made."""
+    summary = shortened("tetrapeptide/tetrapeptide.toml", tmp_path / "out", "path.steps=20", *FEW_JUMPS)
+    assert (summary["exact"]["value"], summary["jumps"]["proposed"]) == (True, 8)
+    assert not summary["jumps"]["failed"]
+    assert (tmp_path / "out" / "start_left.pdb").is_file()
+    record = read_record(tmp_path / "out" / "run.h5")
+    assert record.header.cvs == ["phi1", "psi1", "phi2", "psi2", "phi3", "psi3"]
+    states = States(record.header.states, record.header.cvs)
+    assert sorted(states.assign(record.pilot[:, -1])) == [0, 0, 1, 1]
+
+
+def test_butane(ase, tmp_path):
+    """A semi-empirical potential through ASE."""
+    pytest.importorskip("tblite", reason="NO TBLITE: its example is not run (pip install tblite)")
+    summary = shortened("butane/butane.toml", tmp_path / "out", "path.steps=10", *FEW_JUMPS)
+    assert (summary["exact"]["value"], summary["jumps"]["proposed"]) == (True, 8)
+    assert not summary["jumps"]["failed"]
+    record = read_record(tmp_path / "out" / "run.h5")
+    assert sorted(States(record.header.states, record.header.cvs).assign(record.pilot[:, -1])) == [0, 0, 1, 1]
