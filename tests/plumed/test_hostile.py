@@ -91,7 +91,7 @@ LINE_AXIS = 12
         (cvf("line") + b"\0", "its length is not what it says"),
         (cvf("line")[:-1] + bytes([cvf("line")[-1] ^ 1]), "its checksum is wrong"),
         (b"CVFLOW\r\n" + struct.pack("<I", 2) + cvf("line")[12:], "its format is 2, this program reads 1"),
-        (changed("line", 0, "I", 7), "the kind of density is 7, must be from 1 to 2"),
+        (changed("line", 0, "I", 7), "the kind of density is 7, must be from 1 to 3"),
         (changed("line", 8, "I", 0), "the number of CVs is 0"),
         (changed("line", 8, "I", 65), "the number of CVs is 65"),
         (changed("line", LINE_AXIS, "I", 3), "a CV's axis is 3"),
