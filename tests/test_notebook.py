@@ -60,7 +60,7 @@ def run(out):
         cvflow.openmm_system(topology, system, temperature=TEMPERATURE), [distance("r", 0, 1)],
         {"short": "r < 0.3", "long": "r >= 0.3"},
         {"short": np.array([[0, 0, 0], [0.2, 0, 0]]), "long": np.array([[0, 0, 0], [0.4, 0, 0]])}, out,
-        walkers=2, adapt_jumps=10, adapt_limit=1, jumps=240, local_steps=50, path={"steps": 200, "timestep": 0.004},
+        walkers=2, adapt_jumps=10, adapt_limit=1, jumps=640, local_steps=50, path={"steps": 200, "timestep": 0.004},
         engine={"platform": "Reference"}, flow={"retrain_every": 10},
     )
 """
@@ -115,7 +115,7 @@ def test_a_run_is_interrupted_and_gone_on_with(example, kernel, tmp_path):
         ended["content"]["traceback"]
     )
     done = len(read_record(tmp_path / "stopped" / "run.h5").turns)
-    assert 0 < done < 2 * 250
+    assert 0 < done < 2 * 650
     ran(client, "resumed = cvflow.resume('stopped')")
     ran(client, "whole = run('whole')")
     ran(client, "assert whole.delta_f('short', 'long') == resumed.delta_f('short', 'long')")

@@ -88,14 +88,16 @@ class JoinedDensity:
         """ω of a cell."""
         if passed == 0.0:
             return 1.0
-        each = self.passed.each_turn(cell)
-        spread = standard_error(self._by_stretches(cell))
-        if each.sum() ** 2 < _FEWEST * (each**2).sum() or not np.isfinite(spread):
+        each = self.passed.each_turn(cell) / passed
+        if each.sum() ** 2 < _FEWEST * (each**2).sum():
+            return 1.0
+        relative = standard_error(self._by_stretches(cell) / passed) ** 2
+        if not np.isfinite(relative):
             return 1.0
         error = standard_error(shares(self.cells, cell)) if visited > 0 else np.nan
         if not np.isfinite(error):
             return 0.0
-        by_count, relative, joined = error**2 / visited, (spread / passed) ** 2, 0.5 * (visited + passed)
+        by_count, joined = error**2 / visited, 0.5 * (visited + passed)
         for _ in range(_ROUNDS):
             share = relative * joined / (relative * joined + by_count)
             joined = share * visited + (1 - share) * passed

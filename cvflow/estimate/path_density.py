@@ -117,7 +117,7 @@ def _crossing(turns: np.ndarray, header: Header) -> Bool[np.ndarray, " turns"]:
 def _pairs(flow: bytes, header: Header, gap: float) -> _ProposedWays:
     """Where paths go that the frozen flow proposes: λ_0 from q, which is its weight in a path, and λ̃ as from there."""
     start = flow_points(flow, header.seed)[: FLOW_DRAWS // 2]
-    end = from_bytes(flow).propose(start, np.random.default_rng([header.seed, 1]))
+    end = from_bytes(flow).propose(start, np.random.default_rng([header.seed, 1])).points
     states = States(header.states, header.cvs)
     old, new = states.assign(start), states.assign(end)
     between = (old >= 0) & (new >= 0) & (old != new)

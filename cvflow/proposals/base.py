@@ -1,14 +1,27 @@
 """The proposal's law."""
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from cvflow.core.frames import Point
 
 CVPoints = Float[np.ndarray, "count cvs"]
 """CV values or centres, a row a point, in the CVs' units."""
+
+
+class Proposed(NamedTuple):
+    """The next points.
+
+    Attributes:
+        points: a row each, NaN where none is proposed.
+        made: whether one is; a point that is made and not finite is a proposal's fault.
+    """
+
+    points: CVPoints
+    made: Bool[np.ndarray, " count"]
 
 
 class Proposal(ABC):
@@ -31,9 +44,9 @@ class Proposal(ABC):
     def log_density(self, points: CVPoints) -> Float[np.ndarray, " count"]:
         """Log density at points, in nats, of the volume in CV units; -∞ where no CV can be."""
 
-    def propose(self, points: CVPoints, rng: np.random.Generator) -> CVPoints:
-        """The next point of each; NaN where none is proposed."""
-        return self.draw(len(points), rng)
+    def propose(self, points: CVPoints, rng: np.random.Generator) -> Proposed:
+        """The next point of each, where one is proposed."""
+        return Proposed(self.draw(len(points), rng), np.ones(len(points), dtype=bool))
 
     @property
     def components(self) -> tuple["Proposal", ...]:

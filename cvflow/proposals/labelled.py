@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from cvflow.proposals.base import CVPoints, Proposal
+from cvflow.proposals.base import CVPoints, Proposal, Proposed
 
 Chances = Float[np.ndarray, "count labels"]
 
@@ -55,9 +55,10 @@ class LabelledProposal(Proposal):
     def draw(self, count: int, rng: np.random.Generator) -> CVPoints:
         return self._from_parts(rng.choice(len(self.parts), size=count, p=self.weights), rng)
 
-    def propose(self, points: CVPoints, rng: np.random.Generator) -> CVPoints:
+    def propose(self, points: CVPoints, rng: np.random.Generator) -> Proposed:
         passed = rng.random((len(points), 1)) >= self.chances(points).cumsum(axis=1)
-        return self._from_parts(passed.sum(axis=1), rng)
+        label = passed.sum(axis=1)
+        return Proposed(self._from_parts(label, rng), label < len(self.parts))
 
     def log_density(self, points: CVPoints) -> Float[np.ndarray, " count"]:
         return np.logaddexp.reduce(self._log_parts(points), axis=1)

@@ -57,12 +57,13 @@ class CVJump(JumpProposal):
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused
             start = self.origin(here.cv, noise)
             wide_start = start.astype(float)
-            end = learned.proposal.propose(wide_start, noise.generator()).astype(precision)
+            points, made = learned.proposal.propose(wide_start, noise.generator())
+            end = points.astype(precision)
             self._check(end)
             wide_end = end.astype(float)
             log_q = learned.proposal.log_density(np.concatenate([wide_start, wide_end])).astype(precision)
             log_q_old, log_q_new = log_q[:count], log_q[count:]
-            outcome = self._outcome(start, end, log_q_old, log_q_new)
+            outcome = self._outcome(start, end, log_q_old, log_q_new, made)
             if learned.skips is not None:
                 within = self.skipped(here, wide_start, wide_end, learned)
                 outcome = np.where((outcome == Outcome.COMPLETED) & within, Outcome.WITHIN_STATE, outcome)
@@ -115,13 +116,14 @@ class CVJump(JumpProposal):
             return None
         return learned.interim_free_energy.criterion(start, end, log_q_old, log_threshold)
 
-    def _outcome(self, start: InCVs, end: InCVs, log_q_old: PerWalker, log_q_new: PerWalker) -> WalkerSteps:
+    def _outcome(
+        self, start: InCVs, end: InCVs, log_q_old: PerWalker, log_q_new: PerWalker, made: OfWalkers
+    ) -> WalkerSteps:
         """Why a jump can have no path: both ends are asked, or a chain outside could come in and never go back."""
         begins = self._reachable(start) & np.isfinite(log_q_old)
         reachable = begins & self._reachable(end) & np.isfinite(log_q_new)
         reason = np.where(np.isfinite(log_q_old), Outcome.OUT_OF_RANGE, Outcome.UNSUPPORTED)
-        stays = begins & np.isnan(end).all(axis=1)
-        return np.select([reachable, stays], [Outcome.COMPLETED, Outcome.WITHIN_STATE], reason)
+        return np.select([reachable, begins & ~made], [Outcome.COMPLETED, Outcome.WITHIN_STATE], reason)
 
     def _reachable(self, points: InCVs) -> OfWalkers:
         """Where a path can begin or end: a CV that is held exactly cannot leave its range, nor anything go to NaN."""

@@ -72,7 +72,7 @@ def steered(
     rows = np.zeros(count, turn_type(1))
     old, kept = draws(count, rng), draws(count, rng)
     start = old + KAPPA**-0.5 * rng.standard_normal(count)
-    end = proposal.propose(start[:, None], rng)[:, 0]
+    end = proposal.propose(start[:, None], rng).points[:, 0]
     with np.errstate(invalid="ignore"):
         log_q_old, log_q_new = (proposal.log_density(ends[:, None]) for ends in (start, end))
     new, work, survival = _paths(rows, old, start, end, log_q_old + holds, rng)

@@ -52,7 +52,7 @@ def record(turns=4000, walkers=4, seed=0, flow=FLOW):
     for walker in range(walkers):
         z = np.where(rng.random(turns) < 0.3, 4.0, 0.0) + rng.normal(size=turns)
         y = z + 2.0 * rng.normal(size=turns)
-        end = flow.propose(z[:, None], rng)[:, 0]
+        end = flow.propose(z[:, None], rng).points[:, 0]
         rows = np.zeros(turns, dtype=turn_type(1))
         rows["walker"], rows["jump"], rows["production"] = walker, np.arange(turns), True
         rows["outcome"] = Outcome.COMPLETED

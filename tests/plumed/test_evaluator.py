@@ -71,6 +71,7 @@ def test_draws_by_labels_are_those_of_the_states(harness):
     """Each from the state that the first number falls to, with what is left of it."""
     rng, whole = np.random.default_rng(6), proposal("labelled")
     choice, normal, uniform = rng.random((4000, 1)), rng.standard_normal((4000, 2)), rng.uniform(-5, 5, (4000, 2))
+    choice[:3] = 0.9995  # the rare state's
     mine, before = harness.draw(cvf("labelled"), choice, normal, uniform), 0.0
     for part, weight in zip(whole.parts, whole.weights, strict=True):
         own = (choice[:, 0] >= before) & (choice[:, 0] < before + weight)

@@ -48,8 +48,8 @@ def test_what_is_proposed_from_draws_of_q_is_distributed_as_q_where_nothing_stay
     """The joint distribution of both points is symmetric: the flux between any two cells is the same both ways."""
     law, rng = proposal((0.2, 0.5, 0.3)), np.random.default_rng(1)
     before = law.draw(200_000, rng)
-    after = law.propose(before, rng)
-    made = ~np.isnan(after[:, 0])
+    after, made = law.propose(before, rng)
+    np.testing.assert_array_equal(made, ~np.isnan(after[:, 0]))
     assert 0.5 < made.mean() < 0.95
     edges = np.array([-np.inf, -1, 0, 1, 2, 3, 4, 5, np.inf])
     flux, *_ = np.histogram2d(before[made, 0], after[made, 0], bins=[edges[1:-1], edges[1:-1]])
@@ -63,14 +63,14 @@ def test_shares_of_what_is_proposed_are_the_chances():
     law, rng = proposal((0.2, 0.5, 0.3), spread=30.0), np.random.default_rng(2)
     points = np.full((40_000, 1), 31.0)
     np.testing.assert_allclose(law.chances(points[:1])[0], law.moves[1], atol=1e-12)
-    after = law.propose(points, rng)[:, 0]
+    after = law.propose(points, rng).points[:, 0]
     label = np.where(np.isnan(after), 3, np.round(after / 30.0))
     for k, chance in enumerate([*law.moves[1], 1 - law.moves[1].sum()]):
         assert np.mean(label == k) == pytest.approx(chance, abs=0.012)
 
 
 def test_labels_that_stay_are_drawn_within_their_state_if_that_is_wanted():
-    after = proposal((0.9, 0.1), within=True, spread=30.0).propose(np.zeros((2000, 1)), np.random.default_rng(3))
+    after = proposal((0.9, 0.1), within=True, spread=30.0).propose(np.zeros((2000, 1)), np.random.default_rng(3)).points
     assert not np.isnan(after).any()
     assert np.mean(after < 15) == pytest.approx(8 / 9, abs=0.03)
 
@@ -78,8 +78,9 @@ def test_labels_that_stay_are_drawn_within_their_state_if_that_is_wanted():
 def test_a_point_with_no_density_is_left_where_it_is():
     law = proposal((0.5, 0.5))
     with np.errstate(invalid="ignore"):
-        after = law.propose(np.array([[np.nan], [np.inf]]), np.random.default_rng(0))
+        after, made = law.propose(np.array([[np.nan], [np.inf]]), np.random.default_rng(0))
     assert np.isnan(after).all()
+    assert not made.any()
 
 
 @pytest.mark.parametrize("weights", [(1.0,), (0.5, 0.6), (1.0, 0.0), (1.5, -0.5)])

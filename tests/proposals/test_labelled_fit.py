@@ -107,7 +107,7 @@ def test_it_is_stored_as_it_is():
     again = from_bytes(data)
     points = proposal.draw(300, np.random.default_rng(0))
     np.testing.assert_array_equal(again.log_density(points), proposal.log_density(points))
-    both = [each.propose(points, np.random.default_rng(1)) for each in (proposal, again)]
+    both = [each.propose(points, np.random.default_rng(1)).points for each in (proposal, again)]
     np.testing.assert_array_equal(*both)
     assert (again.states, again.weights, again.within, again.version) == (
         proposal.states, proposal.weights, True, proposal.version,

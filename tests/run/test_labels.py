@@ -17,7 +17,7 @@ from cvflow.setup import from_config
 from cvflow.store import read_record
 from tests import valley
 from tests.run.test_run import sample as sample_with_openmm
-from tests.run.valley_run import agrees, begin, chain, quick, sample, short, undrawn  # noqa: F401
+from tests.run.valley_run import agrees, begin, chain, quick, sample, short  # noqa: F401
 
 LABELS = {"proposal": None, "flow": {"retrain_every": 32, "labels": True}}
 WEIGHT = 0.85
@@ -102,7 +102,6 @@ def test_a_run_by_labels_continues_as_if_nothing_had_happened(within, tmp_path):
     assert load(folder / "out" / "config.resolved.toml").flow.labels
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_jumps_within_states_are_made_where_they_are_wanted_by_an_engine_in_worker_processes(tmp_path):
     settings = {"adapt_jumps": 6, "jumps": 10, "workers": 1, "flow": {"labels": True, "retrain_every": 12}}
     turns = read_record(sample_with_openmm(tmp_path / "out", **settings).folder / "run.h5").turns

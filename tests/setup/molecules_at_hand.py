@@ -31,7 +31,8 @@ ENDS = {"prmtop": (1, 18), "top": (0, 4), "psf": (1, 7), "pdb": (1, 18), "cif": 
 def fill(folder: Path) -> None:
     """The molecules, and structures of them."""
     for file in DATA.iterdir():
-        shutil.copy(file, folder)
+        if file.is_file():
+            shutil.copy(file, folder)
     topology, positions = alanine_dipeptide_topology(), alanine_dipeptide_positions(-1.4, 1.0)
     for name, kind in (("molecule.pdb", app.PDBFile), ("molecule.cif", app.PDBxFile)):
         with (folder / name).open("w") as file:

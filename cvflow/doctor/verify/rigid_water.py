@@ -33,7 +33,7 @@ HEIGHT_FLOW = GaussianMixture(((-0.5,), (0.75,)), ((0.3,), (0.2,)), (0.2, 0.8))
 """Wrong weights, widths and places."""
 
 
-_PerDraw = Float[np.ndarray, " draws"]
+_PerDraw = Float[np.ndarray, " *draws"]
 
 
 def exact_draws(count: int, rng: np.random.Generator) -> Drawn:
