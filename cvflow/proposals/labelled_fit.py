@@ -57,8 +57,7 @@ class LabelledLearner:
             fit(_visits_of(k, chains, labels), space, blur, each, _part(previous, self.states.names[k]), rng)
             for k in known
         ]
-        shares = shares_of(known, labels)
-        weights = weights_of(shares)
+        weights = shares_of(known, labels)
         return Training(
             proposal=LabelledProposal(
                 tuple(self.states.names[k] for k in known),
@@ -67,8 +66,8 @@ class LabelledLearner:
                 self.within,
                 0 if previous is None else previous.version + 1,
             ),
-            holdout_nll=_joint(shares, weights, [training.holdout_nll for training in trainings]),
-            training_nll=_joint(shares, weights, [training.training_nll for training in trainings]),
+            holdout_nll=_joint(weights, [training.holdout_nll for training in trainings]),
+            training_nll=_joint(weights, [training.training_nll for training in trainings]),
             epochs=max(training.epochs for training in trainings),
             kept_epoch=max(training.kept_epoch for training in trainings),
             samples=sum(map(len, chains)),
@@ -84,15 +83,10 @@ def labels_of(visited: SampleLabels) -> SampleLabels:
 
 
 def shares_of(known: Sequence[int], labels: Sequence[SampleLabels]) -> Shares:
-    """Part of the samples that each label has; late ones count more, as they do in training."""
+    """Part of the samples that each label has, which is its weight; late ones count more, as they do in training."""
     late = np.concatenate([chain[recalled(len(chain), _ALL)] for chain in labels])
     counts = np.array([(late == k).sum() for k in known]) + 0.5
     return np.asarray(counts / counts.sum())
-
-
-def weights_of(shares: Shares) -> Shares:
-    """Weights of the labels."""
-    return np.asarray(shares / shares.sum())
 
 
 _ALL = 2**62
@@ -111,5 +105,5 @@ def _part(previous: Proposal | None, state: str) -> LearnedProposal | None:
     return part if isinstance(part, LearnedProposal) else None
 
 
-def _joint(shares: Shares, weights: Shares, nll: Sequence[float]) -> float:
-    return float(shares @ (np.array(nll) - np.log(weights)))
+def _joint(weights: Shares, nll: Sequence[float]) -> float:
+    return float(weights @ (np.array(nll) - np.log(weights)))
