@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cvflow.proposals import GaussianMixture, Proposal
+from cvflow.proposals.base import Proposed
 from cvflow.proposals.labelled import LabelledProposal
 from tests.engines.batch.circles import WrappedMixture
 
@@ -53,7 +54,7 @@ class DensityOfTheLabel(LabelledProposal):
         old = (rng.random((len(points), 1)) >= shares.cumsum(axis=1)).sum(axis=1)
         new = (rng.random((len(points), 1)) >= self.moves[old].cumsum(axis=1)).sum(axis=1)
         self.labels["both"] = np.concatenate([old, new])
-        return self._from_parts(new, rng)
+        return Proposed(self._from_parts(new, rng), new < len(self.parts))
 
     def log_density(self, points):
         label = np.minimum(self.labels["both"], len(self.parts) - 1)
