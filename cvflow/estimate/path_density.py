@@ -23,41 +23,37 @@ from cvflow.proposals.base import CVPoints
 from cvflow.proposals.io import from_bytes
 from cvflow.store import Header, Record, turn_type
 
-_PAIRS = 1_000
-"""_ProposedWays of centres whose ways say where paths go, where there are several CVs."""
+_PAIRS = 300
+"""Ways that the proposal draws which say where paths go, where there are several CVs; along one, all that it draws."""
 
 _FINE = 0.125
 """Of the restraint's width: the grid on which that is told along one CV."""
 
 _CHUNK = 500_000
-"""Numbers of ways times points that are looked at together."""
+"""Numbers of points times centres that are looked at together."""
 
 PathPoints = Float[np.ndarray, "paths looks"]
 
 
 class Ways(NamedTuple):
-    """Straight ways of the restraint's centre, a row each, in the CVs' units.
+    """Straight ways of the restraint's centre, a row each, and the looks at the paths on them.
 
     Attributes:
-        start: where they begin.
+        start: where they begin, in the CVs' units.
         way: to their ends.
-        gap: fraction of the way between an end and the look next to it.
+        fraction: of the way that is behind at each look, both ends included.
+        measure: what each look stands for of the way, by the trapezoidal rule; zero for looks that there are not.
     """
 
     start: CVPoints
     way: CVPoints
-    gap: PerPath
+    fraction: PathPoints
+    measure: PathPoints
 
-    def taken(self, rows: Int[np.ndarray, " rows"]) -> "Ways":
-        """Some of them."""
-        return Ways(*(column[rows] for column in self))
-
-
-class _ProposedWays(NamedTuple):
-    """Ways as the proposal draws them, of those between two different states, and how many are."""
-
-    ways: Ways
-    share: float
+    @property
+    def centres(self) -> Float[np.ndarray, "paths looks cvs"]:
+        """Where the restraint's centre is at each look."""
+        return self.start[:, None] + self.fraction[:, :, None] * self.way[:, None]
 
 
 class PathSlices(NamedTuple):
@@ -77,7 +73,8 @@ class PathSlices(NamedTuple):
 def path_slices(record: Record) -> PathSlices:
     """All configurations that were seen on paths of production between named states, with both ends.
 
-    None where a kernel holds the CV exactly, or an engine does not look at its paths on their way.
+    None where a kernel holds the CV exactly, or some path got to its end without a look: the engine does not look, the
+    path is too short, or an older version made it. Left out of a mean over all turns it would count as zero.
 
     Raises:
         ValueError: a walker has no production turn yet.
@@ -85,8 +82,8 @@ def path_slices(record: Record) -> PathSlices:
     header = record.header
     turns = production(record).reshape(-1)
     chosen = np.flatnonzero(_crossing(turns, header)) if len(header.kappa) == len(header.cvs) else np.zeros(0, int)
-    if not len(chosen):
-        return PathSlices(np.zeros(0, int), np.zeros((0, len(header.cvs))), np.zeros(0))
+    if not len(chosen) or not (turns["look_fraction"][chosen] > 0).any(axis=1).all():
+        return _nothing(header)
     path, cv, weight = _weighted(turns[chosen].tobytes(), record.flows[-1].data, header.to_json())
     return PathSlices(chosen[path], cv, weight)
 
@@ -97,34 +94,47 @@ def _weighted(rows: bytes, flow: bytes, header_text: str) -> PathSlices:
     header = Header.from_json(header_text)
     paths = np.frombuffer(rows, turn_type(len(header.cvs)))
     fraction, work, cv = _along(paths)
-    pairs = _pairs(flow, header, float(fraction[:, 1].mean()))
-    seen = np.isfinite(work)
-    log_weight = (_log_prefactor(paths, header) - np.log(pairs.share))[:, None] - work
-    path = np.broadcast_to(np.arange(len(paths))[:, None], seen.shape)[seen]
     way = wrapped(paths["centre_new"] - paths["centre_old"], _periods(header))
-    visits = _visits(cv[seen], path, pairs.ways, Ways(paths["centre_old"], way, fraction[:, 1]), header)
-    return PathSlices(path, cv[seen], np.exp(log_weight[seen]) * _measure(fraction)[seen] / visits)
+    own = Ways(paths["centre_old"], way, fraction, _measure(fraction))
+    ways, share = _proposed(flow, header, own)
+    if not len(ways.start):
+        return _nothing(header)
+    seen = np.isfinite(work)
+    log_weight = (_log_prefactor(paths, header) - np.log(share))[:, None] - work
+    path = np.broadcast_to(np.arange(len(paths))[:, None], seen.shape)[seen]
+    visits = _visits(cv[seen], path, ways, own, header)
+    return PathSlices(path, cv[seen], np.exp(log_weight[seen]) * own.measure[seen] / visits)
+
+
+def _nothing(header: Header) -> PathSlices:
+    return PathSlices(np.zeros(0, int), np.zeros((0, len(header.cvs))), np.zeros(0))
 
 
 def _crossing(turns: np.ndarray, header: Header) -> Bool[np.ndarray, " turns"]:
-    """Paths from one named state into another that got to their end and were looked at."""
+    """Paths from one named state into another that got to their end."""
     states = States(header.states, header.cvs)
     old, new = (states.assign(turns[name]) for name in ("centre_old", "centre_new"))
-    seen = (turns["look_fraction"] > 0).any(axis=1) & np.isfinite(turns["work"])
-    return (turns["outcome"] == Outcome.COMPLETED) & (old >= 0) & (new >= 0) & (old != new) & seen
+    return (turns["outcome"] == Outcome.COMPLETED) & (old >= 0) & (new >= 0) & (old != new)
 
 
-def _pairs(flow: bytes, header: Header, gap: float) -> _ProposedWays:
-    """Where paths go that the frozen flow proposes: λ_0 from q, which is its weight in a path, and λ̃ as from there."""
+def _proposed(flow: bytes, header: Header, made: Ways) -> tuple[Ways, float]:
+    """Ways between two different states that the frozen flow proposes, and how many of all are such.
+
+    λ_0 is drawn from q, which is its weight in a path, and λ̃ as it is proposed from there. Looks are those of the path
+    that was made whose way is about as long: the number of its steps goes with that.
+    """
     start = flow_points(flow, header.seed)[: FLOW_DRAWS // 2]
-    end = from_bytes(flow).propose(start, np.random.default_rng([header.seed, 1])).points
+    end, proposed = from_bytes(flow).propose(start, np.random.default_rng([header.seed, 1]))
     states = States(header.states, header.cvs)
     old, new = states.assign(start), states.assign(end)
-    between = (old >= 0) & (new >= 0) & (old != new)
+    between = proposed & (old >= 0) & (new >= 0) & (old != new)
     most = None if len(header.cvs) == 1 else _PAIRS
-    start, end = start[between][:most], end[between][:most]
-    ways = Ways(start, wrapped(end - start, _periods(header)), np.full(len(start), gap))
-    return _ProposedWays(ways, float(between.mean()))
+    start, way = start[between][:most], wrapped(end - start, _periods(header))[between][:most]
+    stiff = np.sqrt(header.kappa)
+    lengths, wanted = (np.linalg.norm(stiff * each, axis=1) for each in (made.way, way))
+    order = np.argsort(lengths)
+    like = order[np.minimum(np.searchsorted(lengths[order], wanted), len(order) - 1)]
+    return Ways(start, way, made.fraction[like], made.measure[like]), float(between.mean())
 
 
 def _log_prefactor(paths: np.ndarray, header: Header) -> PerPath:
@@ -158,47 +168,37 @@ def _measure(fraction: PathPoints) -> PathPoints:
 def _visits(
     points: CVPoints, path: Int[np.ndarray, " points"], ways: Ways, own: Ways, header: Header
 ) -> Float[np.ndarray, " points"]:
-    """Mean over all ways of the sum of exp(-βu) over the looks.
+    """Mean over all ways of the sum of exp(-βu) over the looks, each times what it stands for of the way.
 
     Along one CV it is a smooth function, which a table tells; in more, where ways leave gaps between each other, the
     way of each point's own path is one more.
     """
-    stiff, periods = np.sqrt(np.array(header.kappa) / header.kT), _periods(header)
+    stiff, periods, count = np.sqrt(np.array(header.kappa) / header.kT), _periods(header), len(ways.start)
+    centres, measure = ways.centres.reshape(-1, len(stiff)), ways.measure.reshape(-1)
     if len(stiff) == 1:
-        low, high = points.min(), points.max()
-        grid = np.linspace(low, high, 2 + int((high - low) * stiff[0] / _FINE))
-        return np.interp(points[:, 0], grid, _total(grid[:, None], ways, stiff, periods) / len(ways.start))
-    alone = _passed(points, own.taken(path), stiff, periods)
-    return (alone + _total(points, ways, stiff, periods)) / (1 + len(ways.start))
+        step = _FINE / stiff[0]
+        masses, edges = np.histogram(centres[:, 0], 2 + int(np.ptp(centres) / step), weights=measure)
+        grid = np.linspace(points.min(), points.max(), 2 + int(np.ptp(points) / step))
+        middles = 0.5 * (edges[1:] + edges[:-1])[:, None]
+        return np.interp(points[:, 0], grid, _pulls(grid[:, None], middles, masses, stiff, periods) / count)
+    apart = stiff * wrapped(points[:, None] - own.centres[path], periods)
+    alone = (own.measure[path] * np.exp(-0.5 * (apart * apart).sum(axis=2))).sum(axis=1)
+    return (alone + _pulls(points, centres, measure, stiff, periods)) / (1 + count)
 
 
-def _total(points: CVPoints, ways: Ways, stiff: Point, periods: Point) -> Float[np.ndarray, " points"]:
-    """What all ways together come to, at each point."""
-    size = max(1, _CHUNK // (len(ways.start) * len(stiff)))
-    parts = (points[begin : begin + size, None] for begin in range(0, len(points), size))
-    return np.concatenate([_passed(some, ways, stiff, periods).sum(axis=1) for some in parts])
-
-
-def _passed(
-    points: Float[np.ndarray, "*points cvs"], ways: Ways, stiff: Point, periods: Point
-) -> Float[np.ndarray, " *both"]:
-    """Σ exp(-βu(z, λ_φ)) over the looks of a way, each times what it stands for of the way.
-
-    u is harmonic and the way straight: the sum is the integral, in closed form, and Euler and Maclaurin's term of the
-    ends.
-    """
-    middle = ways.start + 0.5 * ways.way
-    from_middle, way = stiff * wrapped(points - middle, periods), stiff * ways.way
-    length = np.sqrt((way * way).sum(axis=-1))
-    along = (from_middle * way).sum(axis=-1) / length
-    across = np.maximum((from_middle * from_middle).sum(axis=-1) - along * along, 0.0)
-    high, low = 0.5 * length - along, -0.5 * length - along
-    # The difference of two normal distribution functions, from the side where both are small.
-    turned = low > 0
-    inside = ndtr(np.where(turned, -low, high)) - ndtr(np.where(turned, -high, low))
-    slopes = high * np.exp(-0.5 * high * high) - low * np.exp(-0.5 * low * low)
-    at_ends = -ways.gap**2 / 12 * length * slopes
-    return np.exp(-0.5 * across) * np.maximum(np.sqrt(2 * np.pi) / length * inside + at_ends, 0.0)
+def _pulls(
+    points: CVPoints,
+    centres: Float[np.ndarray, "centres cvs"],
+    measure: Float[np.ndarray, " centres"],
+    stiff: Point,
+    periods: Point,
+) -> Float[np.ndarray, " count"]:
+    """Sum of exp(-βu) over all centres of the restraint, each times its measure."""
+    size, parts = max(1, _CHUNK // (len(centres) * len(stiff))), []
+    for begin in range(0, len(points), size):
+        apart = stiff * wrapped(points[begin : begin + size, None] - centres, periods)
+        parts.append(np.exp(-0.5 * (apart * apart).sum(axis=2)) @ measure)
+    return np.concatenate(parts)
 
 
 def _periods(header: Header) -> Point:

@@ -7,6 +7,7 @@ from cvflow.estimate import path_density
 from cvflow.estimate.free_energy import profile
 from cvflow.estimate.path_density import path_slices
 from cvflow.proposals.io import to_bytes
+from cvflow.proposals.mixture import GaussianMixture
 from tests.estimate import steered
 
 EDGES = np.linspace(-1.2, 1.1, 24)
@@ -130,3 +131,28 @@ def test_the_barrier_is_known_where_the_chains_alone_do_not_know_it(many):
     assert np.isfinite(joined).mean() > 0.8
     assert np.nanmedian(joined) < 0.15
     assert np.isnan(chains).mean() > 0.8
+
+
+def test_a_path_without_looks_is_not_counted_as_zero(whole):
+    """Paths of an older version, or of few steps: a run that has some says nothing by works."""
+    looks = whole.turns["look_fraction"].copy()
+    looks[: len(looks) // 2] = 0.0
+    assert not len(path_slices(changed(whole, look_fraction=looks)).turn)
+
+
+def test_a_flow_that_proposes_no_crossing_says_nothing(whole):
+    """Its broad part may have drawn the one that there was."""
+    one_well = GaussianMixture(((-1.0,),), ((0.05,),), (1.0,))
+    flow = whole.flows[0]._replace(data=to_bytes(one_well, ["x"]))
+    assert not len(path_slices(whole._replace(flows=[flow])).turn)
+
+
+@pytest.mark.parametrize("kept", [slice(2, None, 5), slice(4, None, 11)], ids=["four looks", "two looks"])
+def test_few_looks_far_apart_are_enough(whole, kept):
+    """Four, and then two, that lie many widths of the restraint from each other."""
+    columns = {}
+    for name in ("look_fraction", "look_work", "look_cv"):
+        columns[name] = np.zeros_like(whole.turns[name])
+        some = whole.turns[name][:, kept]
+        columns[name][:, : some.shape[1]] = some
+    assert largest_z(changed(whole, **columns)) < 5
