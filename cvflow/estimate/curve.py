@@ -13,10 +13,11 @@ from cvflow.store import Record
 
 
 def from_cells(record: Record, cells: Cells, passed: PassedCells, count: int) -> tuple[PerCell, PerCell]:
-    """F = -ln p [kT] of each of `count` cells, zero at the lowest, and its error; NaN where neither chain nor path was.
+    """F = -ln p [kT] of each of `count` cells, zero at the lowest, and its error; both are NaN where there is no error.
 
-    p is that of the chains and of the paths together. The error is NaN, too, between cells that different chains know,
-    with no way seen between them in both directions.
+    p is that of the chains and of the paths together. A cell has no error where too few independent visits or paths
+    tell it, and where different chains know it and the lowest one, with no way seen between them in both directions.
+    It has no F there either: that of a cell seen once, on the way over a barrier, is far too low.
     """
     probability, of_probability = JoinedDensity(cells, passed, count).solved()
     with np.errstate(divide="ignore"):
@@ -27,7 +28,8 @@ def from_cells(record: Record, cells: Cells, passed: PassedCells, count: int) ->
     def influence(cell: int) -> Stretches:
         return of_probability(cell) / probability[cell]
 
-    return free_energy, band(np.where(apart, np.nan, free_energy), influence)
+    stderr = band(np.where(apart, np.nan, free_energy), influence)
+    return np.where(np.isfinite(stderr), free_energy, np.nan), stderr
 
 
 def band(free_energy: PerCell, influence: Callable[[int], Stretches]) -> PerCell:

@@ -27,11 +27,11 @@ class Difference(NamedTuple):
 
 
 class FreeEnergyProfile(NamedTuple):
-    """F along one CV [kT], zero at its minimum; NaN where neither a chain nor a path between states was.
+    """F along one CV [kT], zero at its minimum, with its error; both are NaN where there is no error.
 
     The error is that of the curve as it is shown, against one that is zero at its own minimum, which may be another
-    one: where two wells are as deep within their errors, the minimum has an error as well. NaN where too few
-    independent visits tell it, and where no chain has come and gone between there and the minimum.
+    one: where two wells are as deep within their errors, the minimum has an error as well. There is none where too few
+    independent visits or paths tell it, and where no chain has come and gone between there and the minimum.
     """
 
     axis: Axis

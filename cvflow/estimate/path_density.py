@@ -19,41 +19,12 @@ from cvflow.core.periodic import wrapped
 from cvflow.core.states import States
 from cvflow.estimate.convergence import production
 from cvflow.estimate.draws import FLOW_DRAWS, flow_points
-from cvflow.proposals.base import CVPoints
+from cvflow.estimate.ways import TABULATED, PathPoints, Ways, visits
 from cvflow.proposals.io import from_bytes
 from cvflow.store import Header, Record, turn_type
 
 _PAIRS = 300
-"""Ways that the proposal draws which say where paths go, where there are several CVs; along one, all that it draws."""
-
-_FINE = 0.125
-"""Of the restraint's width: the grid on which that is told along one CV."""
-
-_CHUNK = 500_000
-"""Numbers of points times centres that are looked at together."""
-
-PathPoints = Float[np.ndarray, "paths looks"]
-
-
-class Ways(NamedTuple):
-    """Straight ways of the restraint's centre, a row each, and the looks at the paths on them.
-
-    Attributes:
-        start: where they begin, in the CVs' units.
-        way: to their ends.
-        fraction: of the way that is behind at each look, both ends included.
-        measure: what each look stands for of the way, by the trapezoidal rule; zero for looks that there are not.
-    """
-
-    start: CVPoints
-    way: CVPoints
-    fraction: PathPoints
-    measure: PathPoints
-
-    @property
-    def centres(self) -> Float[np.ndarray, "paths looks cvs"]:
-        """Where the restraint's centre is at each look."""
-        return self.start[:, None] + self.fraction[:, :, None] * self.way[:, None]
+"""Ways that the proposal draws which say where paths go, where no table does; else all that it draws."""
 
 
 class PathSlices(NamedTuple):
@@ -102,8 +73,9 @@ def _weighted(rows: bytes, flow: bytes, header_text: str) -> PathSlices:
     seen = np.isfinite(work)
     log_weight = (_log_prefactor(paths, header) - np.log(share))[:, None] - work
     path = np.broadcast_to(np.arange(len(paths))[:, None], seen.shape)[seen]
-    visits = _visits(cv[seen], path, ways, own, header)
-    return PathSlices(path, cv[seen], np.exp(log_weight[seen]) * own.measure[seen] / visits)
+    stiff = np.sqrt(np.array(header.kappa) / header.kT)
+    visited = visits(cv[seen], path, ways, own, stiff, _periods(header))
+    return PathSlices(path, cv[seen], np.exp(log_weight[seen]) * own.measure[seen] / visited)
 
 
 def _nothing(header: Header) -> PathSlices:
@@ -128,7 +100,7 @@ def _proposed(flow: bytes, header: Header, made: Ways) -> tuple[Ways, float]:
     states = States(header.states, header.cvs)
     old, new = states.assign(start), states.assign(end)
     between = proposed & (old >= 0) & (new >= 0) & (old != new)
-    most = None if len(header.cvs) == 1 else _PAIRS
+    most = None if len(header.cvs) <= TABULATED else _PAIRS
     start, way = start[between][:most], wrapped(end - start, _periods(header))[between][:most]
     stiff = np.sqrt(header.kappa)
     lengths, wanted = (np.linalg.norm(stiff * each, axis=1) for each in (made.way, way))
@@ -163,42 +135,6 @@ def _measure(fraction: PathPoints) -> PathPoints:
     """What each look stands for of the way, by the trapezoidal rule."""
     gaps = np.diff(fraction, axis=1)
     return 0.5 * (np.pad(gaps, ((0, 0), (1, 0))) + np.pad(gaps, ((0, 0), (0, 1))))
-
-
-def _visits(
-    points: CVPoints, path: Int[np.ndarray, " points"], ways: Ways, own: Ways, header: Header
-) -> Float[np.ndarray, " points"]:
-    """Mean over all ways of the sum of exp(-βu) over the looks, each times what it stands for of the way.
-
-    Along one CV it is a smooth function, which a table tells; in more, where ways leave gaps between each other, the
-    way of each point's own path is one more.
-    """
-    stiff, periods, count = np.sqrt(np.array(header.kappa) / header.kT), _periods(header), len(ways.start)
-    centres, measure = ways.centres.reshape(-1, len(stiff)), ways.measure.reshape(-1)
-    if len(stiff) == 1:
-        step = _FINE / stiff[0]
-        masses, edges = np.histogram(centres[:, 0], 2 + int(np.ptp(centres) / step), weights=measure)
-        grid = np.linspace(points.min(), points.max(), 2 + int(np.ptp(points) / step))
-        middles = 0.5 * (edges[1:] + edges[:-1])[:, None]
-        return np.interp(points[:, 0], grid, _pulls(grid[:, None], middles, masses, stiff, periods) / count)
-    apart = stiff * wrapped(points[:, None] - own.centres[path], periods)
-    alone = (own.measure[path] * np.exp(-0.5 * (apart * apart).sum(axis=2))).sum(axis=1)
-    return (alone + _pulls(points, centres, measure, stiff, periods)) / (1 + count)
-
-
-def _pulls(
-    points: CVPoints,
-    centres: Float[np.ndarray, "centres cvs"],
-    measure: Float[np.ndarray, " centres"],
-    stiff: Point,
-    periods: Point,
-) -> Float[np.ndarray, " count"]:
-    """Sum of exp(-βu) over all centres of the restraint, each times its measure."""
-    size, parts = max(1, _CHUNK // (len(centres) * len(stiff))), []
-    for begin in range(0, len(points), size):
-        apart = stiff * wrapped(points[begin : begin + size, None] - centres, periods)
-        parts.append(np.exp(-0.5 * (apart * apart).sum(axis=2)) @ measure)
-    return np.concatenate(parts)
 
 
 def _periods(header: Header) -> Point:

@@ -14,7 +14,7 @@ from cvflow.store import Record
 
 
 class FreeEnergySurface(NamedTuple):
-    """F along two CVs [kT], zero at its minimum; NaN where neither chain nor path was.
+    """F along two CVs [kT], zero at its minimum, with its error; both are NaN where there is no error.
 
     Errors are as those of a `FreeEnergyProfile`.
     """

@@ -135,8 +135,8 @@ def _contours(record: Record) -> list[Illustration | None]:
         return []
     caption = (
         f"Free energy along {cvs[0]} and {cvs[1]}, from the chains and the works of paths between states. Dashed "
-        "lines are the borders of the named states; white is where neither a chain nor enough paths of production have "
-        "been, and says nothing about the free energy there."
+        "lines are the borders of the named states; white is where too few visits or paths tell an error, and says "
+        "nothing about the free energy there."
     )
     return [_drawn(f"fes_{'_'.join(cvs)}.png", caption, partial(surface_figure, record, cvs[0], cvs[1], _BINS))]
 

@@ -16,11 +16,12 @@ from cvflow.store import Header, Record
 
 ByName = Mapping[str, np.ndarray]
 
-_ENERGY_UNITS = {
+_ENERGIES = {
     "units_free_energy": "kT",
     "units_stderr": "kT",
     "units_free_energy_kjmol": "kJ/mol",
     "units_stderr_kjmol": "kJ/mol",
+    "nan": "too_few_visits_or_paths_to_tell_an_error",
 }
 
 
@@ -61,10 +62,11 @@ def fes_text(profile: FreeEnergyProfile, kT: float) -> str:
     """F along one CV on a grid like that of `plumed sum_hills`, in kT and (with kT in kJ/mol) in kJ/mol.
 
     As in PLUMED's grids, nbins counts the points; min and max are the first and the last point of a CV on a line, and
-    the ends of the period, which are one point, of a CV on a circle. Where no sample fell, F is nan.
+    the ends of the period, which are one point, of a CV on a circle. Where too few visits or paths tell an error, F and
+    the error are nan, and the constant `nan` says so.
     """
     columns = {profile.cv: profile.centres, **_energies(profile.free_energy, profile.stderr, kT)}
-    return plumed_text(columns, _grid(profile.axis) | _ENERGY_UNITS)
+    return plumed_text(columns, _grid(profile.axis) | _ENERGIES)
 
 
 def surface_text(surface: FreeEnergySurface, kT: float) -> str:
@@ -75,7 +77,7 @@ def surface_text(surface: FreeEnergySurface, kT: float) -> str:
         surface.second.cv: second.ravel(),
         **_energies(surface.free_energy.T.ravel(), surface.stderr.T.ravel(), kT),
     }
-    constants = _grid(surface.first) | _grid(surface.second) | _ENERGY_UNITS
+    constants = _grid(surface.first) | _grid(surface.second) | _ENERGIES
     return plumed_text(columns, constants, block=first.shape[1])
 
 

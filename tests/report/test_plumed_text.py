@@ -84,6 +84,7 @@ def test_fes_is_a_grid_like_that_of_sum_hills(record):
     grid = np.linspace(float(constants["min_r"]), float(constants["max_r"]), int(constants["nbins_r"]))
     assert np.allclose(frame["r"], grid)
     assert constants["periodic_r"] == "false"
+    assert constants["nan"] == "too_few_visits_or_paths_to_tell_an_error"
 
 
 def test_a_circle_s_grid_begins_at_the_seam():

@@ -73,17 +73,19 @@ def flow_profile(record: Record, axis: Axis) -> Float[np.ndarray, " bins"]:
 def _draw_profile(axes: Axes, estimated: FreeEnergyProfile) -> None:
     """Dots as well as a line, bars as well as a band: a bin between two empty ones shows in neither line nor band."""
     x, F, error = estimated.centres, estimated.free_energy, estimated.stderr
-    known = np.isfinite(error).any()
-    where = " where visits are enough to tell it" if np.isnan(error[np.isfinite(F)]).any() else ""
-    label = f"F({estimated.cv}) of chains and works" + (
-        f", ± one standard error{where}" if known else " (too few turns for errors)"
-    )
+    label = f"F({estimated.cv}) of chains and works, ± one standard error" + _missing(F)
     axes.plot(x, F, "o-", color=BLUE, markersize=2.5, linewidth=1.6, label=label, zorder=3)
-    if known:
-        axes.fill_between(x, F - error, F + error, color=BLUE, alpha=0.25, linewidth=0, zorder=2)
-        empty = np.pad(np.isnan(F), 1, constant_values=True)
-        alone = empty[:-2] & empty[2:]
-        axes.errorbar(x[alone], F[alone], error[alone], fmt="none", ecolor=BLUE, alpha=0.4, linewidth=3, zorder=2)
+    axes.fill_between(x, F - error, F + error, color=BLUE, alpha=0.25, linewidth=0, zorder=2)
+    empty = np.pad(np.isnan(F), 1, constant_values=True)
+    alone = empty[:-2] & empty[2:]
+    axes.errorbar(x[alone], F[alone], error[alone], fmt="none", ecolor=BLUE, alpha=0.4, linewidth=3, zorder=2)
+
+
+def _missing(free_energy: Float[np.ndarray, " bins"]) -> str:
+    """What a bin without a point is."""
+    if np.isnan(free_energy).all():
+        return "\n(too few visits and paths for errors: nothing is known yet)"
+    return "\n(none where too few visits or paths tell one)" if np.isnan(free_energy).any() else ""
 
 
 def _draw_flow(axes: Axes, record: Record, estimated: FreeEnergyProfile) -> None:
@@ -103,7 +105,7 @@ def _draw_flow(axes: Axes, record: Record, estimated: FreeEnergyProfile) -> None
             f"p({estimated.cv}) blurred by 1/√(βκ) = {blur:.2g}{unit}"
         )
     axes.plot(x, flow, "--", color=VERMILION, linewidth=1.6, label=label, zorder=4)
-    highest = float(np.nanmax(estimated.free_energy))
+    highest = float(np.nanmax([0.0, *estimated.free_energy]))
     axes.set_ylim(top=max(highest, min(float(np.nanmax(flow)), highest + _ABOVE)))
 
 
@@ -117,8 +119,8 @@ def _finer(axis: Axis) -> Axis:
 def _frame(axes: Axes, record: Record, estimated: FreeEnergyProfile) -> None:
     """Limits, labels and states; the upper tenth is left for the states' names."""
     error = np.nan_to_num(estimated.stderr)
-    bottom = min(0.0, float(np.nanmin(estimated.free_energy - error)))
-    top = max(axes.get_ylim()[1], float(np.nanmax(estimated.free_energy + error)), 1.0)
+    bottom = float(np.nanmin([0.0, *(estimated.free_energy - error)]))
+    top = float(np.nanmax([axes.get_ylim()[1], 1.0, *(estimated.free_energy + error)]))
     axes.set_ylim(bottom - 0.03 * (top - bottom), top + 0.12 * (top - bottom))
     axes.set_xlabel(cv_label(record.header, estimated.cv))
     axes.set_ylabel("free energy [kT]")

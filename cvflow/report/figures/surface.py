@@ -24,7 +24,7 @@ _PI_TICKS = {-1.0: "−π", -0.5: "−π/2", 0.0: "0", 0.5: "π/2", 1.0: "π"}
 
 @in_our_style()
 def surface_figure(record: Record, first: str, second: str, bins: int = 60) -> Figure:
-    """F(first, second) [kT] in steps, white where neither chain nor path was, with the borders of the named states.
+    """F(first, second) [kT] in steps, white where there is no error, with the borders of the named states.
 
     Raises:
         ValueError: the CVs are unknown or the same, there are fewer than two bins, or no production turns yet.
@@ -32,13 +32,15 @@ def surface_figure(record: Record, first: str, second: str, bins: int = 60) -> F
     found = surface(record, (first, second), bins)
     figure = Figure(figsize=(7.2, 6.0), layout="constrained")
     axes = figure.add_subplot()
-    if np.ptp(found.first.edges) > 0 and np.ptp(found.second.edges) > 0:
+    if not (np.ptp(found.first.edges) > 0 and np.ptp(found.second.edges) > 0):
+        say(axes, f"{first} or {second} never moved in production: there is nothing to draw.")
+    elif np.isnan(found.free_energy).all():
+        say(axes, "Too few visits and paths for errors: nothing is known yet.")
+    else:
         _draw(figure, axes, found, record.header.kT)
         _draw_states(axes, found, record.header)
         _label(axes, found, record.header)
-    else:
-        say(axes, f"{first} or {second} never moved in production: there is nothing to draw.")
-    figure.suptitle(f"F({first}, {second}); white where neither chain nor path was")
+    figure.suptitle(f"F({first}, {second}); white where too few visits or paths tell an error")
     return figure
 
 
