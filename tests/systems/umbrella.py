@@ -36,12 +36,13 @@ BLOCKS, BOOTSTRAPS = 20, 40
 
 
 class UmbrellaResult(NamedTuple):
-    """ΔF = F(r >= 4.62) - F(r < 4.62) and F(r) = -ln P(r) + const; energies in kT."""
+    """ΔF = F(r >= 4.62) - F(r < 4.62) and F(r) = -ln P(r), with errors; energies in kT."""
 
     delta_f: float
     stderr: float
     bin_centres: np.ndarray
     free_energy: np.ndarray
+    errors: np.ndarray
 
 
 class Run(NamedTuple):
@@ -122,11 +123,11 @@ def analyse(samples: dict[str, list[np.ndarray]], seed: int) -> UmbrellaResult:
     rng = np.random.default_rng(seed)
     mbar = solve(windows)
     drawn = [[_resample(r, rng) for r in windows] for _ in range(BOOTSTRAPS)]
-    stderr = np.std([delta_f(draw, solve(draw, mbar.f_k)) for draw in drawn], ddof=1)
-    density, _ = np.histogram(np.concatenate(windows), BIN_EDGES, weights=_weights(mbar), density=True)
-    free_energy = -np.log(density)
+    again = [(draw, solve(draw, mbar.f_k)) for draw in drawn]
+    stderr = np.std([delta_f(*solved) for solved in again], ddof=1)
+    errors = np.std([curve(*solved) for solved in again], axis=0, ddof=1)
     bin_centres = 0.5 * (BIN_EDGES[1:] + BIN_EDGES[:-1])
-    return UmbrellaResult(delta_f(windows, mbar), float(stderr), bin_centres, free_energy - free_energy.min())
+    return UmbrellaResult(delta_f(windows, mbar), float(stderr), bin_centres, curve(windows, mbar), errors)
 
 
 def solve(windows: Sequence[np.ndarray], guess: np.ndarray | None = None) -> MBAR:
@@ -141,6 +142,12 @@ def delta_f(windows: Sequence[np.ndarray], mbar: MBAR) -> float:
     """-ln(P(r >= 4.62) / P(r < 4.62)) without restraint."""
     extended = float(np.sum(_weights(mbar)[np.concatenate(windows) >= BARRIER]))
     return float(np.log((1 - extended) / extended))
+
+
+def curve(windows: Sequence[np.ndarray], mbar: MBAR) -> np.ndarray:
+    """-ln P(r) without restraint, of each bin."""
+    density, _ = np.histogram(np.concatenate(windows), BIN_EDGES, weights=_weights(mbar), density=True)
+    return -np.log(density)
 
 
 def _weights(mbar: MBAR) -> np.ndarray:
@@ -164,7 +171,8 @@ def main() -> None:
     lines = [f"dF(extended - compact) = {result.delta_f:.4f} +- {result.stderr:.4f} kT"]
     lines += [f"windows from {start} alone: {delta_f(r, solve(r)):.4f} kT" for start, r in samples.items()]
     lines += ["overlap with the next window: " + " ".join(f"{o:.2f}" for o in np.diag(overlap, 1)[:-1])]
-    lines += [f"{r:7.3f} {f:8.4f}" for r, f in zip(result.bin_centres, result.free_energy, strict=True)]
+    curve_of = (result.bin_centres, result.free_energy - result.free_energy.min(), result.errors)
+    lines += [f"{r:7.3f} {f:8.4f} {error:7.4f}" for r, f, error in zip(*curve_of, strict=True)]
     print("\n".join(lines))
 
 
