@@ -7,7 +7,7 @@ from math import inf, sqrt
 from typing import NamedTuple
 
 from cvflow.config.resolved import to_tune
-from cvflow.run.forecast import WANTED, Forecast, Forecaster, Piloted, losses, piloted
+from cvflow.run.forecast import FAR_TOO_MUCH, WANTED, Forecast, Forecaster, Piloted, losses, piloted, with_springs
 from cvflow.run.tuning import Trying
 from cvflow.setup import Setup
 from cvflow.setup.engine_walkers import EngineWalkers
@@ -26,7 +26,13 @@ LOCAL_ACCEPTANCE = 0.1
 """Of local moves, below which the time step is too long."""
 
 DEAR = 1.5
-"""Factor in cost from which another path length is advised."""
+"""Factor in cost from which another path length, or stiffer springs are advised."""
+
+MUCH = 3.0
+"""Lost work [kT] on the longest pilot paths from which other springs are tried."""
+
+STIFFER = 4.0
+"""They are so many times the run's."""
 
 
 class Remark(NamedTuple):
@@ -54,28 +60,25 @@ def feasibility(
         setup = setup.completed(executor)
         yield from (Remark(line) for line in setup.opening_words)
         pilots = piloted(setup, executor, workers, seconds, watch)
-        kappa = setup.kappa(pilots.start.samples)
+        kappa = setup.kappa(pilots.runs.start.samples)
         yield from _looked_at(setup, executor, pilots, kappa)
         yield from _time_step(setup, pilots)
-        yield from _losses(pilots, setup)
-    lost = losses(pilots.lengths, pilots.prospects)
-    if lost is None:
-        yield Remark(
-            f"no pilot path of up to {pilots.lengths[-1]} steps connects the states: longer ones may, or another CV; "
-            "give more time by --minutes",
-            feasible=False,
-        )
-        return
-    yield from _foretold(Forecaster(setup, pilots.turns, lost, workers), setup)
+        lost = losses(pilots.lengths, pilots.prospects)
+        yield from _losses(pilots)
+        if lost and min(lost.dissipated) < FAR_TOO_MUCH and pilots.turns.joined:
+            yield _populations(setup, pilots)
+        forecaster = Forecaster(setup, pilots.turns, lost, workers) if lost else None
+        yield from _foretold(forecaster, setup) if forecaster else _unconnected(pilots)
+        yield from _stiffer(setup, pilots, forecaster, workers)
     yield Remark(f"this took {time.perf_counter() - begun:.0f} s")
 
 
 def _looked_at(setup: Setup, executor: Executor, pilots: Piloted, kappa: Springs) -> Iterator[Remark]:
     """Energies, and W + W_back."""
-    yield from (Remark(line) for line in setup.steered.doubts(setup, pilots.start.samples))
+    yield from (Remark(line) for line in setup.steered.doubts(setup, pilots.runs.start.samples))
     if not isinstance(setup.walkers, EngineWalkers):
         return
-    looked = setup.walkers.looked_at(setup, executor, pilots.start, kappa, RETURN_STEPS)
+    looked = setup.walkers.looked_at(setup, executor, pilots.runs.start, kappa, RETURN_STEPS)
     if not looked:
         yield Remark("energies and W + W_back: not looked at in an external program")
         return
@@ -104,15 +107,26 @@ def _time_step(setup: Setup, pilots: Piloted) -> Iterator[Remark]:
         yield Remark(f"{turns.failed:.1%} of the pilot paths fail")
 
 
-def _losses(pilots: Piloted, setup: Setup) -> Iterator[Remark]:
+def _losses(pilots: Piloted) -> Iterator[Remark]:
     told = "; ".join(
         f"{steps} steps {found.dissipated:.1f} ± {found.stderr:.1f} kT" if found.dissipated < inf
         else f"{steps} steps: too few paths got there"
         for steps, found in zip(pilots.lengths, pilots.prospects, strict=True)
     )  # fmt: skip
     yield Remark(f"lost on pilot paths between the states: {told}")
+
+
+def _populations(setup: Setup, pilots: Piloted) -> Remark:
     shares = zip(setup.states.names, pilots.turns.populations, strict=True)
-    yield Remark(f"populations, roughly: {', '.join(f'{name} {share:.2g}' for name, share in shares)}")
+    return Remark(f"populations, roughly: {', '.join(f'{name} {share:.2g}' for name, share in shares)}")
+
+
+def _unconnected(pilots: Piloted) -> Iterator[Remark]:
+    yield Remark(
+        f"no pilot path of up to {pilots.lengths[-1]} steps connects the states: longer ones may, or another CV; "
+        "give more time by --minutes",
+        feasible=False,
+    )
 
 
 def _foretold(forecaster: Forecaster, setup: Setup) -> Iterator[Remark]:
@@ -131,6 +145,23 @@ def _foretold(forecaster: Forecaster, setup: Setup) -> Iterator[Remark]:
     )
     if DEAR * best.evaluations_per_mode_change < asked.evaluations_per_mode_change:
         yield Remark(f"cheaper: path.steps = {best.steps}: {_words(best)}, {_hours(best.hours)}")
+
+
+def _stiffer(setup: Setup, pilots: Piloted, before: Forecaster | None, workers: int) -> Iterator[Remark]:
+    """Other springs, where much is lost: soft ones let the CV snap across a barrier, which no path length mends."""
+    longest = pilots.lengths[-1]
+    if not setup.settings.path.restrained or (before and before.losses.at(longest) < MUCH):
+        return
+    kappa = STIFFER * setup.kappa(pilots.runs.start.samples)
+    lost = losses([longest], [with_springs(pilots, kappa)])
+    if not lost:
+        return
+    stiff = Forecaster(setup, pilots.turns, lost, workers).at(longest)
+    now = before.at(longest).evaluations_per_mode_change if before else inf
+    if DEAR * stiff.evaluations_per_mode_change < now:
+        springs = ", ".join(f"{each:.3g}" for each in kappa)
+        given = f"[{springs}]" if len(kappa) > 1 else springs
+        yield Remark(f"cheaper: path.kappa = {given}, at {longest} steps: {_words(stiff)}")
 
 
 def _words(forecast: Forecast) -> str:

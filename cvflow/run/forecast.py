@@ -21,7 +21,8 @@ from cvflow.run.cost_model import LossCurve, Prospect, loss_curve, path_chance, 
 from cvflow.run.tuning import PilotRuns, Trying
 from cvflow.sampler.walkers.base import EQUILIBRATION_SAMPLES
 from cvflow.sampler.walkers.process import EQUILIBRATION_MOVES
-from cvflow.setup import Equilibrated, Setup
+from cvflow.setup import Setup
+from cvflow.setup.specification import Springs
 
 WANTED = 0.2
 """Standard error of ΔF [kT] to which hours are foretold."""
@@ -44,8 +45,14 @@ JUMPS = 6
 FAR_TOO_MUCH = 15.0
 """Lost work [kT] at which longer paths are tried."""
 
+SHARE_OF_LENGTHS = 0.75
+"""Of the time, for pilots at the configured springs: others may be tried after them."""
+
 SURE_ENOUGH = 0.4
 """Standard error of the lost work [kT] at which pilots have told enough."""
+
+_OTHERS = 10_000
+"""Number of the first round with other springs: no round with the configured ones has its random numbers."""
 
 FORETOLD = np.unique(np.geomspace(32, 65536, 200).round())
 """Path lengths among which the cheapest is looked for."""
@@ -62,6 +69,7 @@ class Turns(NamedTuple):
         local_acceptance: of local moves.
         seconds_per_step: wall time of one walker.
         failed: share of paths that failed.
+        joined: whether paths there and back join all states, so that the populations are known.
     """
 
     populations: Float[np.ndarray, " states"]
@@ -71,6 +79,7 @@ class Turns(NamedTuple):
     local_acceptance: float
     seconds_per_step: float
     failed: float
+    joined: bool = True
 
     def between(self, *, labels: bool) -> float:
         """Share of turns that propose another state, once the flow has learned the populations.
@@ -229,12 +238,21 @@ class Pilots:
 
 
 class Piloted(NamedTuple):
-    """What pilots found: lengths, what was lost at each, what turns are made of, and where walkers stand."""
+    """What pilots found.
+
+    Attributes:
+        lengths: that were tried.
+        prospects: what was lost at each.
+        turns: what they are made of.
+        runs: what makes more of them, from where walkers stand.
+        until: `time.perf_counter()` at which the time is over.
+    """
 
     lengths: list[int]
     prospects: list[Prospect]
     turns: Turns
-    start: Equilibrated
+    runs: PilotRuns
+    until: float
 
 
 def piloted(
@@ -263,9 +281,26 @@ def piloted(
     start = setup.changed(run={"local_steps": local_steps}).equilibrate(executor)
     brief = setup.changed(run={"local_steps": min(local_steps, longest)})
     runs = PilotRuns(brief, executor, start, watch, paths=JUMPS * settings.run.walkers // 2)
-    pilots = Pilots(setup, runs, begun + seconds)
+    share = SHARE_OF_LENGTHS if settings.path.restrained else 1.0
+    pilots = Pilots(setup, runs, begun + share * seconds)
     pilots.go(longest)
-    return Piloted(pilots.lengths, pilots.prospects(), pilots.turns(), start)
+    return Piloted(pilots.lengths, pilots.prospects(), pilots.turns(), runs, begun + seconds)
+
+
+def with_springs(pilots: Piloted, kappa: Springs) -> Prospect:
+    """What is lost with other springs on paths as long as the longest pilots.
+
+    Args:
+        pilots: those with the configured springs.
+        kappa: the others; one round is made at least, and more until the time is over.
+    """
+    runs, steps, rounds = pilots.runs, pilots.lengths[-1], list[np.ndarray]()
+    springs = kappa.tolist() if len(kappa) > 1 else float(kappa[0])
+    while True:
+        rounds.append(runs.turns(_OTHERS + len(rounds), steps=steps, kappa=springs))
+        found = prospect(np.concatenate(rounds), runs.setup.states, runs.setup.settings.run.seed)
+        if time.perf_counter() > pilots.until or found.stderr < SURE_ENOUGH:
+            return found
 
 
 def turns_of(rows: np.ndarray, setup: Setup, steps: int) -> Turns:
@@ -288,6 +323,7 @@ def turns_of(rows: np.ndarray, setup: Setup, steps: int) -> Turns:
         local_acceptance=float(rows["local_accepted"].mean()),
         seconds_per_step=float((rows["path_seconds"] + rows["local_seconds"]).sum()) / max(1, int(evaluations)),
         failed=_share([Outcome(code).failed for code in rows["outcome"][rows["steps"] > 0]]),
+        joined=determined(rows, setup.states),
     )
 
 
@@ -301,6 +337,22 @@ def populations(rows: np.ndarray, states: States) -> Float[np.ndarray, " states"
     F(b) - F(a) is half the difference of the medians there and back of w = W + ln q(λ̃) - ln q(λ) + ln(e_ba/e_ab), with
     e_ab the part of the jumps from a that are proposed into b (docs/theory.md, 5).
     """
+    equations, values = _differences(rows, states)
+    energies = np.linalg.lstsq(equations, values, rcond=None)[0]
+    weights = np.exp(energies.min() - energies)
+    return weights / weights.sum()
+
+
+def determined(rows: np.ndarray, states: States) -> bool:
+    """Whether paths there and back join all states, so that `populations` knows them."""
+    equations, _ = _differences(rows, states)
+    return bool(np.linalg.matrix_rank(equations) == len(states.names))
+
+
+def _differences(
+    rows: np.ndarray, states: States
+) -> tuple[Float[np.ndarray, "equations states"], Float[np.ndarray, " equations"]]:
+    """Linear equations for the states' free energies: one for each pair that paths join, and that their sum is zero."""
     count = len(states.names)
     start, end = (states.assign(rows[name]) for name in ("centre_old", "centre_new"))
     made = np.array([[((start == a) & (end == b)).sum() for b in range(count)] for a in range(count)])
@@ -313,9 +365,7 @@ def populations(rows: np.ndarray, states: States) -> Float[np.ndarray, " states"
             if len(there) and len(back):
                 equations.append(np.eye(count)[b] - np.eye(count)[a])
                 values.append(0.5 * float(np.median(there) - np.median(back)))
-    energies = np.linalg.lstsq(np.array(equations), np.array(values), rcond=None)[0]
-    weights = np.exp(energies.min() - energies)
-    return weights / weights.sum()
+    return np.array(equations), np.array(values)
 
 
 def losses(lengths: Sequence[int], prospects: Sequence[Prospect]) -> Losses | None:

@@ -4,19 +4,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cvflow.core.periodic import variance
 from cvflow.engines.base import EngineSpec
 from cvflow.sampler.cv_jump import restraint_jump
 from cvflow.sampler.local import LocalMove
 from cvflow.sampler.plan import Plan
 from cvflow.sampler.walkers.process import ProcessGroup
 from cvflow.setup.specification import Setup, Springs, SteeredPart, Visited
+from cvflow.setup.wells import well_variance
 
 BLUR = 0.4
-"""kappa = "auto": standard deviation of λ around ξ(x), in standard deviations of the CV within the states."""
+"""kappa = "auto": standard deviation of λ around ξ(x), in standard deviations of the CV within a well."""
 
 WIDE = 1 / 30
-"""Standard deviation of λ around ξ(x), in periods of a circle, from which "auto" is in doubt: no well is that wide."""
+"""Standard deviation of λ around ξ(x), in periods of a circle, from which "auto" is in doubt: few wells are as wide."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class SteeredCVs(SteeredPart):
     """The CVs, by a restraint or held exactly."""
 
     def springs(self, setup: Setup, samples: Visited) -> Springs:
-        """As configured, or so that λ strays by 0.4 of the CV's spread within the states.
+        """As configured, or so that λ strays by 0.4 of the CV's spread within a well: a state may have several.
 
         Raises:
             ArithmeticError: a CV did not move.
@@ -36,13 +36,13 @@ class SteeredCVs(SteeredPart):
         inside = states.assign(pooled)
         present = [pooled[inside == i] for i in range(len(states.names)) if (inside == i).sum() > 1]
         periods = np.array(space.periods)
-        spread = np.mean([variance(points, periods) for points in present], axis=0) if present else np.zeros(1)
+        spread = np.mean([well_variance(points, periods) for points in present], axis=0) if present else np.zeros(1)
         if not (spread > 0).all():
             raise ArithmeticError("a CV did not move during equilibration: set path.kappa, or a shorter time step")
         return setup.kT / (BLUR**2 * spread)
 
     def doubts(self, setup: Setup, samples: Visited) -> tuple[str, ...]:
-        """A state of several wells makes soft springs, with which a torsion snaps across barriers that curve more."""
+        """Springs may be soft where no wells were told apart: with them a torsion snaps across barriers."""
         if setup.settings.path.kappa is not None or not setup.settings.path.restrained:
             return ()
         kappa = self.springs(setup, samples)
@@ -52,8 +52,8 @@ class SteeredCVs(SteeredPart):
         if not soft:
             return ()
         return (
-            f'warning: path.kappa = "auto" gives soft springs, {", ".join(soft)}: walkers saw several wells in one '
-            "state, and CVs may snap across the barriers between them, at a loss; set path.kappa, to "
+            f'warning: path.kappa = "auto" gives soft springs, {", ".join(soft)}: walkers saw wide wells, or several '
+            "that too few samples tell apart, and CVs may snap across barriers, at a loss; set path.kappa, to "
             f"{9 * softest.max():.0f} say",
         )
 

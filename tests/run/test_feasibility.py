@@ -15,7 +15,7 @@ from cvflow.estimate.convergence import production
 from cvflow.estimate.cost import cost
 from cvflow.run.cost_model import LossCurve, Prospect, loss_curve
 from cvflow.run.feasibility import feasibility
-from cvflow.run.forecast import Forecaster, Losses, Turns, losses, piloted, populations
+from cvflow.run.forecast import Forecaster, Losses, Turns, determined, losses, piloted, populations
 from cvflow.run.in_memory import run_in_memory
 from cvflow.setup import from_config
 from cvflow.store import turn_type
@@ -84,6 +84,8 @@ def test_populations_come_from_works_there_and_back():
     rows["work"] = 1.5 * (side[1].astype(float) - side[0]) + 2.0 + 2.0 * rng.standard_normal(4000)
     expected = np.array([1.0, np.exp(-1.5)]) / (1 + np.exp(-1.5))
     np.testing.assert_allclose(populations(rows, states), expected, atol=0.02)
+    assert determined(rows, states)
+    assert not determined(rows[rows["centre_old"][:, 0] < 0], states)  # none back
 
 
 def test_a_forecast_counts_local_moves_and_paths_of_both_kinds():
@@ -107,6 +109,23 @@ def test_states_that_no_path_connects_are_not_feasible(tmp_path):
     setup = from_config(load(written(tmp_path, proposal=far, path={"steps": 8})), tmp_path)
     findings = list(feasibility(setup, 5.0))
     assert [found.line for found in findings if not found.feasible]
+    assert not [found.line for found in findings if "populations" in found.line]
+
+
+def test_springs_that_would_cost_less_are_named():
+    """Two Gaussians with a barrier of 8 kT: softer than it is curved, a spring lets the CV snap across, at 10 kT."""
+    sections = {
+        "run": {"seed": 1, "walkers": 16, "adapt_jumps": 4, "adapt_limit": 1, "jumps": 100, "local_steps": 5},
+        "system": {"name": "gaussian_mixture", "parameters": {"dim": 1}},
+        "engine": {"name": "batch", "compile": False},
+        "path": {"kernel": "restraint", "steps": 100, "timestep": 0.1, "kappa": 2.0},
+        "proposal": {"means": [[-4.0], [4.0]], "sigmas": [[1.0], [1.0]], "weights": [0.5, 0.5]},
+    }
+    setup = from_config(parse(sections, "soft"), Path())
+    (named,) = (found.line for found in feasibility(setup, 3.0) if "path.kappa" in found.line)
+    assert named.startswith("cheaper: path.kappa = 8, at ")
+    lossless = setup.changed(path={"kappa": 0.05})  # centres are blurred over both states
+    assert not [found.line for found in feasibility(lossless, 3.0) if "path.kappa" in found.line]
 
 
 def test_a_config_that_can_be_run_ends_well_and_leaves_nothing(tmp_path, monkeypatch, capsys):
