@@ -20,7 +20,7 @@ from cvflow.core.quantities import plain, positive
 from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.batch.system import TorchSystem
-from cvflow.estimate.free_energy import chain_difference
+from cvflow.estimate.comparison import compared_pairs
 from cvflow.estimate.schema import Summary
 from cvflow.host.faults import brief
 from cvflow.host.functions import check_not_importing, reference_to
@@ -45,7 +45,8 @@ from cvflow.store import Record
 class FreeEnergy(NamedTuple):
     """A free-energy difference with its standard error, in kT and in kJ/mol; and what to beware of in this run.
 
-    All are NaN where the difference is not determined: `reason` says why, and is empty where it is.
+    All are NaN where the difference is not determined: `reason` says why, and is empty where it is. `alone` says why
+    chains or works alone are taken, where they are not joined.
     """
 
     kT: float
@@ -54,10 +55,11 @@ class FreeEnergy(NamedTuple):
     kJ_mol_stderr: float
     cautions: tuple[str, ...] = ()
     reason: str = ""
+    alone: str = ""
 
     @property
     def determined(self) -> bool:
-        """Whether chains went from one state to the other and back."""
+        """Whether there is a difference to state."""
         return not self.reason
 
 
@@ -77,18 +79,21 @@ class Result:
     summary: Summary
 
     def delta_f(self, start: str, end: str) -> FreeEnergy:
-        """F(end) - F(start) from the chains.
+        """F(end) - F(start), the best estimate of chains and works together; the parts are in the summary.
 
         Raises:
-            ValueError: a state is unknown.
+            ValueError: a state is unknown, or both are one.
         """
         names = list(self.record.header.states)
         for name in (start, end):
             if name not in names:
                 raise ValueError(f"unknown state {name!r}; the run has {', '.join(names)}")
-        difference = chain_difference(self.record, names.index(start), names.index(end))
-        kT, value, stderr = self.record.header.kT, difference.value, difference.stderr
-        return FreeEnergy(value, stderr, kT * value, kT * stderr, self.summary.warnings, difference.reason)
+        if start == end:
+            raise ValueError(f"delta_f needs two different states, got {start!r} twice")
+        (found,) = compared_pairs(self.record, [(names.index(start), names.index(end))])
+        best, kT = found.best, self.record.header.kT
+        value, stderr, reason = best.found.value, best.found.stderr, best.found.reason
+        return FreeEnergy(value, stderr, kT * value, kT * stderr, self.summary.warnings, reason, best.alone)
 
     def plot_fes(self, cv: str, second: str | None = None, bins: int = 60) -> Figure:
         """Free energy along a CV with its error band, or a contour picture along two, as a matplotlib figure.

@@ -34,7 +34,7 @@ def test_custom_cv(length, within, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    for estimate in (summary["delta_f"][0], summary["delta_f_bar"][0]):
+    for estimate in (summary["delta_f"][0], summary["delta_f_chain"][0], summary["delta_f_bar"][0]):
         assert abs(estimate["value_kT"] - 1.1421) < 4 * estimate["stderr_kT"]
         assert estimate["stderr_kT"] < within
     assert f"{summary['delta_f'][0]['value_kT']:.2f}" in done.stdout
@@ -72,7 +72,7 @@ def test_torch_potential(torch_potential, tmp_path, monkeypatch, capsys):
     torch_potential.main()
     (result,) = done
     exact = difference(torch_potential)
-    for estimate in (result.summary["delta_f"][0], result.summary["delta_f_bar"][0]):
+    for estimate in (*result.summary["delta_f"], *result.summary["delta_f_chain"], *result.summary["delta_f_bar"]):
         assert (estimate["from"], estimate["to"]) == ("up", "down")
         assert abs(estimate["value_kT"] - exact) < 4 * estimate["stderr_kT"]
         assert estimate["stderr_kT"] < 0.2
@@ -112,7 +112,7 @@ def test_tunnel(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    for estimate in (summary["delta_f"][0], summary["delta_f_bar"][0]):
+    for estimate in (summary["delta_f"][0], summary["delta_f_chain"][0], summary["delta_f_bar"][0]):
         assert abs(estimate["value_kT"] - exact) < 4 * estimate["stderr_kT"]
         assert estimate["stderr_kT"] < 0.2
     assert summary["exact"]["value"]

@@ -6,13 +6,14 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from cvflow.estimate.cautions import comparisons
 from cvflow.estimate.schema import Summary
 from cvflow.report import Shown, beside_table, final_table
 from cvflow.run.run_folder import open_record
 
 
 def show(summary: Summary, folder: Path, runs: Sequence[Shown] = (), out: Path | None = None) -> None:
-    """The run's figures, then those of the runs beside it: what was asked for last stands last.
+    """The run's figures, then those of the runs beside it, and what it was run for, in a line for each difference.
 
     Args:
         summary: of the run.
@@ -23,4 +24,6 @@ def show(summary: Summary, folder: Path, runs: Sequence[Shown] = (), out: Path |
     Console().print(final_table(summary, open_record(folder).header))
     if len(runs) > 1:
         Console().print(beside_table(runs))
+    for found in comparisons(summary):
+        typer.echo(found.headline)
     typer.echo(f"report: {(out or folder) / 'report.html'}")

@@ -41,23 +41,23 @@ class Ratios(NamedTuple):
     Attributes:
         free_energy: F(state) - F(first).
         influence: what each turn adds to it, over the number of turns, to first order.
-        unseen_variance: of the free energies, by what the turns do not show: the noise of the states' masses under the
-            flow, and one more proposal in each direction.
+        unseen_variance: of the difference between two states, row and column, by what the turns do not show: the noise
+            of the states' masses under the flow, and one more proposal in each direction.
         effective_paths: Kish's number of equal chances that those between each pair are worth, row into column.
     """
 
     free_energy: PerState
     influence: Float[np.ndarray, "states walkers turns"]
-    unseen_variance: PerState
+    unseen_variance: StatePairs
     effective_paths: StatePairs
 
-    def effective(self, state: int) -> float:
-        """Effective paths of the difference between a state and the first, of the direction that has fewer.
+    def effective(self, one: int, other: int) -> float:
+        """Effective paths of the difference between two states, of the direction that has fewer.
 
         With more than two states, over all pairs that a state has.
         """
         both = np.minimum(self.effective_paths, self.effective_paths.T)
-        return float(min(both[0].sum(), both[state].sum()))
+        return float(min(both[one].sum(), both[other].sum()))
 
 
 class _Flows(NamedTuple):
@@ -85,9 +85,7 @@ def acceptance_ratios(made: Proposals) -> Ratios:
     odds = free_energy[:, None] - free_energy + offset
     response, of_chance = _response(crossed, odds, known), _of_chance(crossed, odds)
     influence = _influence(made, flows.proposed, _weights(crossed, odds), response, of_chance)
-    of_masses = _of_masses(made, expected)
-    noise = np.where(np.arange(len(known)) > 0, of_masses[0] + of_masses[:, 0], 0.0)
-    noise += _ANY_CHANCE * (((response[:, :, None] - response[:, None, :]) * of_chance) ** 2).sum(axis=(1, 2))
+    noise = _unseen(_of_masses(made, expected), response, of_chance)
     return Ratios(np.where(known, free_energy, np.nan), influence, noise, effective)
 
 
@@ -154,6 +152,13 @@ def _response(crossed: StatePairs, odds: StatePairs, known: Bool[np.ndarray, " s
 def _of_chance(crossed: StatePairs, odds: StatePairs) -> StatePairs:
     """How the slope between two states goes with each chance."""
     return np.where(crossed + crossed.T > 0, expit(-odds), 0.0)
+
+
+def _unseen(of_masses: StatePairs, response: StatePairs, of_chance: StatePairs) -> StatePairs:
+    """Variance of the difference between two states by the noise of the masses, and by chances that were not seen."""
+    each = (response[:, :, None] - response[:, None, :]) * of_chance
+    of_chances = ((each[:, None] - each) ** 2).sum(axis=(2, 3))
+    return np.where(np.eye(len(response)) > 0, 0.0, of_masses + of_masses.T + _ANY_CHANCE * of_chances)
 
 
 def _influence(

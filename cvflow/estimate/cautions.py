@@ -1,4 +1,4 @@
-"""What the numbers of a run say: the two estimates of each free-energy difference side by side, and what to beware of.
+"""What the numbers of a run say: each free-energy difference, its two estimates side by side, and what to beware of.
 
 All of it reads the summary (`cvflow.estimate.schema`), whose numbers are None where they are not determined.
 """
@@ -15,7 +15,7 @@ R_HAT_LIMIT = 1.05
 FEW_MODE_CHANGES = 20
 """Below it the error of ΔF, about 2/√M kT, is itself hardly known."""
 
-FAR_APART = 2.0
+FAR_APART = 3.0
 """Errors of the difference between chain and BAR beyond which they disagree."""
 
 MANY_FAILED = 0.05
@@ -52,25 +52,39 @@ def apart(one: Estimate, other: Estimate) -> float:
 
 
 class Comparison(NamedTuple):
-    """F(end) - F(start), from the chain's averages and from the works (BAR).
+    """F(end) - F(start), from the chain's averages, from the works (BAR), and from both.
 
     Attributes:
         start: a state.
         end: another one.
+        best: from both.
         chain: from the chain's averages.
         bar: from the works.
         between: chain less BAR, with an error that knows that both come from the same turns.
         effective_paths: how many equal chances BAR rests on.
         reasons: why chain and BAR are not determined, empty where they are.
+        alone: why one of them alone is the best estimate; empty where they are joined.
     """
 
     start: str
     end: str
+    best: Estimate
     chain: Estimate
     bar: Estimate
     between: Estimate
     effective_paths: float = math.inf
     reasons: tuple[str, str] = ("", "")
+    alone: str = ""
+
+    @property
+    def headline(self) -> str:
+        """The difference in a line, and what it comes from where that is not both parts."""
+        return f"ΔF {self.pair} = {self.best.text()}{self.aside}"
+
+    @property
+    def aside(self) -> str:
+        """What stands after the best estimate, where there is something to be said of it."""
+        return f" ({self.alone})" if self.alone else ""
 
     @property
     def pair(self) -> str:
@@ -92,19 +106,21 @@ class Comparison(NamedTuple):
 
 
 def comparisons(summary: Summary) -> list[Comparison]:
-    """Both estimates of every difference from the first state."""
-    rows = zip(summary.delta_f, summary.delta_f_bar, summary.chain_less_bar, strict=True)
+    """All estimates of every difference from the first state."""
+    rows = zip(summary.delta_f, summary.delta_f_chain, summary.delta_f_bar, summary.chain_less_bar, strict=True)
     return [
         Comparison(
-            chain.start,
-            chain.end,
+            best.start,
+            best.end,
+            _estimate(best),
             _estimate(chain),
             _estimate(bar),
             _estimate(between),
             bar.effective_paths,
             (chain.reason or "", bar.reason or ""),
+            best.alone or "",
         )
-        for chain, bar, between in rows
+        for best, chain, bar, between in rows
     ]
 
 
@@ -197,7 +213,7 @@ def _disagreement(comparison: Comparison) -> list[str]:
         texts.append(
             f"ΔF {comparison.pair}: chain ({comparison.chain.text()}) and BAR ({comparison.bar.text()}) differ "
             f"by {comparison.distance:.1f} errors of their difference. At least one of them has not converged: trust "
-            "neither yet."
+            "neither yet, nor what is made of both."
         )
     return texts
 

@@ -1,28 +1,33 @@
-"""Both estimates of each free-energy difference, and how far they are apart in errors that know they share a run."""
+"""Both estimates of each free-energy difference, how far they are apart in errors that know they share a run, and the
+best one that the two make together.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
 from cvflow.estimate.acceptance_ratio import Ratios, acceptance_ratios
-from cvflow.estimate.correlation import standard_error
-from cvflow.estimate.free_energy import Difference, chain_differences, chain_influence
+from cvflow.estimate.best import Best, Part, best_of, error_of
+from cvflow.estimate.equilibration import adaptation, populations
+from cvflow.estimate.free_energy import Difference, chain_difference, chain_influence
 from cvflow.estimate.modes import state_window
+from cvflow.estimate.unsettled import settled
 from cvflow.estimate.work import proposals
 from cvflow.store import Record
 
 
 class Compared(NamedTuple):
-    """F of a state less that of the first.
+    """F of one state less that of another.
 
     Attributes:
+        best: of both parts together.
         chain: from the time the chains spend in the states.
         bar: from the chances of all proposals between the states.
         apart: chain less BAR [kT], with the standard error of that difference; NaN where one of them is missing.
         effective_paths: how many equal chances BAR rests on.
     """
 
+    best: Best
     chain: Difference
     bar: Difference
     apart: Difference
@@ -30,41 +35,46 @@ class Compared(NamedTuple):
 
 
 def compared(record: Record) -> list[Compared]:
-    """Both estimates of every named state from the first.
+    """All estimates of every named state from the first.
 
     Raises:
         ValueError: a walker has no production turn yet.
     """
-    if len(record.header.states) < 2:
+    return compared_pairs(record, [(0, end) for end in range(1, len(record.header.states))])
+
+
+def compared_pairs(record: Record, pairs: list[tuple[int, int]]) -> list[Compared]:
+    """All estimates of F(end) - F(start), for pairs (start, end) of named states, as indices into the header's.
+
+    Raises:
+        ValueError: a walker has no production turn yet.
+    """
+    if not pairs:
         return []
-    ratios = acceptance_ratios(proposals(record))
-    window = state_window(record)
-    return [_compared(record, chain, ratios, index, window) for index, chain in enumerate(chain_differences(record), 1)]
+    ratios, window = acceptance_ratios(proposals(record)), state_window(record)
+    in_equilibrium = settled(adaptation(record), populations(record))
+    found = []
+    for start, end in pairs:
+        chain = Part(chain_difference(record, start, end), chain_influence(record, start, end))
+        works = _by_works(record, ratios, start, end, window)
+        apart = _apart(chain, works, window)
+        best = best_of(chain, works, window, in_equilibrium)
+        found.append(Compared(best, chain.found, works.found, apart, ratios.effective(start, end)))
+    return found
 
 
-def _compared(record: Record, chain: Difference, ratios: Ratios, index: int, window: int) -> Compared:
-    value, influence = float(ratios.free_energy[index]), ratios.influence[index]
-    noise = float(ratios.unseen_variance[index])
-    known = bool(np.isfinite(value))
-    bar = Difference(
-        chain.start,
-        chain.end,
-        value,
-        _error(influence, window, noise) if known else float("nan"),
-        "" if known else f"no paths connect {chain.start} and {chain.end} in both directions",
-    )
-    both = known and not chain.reason
-    between = chain_influence(record, 0, index) - influence if both else influence
-    apart = Difference(
-        chain.start,
-        chain.end,
-        chain.value - value,
-        _error(between, window, noise) if both else float("nan"),
-        chain.reason or bar.reason,
-    )
-    return Compared(chain, bar, apart, ratios.effective(index))
+def _by_works(record: Record, ratios: Ratios, start: int, end: int, window: int) -> Part:
+    names = list(record.header.states)
+    influence, noise = ratios.influence[end] - ratios.influence[start], float(ratios.unseen_variance[start, end])
+    unknown = next((state for state in (start, end) if np.isnan(ratios.free_energy[state])), None)
+    if unknown is not None:
+        reason = f"no paths connect {names[0]} and {names[unknown]} in both directions"
+        return Part(Difference(names[start], names[end], np.nan, np.nan, reason), influence, noise)
+    value = float(ratios.free_energy[end] - ratios.free_energy[start])
+    return Part(Difference(names[start], names[end], value, error_of(influence, noise, window)), influence, noise)
 
 
-def _error(influence: Float[np.ndarray, "walkers turns"], window: int, noise: float) -> float:
-    """Of the turns, and of what they do not show, which knows nothing of them."""
-    return float(np.hypot(standard_error(influence, window), np.sqrt(noise)))
+def _apart(chain: Part, works: Part, window: int) -> Difference:
+    reason = chain.found.reason or works.found.reason
+    error = np.nan if reason else error_of(chain.influence - works.influence, works.noise, window)
+    return chain.found._replace(value=chain.found.value - works.found.value, stderr=error, reason=reason)

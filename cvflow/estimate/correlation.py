@@ -41,18 +41,31 @@ def standard_error(series: Series, window: int | None = None) -> float:
     """
     if series.size < _FEWEST or not np.isfinite(series).all() or _constant(series):
         return float("nan")
-    covariance = _autocovariance(series)
     if window is None:
+        covariance = _autocovariance(series)
         lags = _pairs_above_zero(covariance)
         variance = _variance_of_mean(_falling(covariance[:lags]), np.ones(lags), series.shape)
+        freedom = _degrees_of_freedom(series, lags)
     else:
-        lags = min(window, len(covariance))
-        weights = 1.0 - np.arange(min(2 * window, len(covariance))) / (2 * window)
-        variance = _variance_of_mean(covariance[: len(weights)], weights, series.shape)
-    freedom = _degrees_of_freedom(series, lags)
+        variance, freedom = windowed_variance(series, window), degrees_of_freedom(series, window)
     if freedom < _FEWEST_FREEDOM or variance <= 0:
         return float("nan")
     return float(np.sqrt(variance * freedom / (freedom - 2)))
+
+
+def windowed_variance(series: Series, window: int) -> float:
+    """Variance of the mean by Bartlett's weights, without what is made of it for few events.
+
+    It is a quadratic form in the series, so that those of two, and of their difference, give a covariance.
+    """
+    covariance = _autocovariance(series)
+    weights = 1.0 - np.arange(min(2 * window, len(covariance))) / (2 * window)
+    return _variance_of_mean(covariance[: len(weights)], weights, series.shape)
+
+
+def degrees_of_freedom(series: Series, window: int) -> float:
+    """Of that variance; zero for a series that never changes."""
+    return 0.0 if _constant(series) else _degrees_of_freedom(series, min(window, series.shape[1]))
 
 
 def correlation_window(series: Series) -> int:

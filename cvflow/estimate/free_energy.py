@@ -71,11 +71,6 @@ def chain_influence(record: Record, start: int, end: int) -> Float[np.ndarray, "
         return first / first.mean() - other / other.mean()
 
 
-def chain_differences(record: Record) -> list[Difference]:
-    """ΔF of each named state from the first."""
-    return [chain_difference(record, 0, index) for index in range(1, len(record.header.states))]
-
-
 def profile(record: Record, cv: str, bins: int) -> FreeEnergyProfile:
     """F(ξ) = -ln p(ξ) along one CV, with the standard error of each bin, from chains and from the works of paths.
 

@@ -113,8 +113,13 @@ class FreeEnergyDifference(Part):
     """Why it is not determined, in words; null where it is."""
 
 
-class ByChain(FreeEnergyDifference):
-    """From averages over the chains."""
+class Best(FreeEnergyDifference):
+    """From chains and works together: the mean of least variance."""
+
+    chain_weight: Number
+    """Weight of the chains in it, 0 to 1, the works having the rest; null where it is not determined."""
+    alone: str | None
+    """Why the chains or the works alone are taken, in words; null where both are, and where it is not determined."""
 
 
 class ByBar(FreeEnergyDifference):
@@ -225,7 +230,7 @@ class Summary(Part):
     Acceptances and mode changes are those of production; steps and wall times are those of the whole run.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     """Version of this layout: it rises when a key goes or changes its meaning, not when one is added."""
     version: str
     """Version of cvflow that began the run."""
@@ -251,12 +256,14 @@ class Summary(Part):
     """Steps of dynamics."""
     steps_per_mode_change: Number
     """Path steps of production over mode changes; null where there was none."""
-    delta_f: tuple[ByChain, ...]
-    """F of each named state less that of the first, from the chains; empty with fewer than two."""
+    delta_f: tuple[Best, ...]
+    """F of each named state less that of the first, from all there is; empty with fewer than two."""
+    delta_f_chain: tuple[FreeEnergyDifference, ...]
+    """The same from averages over the chains alone."""
     delta_f_bar: tuple[ByBar, ...]
-    """The same from the works of all paths between the states (BAR)."""
-    chain_less_bar: tuple[ByChain, ...]
-    """One less the other, with an error that knows that both come from the same turns."""
+    """The same from the works of all paths between the states (BAR) alone."""
+    chain_less_bar: tuple[FreeEnergyDifference, ...]
+    """The chains' less the works', with an error that knows that both come from the same turns."""
     states: dict[str, StateVisits]
     """What the walkers have seen of each named state."""
     adaptation: Adaptation

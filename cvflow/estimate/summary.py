@@ -13,7 +13,17 @@ from cvflow.estimate.discovery import state_visits
 from cvflow.estimate.equilibration import adaptation, populations
 from cvflow.estimate.free_energy import Difference
 from cvflow.estimate.modes import count_modes
-from cvflow.estimate.schema import ByBar, ByChain, Exact, FlowSummary, Jumps, Steps, Summary, WallTimes
+from cvflow.estimate.schema import (
+    Best,
+    ByBar,
+    Exact,
+    FlowSummary,
+    FreeEnergyDifference,
+    Jumps,
+    Steps,
+    Summary,
+    WallTimes,
+)
 from cvflow.store import Record
 
 
@@ -46,9 +56,10 @@ def _numbers(record: Record) -> Summary:
         local_crossings=modes.local_crossings,
         steps=_steps(turns),
         steps_per_mode_change=int(made["steps"].sum()) / modes.mode_changes if modes.mode_changes else None,
-        delta_f=tuple(_by_chain(found.chain) for found in differences),
+        delta_f=tuple(_best(found) for found in differences),
+        delta_f_chain=tuple(_difference(found.chain) for found in differences),
         delta_f_bar=tuple(_by_bar(found) for found in differences),
-        chain_less_bar=tuple(_by_chain(found.apart) for found in differences),
+        chain_less_bar=tuple(_difference(found.apart) for found in differences),
         states=state_visits(record),
         adaptation=adaptation(record),
         populations=populations(record),
@@ -87,8 +98,13 @@ def _steps(turns: np.ndarray) -> Steps:
     return Steps(local=local, path=path, total=local + path)
 
 
-def _by_chain(found: Difference) -> ByChain:
-    return ByChain.model_validate(_estimated(found))
+def _best(found: Compared) -> Best:
+    how = {"chain_weight": found.best.chain_weight, "alone": found.best.alone or None}
+    return Best.model_validate(_estimated(found.best.found) | how)
+
+
+def _difference(found: Difference) -> FreeEnergyDifference:
+    return FreeEnergyDifference.model_validate(_estimated(found))
 
 
 def _by_bar(found: Compared) -> ByBar:

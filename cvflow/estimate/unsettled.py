@@ -20,6 +20,15 @@ def unsettled(summary: Summary) -> list[str]:
     return warnings
 
 
+def settled(made: Adaptation, found: Populations) -> bool:
+    """Whether averages over production are those of equilibrium, as far as the populations of the states tell.
+
+    Where adaptation ended in equilibrium, production began there and may be as short as it likes.
+    """
+    moves = number(found.drift) > 1.0 or number(found.begun) > BEGUN_LIMIT
+    return not moves and (made.passed is True or found.passed is not False)
+
+
 def relaxing(found: Populations) -> str:
     """How fast the slowest population forgets its start, in words."""
     jumps = found.relaxation_jumps
@@ -31,8 +40,8 @@ def _adaptation(made: Adaptation, found: Populations) -> list[str]:
         return []
     return [
         f"Production began before the populations of the states had settled: adaptation ended at its limit of "
-        f"{made.made:,} jumps, and they {relaxing(found)}. ΔF may be off by many of its own errors: raise "
-        "run.adapt_jumps, or find a proposal or a path that is accepted more often."
+        f"{made.made:,} jumps, and they {relaxing(found)}. The chains' ΔF may be off by many of its own errors: "
+        "raise run.adapt_jumps, or find a proposal or a path that is accepted more often."
     ]
 
 

@@ -89,6 +89,7 @@ def lines(runs: Sequence[Shown]) -> TableRows:
     ]
     for index, difference in enumerate(runs[0].differences):
         of_pair = [run.differences[index] for run in runs]
+        table += _estimates(difference.pair, "best", [found.best for found in of_pair], first)
         table += _estimates(difference.pair, "chain", [found.chain for found in of_pair], first)
         table += _estimates(difference.pair, "BAR", [found.bar for found in of_pair], first)
     return [

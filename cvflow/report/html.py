@@ -60,13 +60,12 @@ def _templates() -> Environment:
 
 
 def _differences(summary: Summary) -> TableRows:
-    """ΔF by both estimators, in both units, and whether they agree."""
-    rows = []
+    """ΔF in both units, by chain and BAR, and whether they agree."""
+    rows: TableRows = []
     for found in comparisons(summary):
-        both = (found.chain, found.bar)
-        in_kT = [_key(estimate) for estimate in both]
-        in_kjmol = [estimate.text("", summary.kT) for estimate in both]
-        rows.append((found.pair, *in_kT, *in_kjmol, found.verdict))
+        in_kjmol = found.best.text("", summary.kT)
+        parts = (found.chain.text(""), found.bar.text(""))
+        rows.append((found.pair, _key(found.best), in_kjmol, *parts, found.alone or found.verdict))
     return rows
 
 

@@ -71,10 +71,10 @@ def _free_energies(summary: Summary) -> TableRows:
     kT = summary.kT
     rows: TableRows = []
     for found in comparisons(summary):
-        for name, estimate in (("chain", found.chain), ("BAR", found.bar)):
-            molecular = summary.engine != "batch"  # a model's energies are in whatever unit its potential has
-            in_kjmol = f" = {estimate.text('kJ/mol', kT)}" if molecular and math.isfinite(estimate.value) else ""
-            rows.append((f"ΔF {found.pair}, {name}", estimate.text() + in_kjmol))
+        molecular = summary.engine != "batch"  # a model's energies are in whatever unit its potential has
+        in_kjmol = f" = {found.best.text('kJ/mol', kT)}" if molecular and math.isfinite(found.best.value) else ""
+        rows.append((f"ΔF {found.pair}", found.best.text() + in_kjmol + found.aside))
+        rows.append(("by chain, by BAR", f"{found.chain.text()}, {found.bar.text()}"))
         rows.append(("chain and BAR agree", found.verdict))
     return rows
 

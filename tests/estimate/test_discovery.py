@@ -19,7 +19,7 @@ def test_shares_are_those_of_production():
     visits = state_visits(record)
     assert sum(seen.share for seen in visits.values()) == pytest.approx(1)
     difference = -np.log(visits["extended"].share / visits["compact"].share)
-    assert difference == pytest.approx(summarise(record)["delta_f"][0]["value_kT"])
+    assert difference == pytest.approx(summarise(record)["delta_f_chain"][0]["value_kT"])
     assert visits["extended"].found == 4
 
 

@@ -103,4 +103,4 @@ def test_what_is_not_determined_is_null(summary):
 
 def test_another_layout_is_refused(summary):
     with pytest.raises(ValidationError, match="schema_version"):
-        Summary.model_validate(summary.model_dump() | {"schema_version": 2})
+        Summary.model_validate(summary.model_dump() | {"schema_version": 1})

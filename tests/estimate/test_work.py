@@ -14,7 +14,7 @@ from cvflow.core.frames import Frame, Outcome
 from cvflow.core.states import States
 from cvflow.estimate.acceptance_ratio import acceptance_ratios
 from cvflow.estimate.comparison import compared
-from cvflow.estimate.free_energy import chain_differences
+from cvflow.estimate.free_energy import chain_difference
 from cvflow.estimate.modes import count_modes, crossings
 from cvflow.estimate.work import crossing_works, proposals
 from cvflow.proposals import GaussianMixture
@@ -104,7 +104,7 @@ def test_the_error_of_bar_is_its_spread():
 
 
 def test_the_chain_s_estimate_and_its_error(mini):
-    (difference,) = chain_differences(mini)
+    difference = chain_difference(mini, 0, 1)
     assert (difference.start, difference.end) == ("low", "high")
     assert abs(difference.value - exact()) < 4 * difference.stderr
     p = 1 / (1 + np.exp(exact()))

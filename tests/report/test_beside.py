@@ -48,7 +48,7 @@ def test_every_figure_stands_beside_that_of_the_other(runs, other):
     assert table["acceptance between states"][1] == plus_minus(found.acceptance, found.acceptance_stderr)
     assert table["mode changes"][1] == str(found.mode_changes)
     assert table["path steps per mode change"][1] == f"{found.steps_per_mode_change:,.0f} ± {found.stderr:,.0f}"
-    for key, name in (("delta_f", "chain"), ("delta_f_bar", "BAR")):
+    for key, name in (("delta_f", "best"), ("delta_f_chain", "chain"), ("delta_f_bar", "BAR")):
         values = [run.summary[key][0] for run in runs]
         assert table[f"ΔF compact → extended, {name}"] == [
             Estimate(value["value_kT"], value["stderr_kT"]).text() for value in values
@@ -59,8 +59,8 @@ def test_every_figure_stands_beside_that_of_the_other(runs, other):
 
 def test_the_distance_is_that_of_the_same_estimator_of_the_first(runs):
     distances = [cells for name, *cells in lines(runs) if name.endswith(", apart from springs")]
-    assert [cells[0] for cells in distances] == ["–", "–"]
-    for key, cells in zip(("delta_f", "delta_f_bar"), distances, strict=True):
+    assert [cells[0] for cells in distances] == ["–", "–", "–"]
+    for key, cells in zip(("delta_f", "delta_f_chain", "delta_f_bar"), distances, strict=True):
         one, two = (run.summary[key][0] for run in runs)
         combined = math.hypot(one["stderr_kT"], two["stderr_kT"])
         assert cells[1] == f"{abs(one['value_kT'] - two['value_kT']) / combined:.1f} combined errors"

@@ -52,7 +52,7 @@ def test_nothing_is_loaded_and_nothing_runs(page):
 def test_the_result_comes_first(page, record):
     value = summarise(record)["delta_f"][0]["value_kT"]
     assert page.index(f"{value:.2f} ± ") < page.index("<img")
-    assert page.index("do they agree?") < page.index("<img")
+    assert page.index("do chain and BAR agree?") < page.index("<img")
     assert "compact → extended" in page
 
 

@@ -8,9 +8,9 @@ from tests.report.synthetic import POLYMER, THREE
 
 
 @pytest.mark.parametrize(("target", "name"), [(POLYMER, "record"), (THREE, "three")])
-def test_both_estimates_find_the_exact_difference(target, name, request):
+def test_all_estimates_find_the_exact_difference(target, name, request):
     summary = summarise(request.getfixturevalue(name))
-    for estimate in ("delta_f", "delta_f_bar"):
+    for estimate in ("delta_f", "delta_f_chain", "delta_f_bar"):
         found = summary[estimate]
         exact = [target.difference(state) for state in range(1, len(target.names))]
         z = [(f["value_kT"] - e) / f["stderr_kT"] for f, e in zip(found, exact, strict=True)]

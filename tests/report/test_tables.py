@@ -13,8 +13,10 @@ def test_rows_hold_the_main_figures(record):
     summary = summarise(record)
     rows = dict(summary_rows(summary, record.header))
     value = summary["delta_f"][0]["value_kT"]
-    assert rows["ΔF compact → extended, chain"].startswith(f"{value:.2f} ± ")
-    assert f"= {value * KT:.2f} ± " in rows["ΔF compact → extended, chain"]
+    assert rows["ΔF compact → extended"].startswith(f"{value:.2f} ± ")
+    assert f"= {value * KT:.2f} ± " in rows["ΔF compact → extended"]
+    parts = [f"{summary[key][0]['value_kT']:.2f} ± " for key in ("delta_f_chain", "delta_f_bar")]
+    assert all(part in rows["by chain, by BAR"] for part in parts)
     assert rows["mode changes by jumps"] == str(summary["mode_changes"])
     assert f"{summary['steps_per_mode_change']:,.0f} path steps" in rows["steps per mode change"]
     assert "250 local steps a turn" in rows["steps per mode change"]
@@ -28,7 +30,7 @@ def test_the_table_prints_names_that_look_like_markup():
     )
     printed = io.StringIO()
     Console(width=120, file=printed).print(final_table(summarise(record), record.header))
-    assert "ΔF [red] → [/b], BAR" in printed.getvalue()
+    assert "ΔF [red] → [/b]" in printed.getvalue()
     assert "[bold]test" in printed.getvalue()
 
 

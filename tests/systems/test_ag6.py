@@ -98,7 +98,7 @@ def test_the_chain_agrees_with_the_reference(tmp_path):
     """
     assert execute(["run", str(EXAMPLE), "--out", str(tmp_path / "run"), "--quiet"]) == 0
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
-    (chain,), (bar,), jumps = summary["delta_f"], summary["delta_f_bar"], summary["jumps"]
+    (chain,), (bar,), jumps = summary["delta_f_chain"], summary["delta_f_bar"], summary["jumps"]
     known, error = REFERENCE["free_energy_octahedron_to_capped_kT"], REFERENCE["stderr_kT"]
     print(f"chain {chain}\nBAR {bar}\n{jumps}\n{summary['mode_changes']} mode changes by jumps")
     print(f"reference {known} ± {error} kT; wall time {summary['wall_s']['total']:.0f} s")

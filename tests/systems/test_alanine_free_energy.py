@@ -31,7 +31,7 @@ def test_the_chain_agrees_with_umbrella_sampling(solvent, tmp_path):
     out, (config, *settings) = tmp_path / "run", RUNS[solvent]
     assert execute(["run", str(EXAMPLES / config), "--out", str(out), *settings, "--quiet"]) == 0
     summary, known = json.loads((out / "summary.json").read_text()), reference(solvent)
-    (chain,), (bar,) = summary["delta_f"], summary["delta_f_bar"]
+    (chain,), (bar,) = summary["delta_f_chain"], summary["delta_f_bar"]
     print(f"chain {chain}\nBAR {bar}\n{summary['jumps']}\naccepted each way {jumps_each_way(out)}")
     print(f"reference {known.delta_f:.3f} ± {known.stderr:.3f} kT, wall time {summary['wall_s']['total']:.0f} s")
     assert (chain["from"], chain["to"]) == ("C7eq", "C7ax")

@@ -24,7 +24,7 @@ _IN_TITLE = 2
 
 @in_our_style()
 def free_energy_figure(record: Record, cv: str, bins: int = 60, summary: Summary | None = None) -> Figure:
-    """F(ξ) [kT] with its error band, the flow's own -ln q, the states, and ΔF from the chain and from BAR.
+    """F(ξ) [kT] with its error band, the flow's own -ln q, the states, and ΔF with what chain and BAR say of it.
 
     Args:
         record: the run.
@@ -128,4 +128,4 @@ def _frame(axes: Axes, record: Record, estimated: FreeEnergyProfile) -> None:
 
 
 def _difference(found: Comparison) -> str:
-    return f"ΔF {found.pair}:  chain {found.chain.text()},  BAR {found.bar.text()}"
+    return f"{found.headline}  [chain {found.chain.text()},  BAR {found.bar.text()}]"

@@ -27,7 +27,7 @@ def test_the_title_has_the_difference_by_both_estimators(record):
     summary = summarise(record)
     words = all_words(free_energy_figure(record, "r", summary=summary))
     assert "F(r) with its error band and the flow's own −kT ln q" in words
-    assert f"chain {summary['delta_f'][0]['value_kT']:.2f} ± " in words
+    assert f"chain {summary['delta_f_chain'][0]['value_kT']:.2f} ± " in words
     assert "BAR " in words
     assert "compact" in words.split("\n")
     assert "blurred by 1/√(βκ) = 0.066" in words
