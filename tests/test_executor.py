@@ -40,8 +40,8 @@ def pair(out, **given):
         [cvflow.cv.distance("d", 0, 1)],
         {"near": "d < 0.3", "far": "d >= 0.3"},
         {"near": near, "far": far},
-        out=out, local_steps=10, path={"steps": 20, "timestep": 0.002, "friction": 2.0},
-        engine={"platform": "Reference"}, proposal=PROPOSAL, **RUN | given,
+        out=out, local_steps=10, engine={"platform": "Reference"}, proposal=PROPOSAL,
+        **RUN | {"path": {"steps": 20, "timestep": 0.002, "friction": 2.0}} | given,
     )  # fmt: skip
     return chain(out)
 

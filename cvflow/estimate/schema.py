@@ -86,14 +86,20 @@ class Jumps(JumpCounts):
 
 
 class Steps(Part):
-    """Steps of dynamics, of the whole run with its adaptation."""
+    """Time steps of all walkers together, each of which is one evaluation of the forces on a walker."""
 
+    equilibration: int | None
+    """Before the first jump, and to make starts that were missing; null for runs that older versions began."""
+    pilots: int | None
+    """Of the jumps that settings were found by before the run; null for runs that older versions began."""
+    adaptation: int
+    """Of the jumps' paths and the local moves before production."""
     local: int
-    """Steps of local moves."""
+    """Of production's local moves."""
     path: int
-    """Steps of the jumps' paths."""
-    total: int
-    """Their sum."""
+    """Of the paths of production's jumps."""
+    total: int | None
+    """Of all these together; null where one of them is."""
 
 
 class FreeEnergyDifference(Part):
@@ -227,7 +233,7 @@ class Exact(Part):
 class Summary(Part):
     """A run in numbers.
 
-    Acceptances and mode changes are those of production; steps and wall times are those of the whole run.
+    Acceptances and mode changes are those of production; wall times are those of the whole run.
     """
 
     schema_version: Literal[2] = 2
@@ -253,7 +259,7 @@ class Summary(Part):
     local_crossings: int
     """Local moves of production that ended in another named state than the last visited."""
     steps: Steps
-    """Steps of dynamics."""
+    """Time steps, by what they were made for."""
     steps_per_mode_change: Number
     """Path steps of production over mode changes; null where there was none."""
     delta_f: tuple[Best, ...]

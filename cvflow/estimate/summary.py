@@ -54,7 +54,7 @@ def _numbers(record: Record) -> Summary:
         jumps=_jumps(record, made),
         mode_changes=modes.mode_changes,
         local_crossings=modes.local_crossings,
-        steps=_steps(turns),
+        steps=_steps(record),
         steps_per_mode_change=int(made["steps"].sum()) / modes.mode_changes if modes.mode_changes else None,
         delta_f=tuple(_best(found) for found in differences),
         delta_f_chain=tuple(_difference(found.chain) for found in differences),
@@ -93,9 +93,17 @@ def _counts(found: Acceptance) -> dict[str, object]:
     }
 
 
-def _steps(turns: np.ndarray) -> Steps:
-    local, path = int(turns["local_steps"].sum()), int(turns["steps"].sum())
-    return Steps(local=local, path=path, total=local + path)
+def _steps(record: Record) -> Steps:
+    turns, before = record.turns, (record.header.equilibration_steps, record.header.pilot_steps)
+    of_turns = turns["local_steps"].sum() + turns["steps"].sum()
+    made = turns[turns["production"]]
+    local, path = int(made["local_steps"].sum()), int(made["steps"].sum())
+    known = [steps for steps in before if steps is not None]
+    total = int(of_turns) + sum(known) if len(known) == len(before) else None
+    adaptation = int(of_turns) - local - path
+    return Steps(
+        equilibration=before[0], pilots=before[1], adaptation=adaptation, local=local, path=path, total=total
+    )  # fmt: skip
 
 
 def _best(found: Compared) -> Best:

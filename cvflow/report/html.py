@@ -115,13 +115,14 @@ def _failures(turns: np.ndarray) -> TableRows:
 
 
 def _times(record: Record, summary: Summary) -> TableRows:
-    wall, steps = summary.wall_s, summary.steps
+    wall, turns = summary.wall_s, record.turns
+    path, local = int(turns["steps"].sum()), int(turns["local_steps"].sum())
     rate = summary.path_steps_per_s
     speed = f", {rate:,.0f} path steps a second" if rate else ""
     return [
         ("wall time", duration(wall.total)),
-        ("paths", f"{duration(wall.path)} a worker, {steps.path:,} steps{speed}"),
-        ("local moves", f"{duration(wall.local)} a worker, {steps.local:,} steps"),
+        ("paths", f"{duration(wall.path)} a worker, {path:,} steps{speed}"),
+        ("local moves", f"{duration(wall.local)} a worker, {local:,} steps"),
         ("training, beside them", duration(wall.training)),
-        ("turns", f"{len(record.turns):,}, of which {int(record.turns['production'].sum()):,} in production"),
+        ("turns", f"{len(turns):,}, of which {int(turns['production'].sum()):,} in production"),
     ]

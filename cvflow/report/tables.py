@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cvflow.estimate.cautions import comparisons, discovery, plus_minus
-from cvflow.estimate.schema import JumpCounts, Summary, number
+from cvflow.estimate.schema import JumpCounts, Steps, Summary, number
 from cvflow.estimate.unsettled import relaxing
 from cvflow.store import Header
 
@@ -82,7 +82,7 @@ def _free_energies(summary: Summary) -> TableRows:
 def _jumps(summary: Summary, header: Header) -> TableRows:
     jumps, per_change = summary.jumps, summary.steps_per_mode_change
     failed = ", ".join(f"{count:,} {reason}" for reason, count in jumps.failed.items())
-    beside = f"{header.local_steps:,} local steps a turn, {summary.steps.local:,} in the whole run"
+    beside = f"{header.local_steps:,} local steps a turn, {summary.steps.local:,} in production"
     return [
         ("acceptance in production", acceptance(jumps)),
         ("acceptance between states", acceptance(jumps.between_states)),
@@ -123,11 +123,25 @@ def _effort(summary: Summary) -> TableRows:
     parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in effort)
     return [
         ("flow", f"version {flow.version}, {trained if flow.trainings else 'fixed, never trained'}"),
+        ("force evaluations", _evaluations(summary.steps)),
         ("wall time", f"{duration(wall.total)} ({parts})"),
         ("path steps per second", _text(summary.path_steps_per_s)),
         ("exact", f"{'yes' if exact.value else 'NO'}: {exact.reason}"),
         *(("part of the potential", words) for words in summary.walls),
     ]
+
+
+def _evaluations(steps: Steps) -> str:
+    """All of a run's, by what they were for."""
+    parts = {
+        "equilibration": steps.equilibration,
+        "pilots": steps.pilots,
+        "adaptation": steps.adaptation,
+        "local moves": steps.local,
+        "paths": steps.path,
+    }
+    known = ", ".join(f"{name} {count:,}" for name, count in parts.items() if count is not None)
+    return f"{_text(steps.total)} ({known})"
 
 
 def _text(value: float | None, form: str = ",.0f") -> str:

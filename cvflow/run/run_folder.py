@@ -79,7 +79,8 @@ def begin(
         working = setup.walkers.executor(processes) if executor is None else nullcontext(executor)
         with _attended(folder, until) as stop, working as pool:
             setup = _with_all_starts(setup, pool, folder, watch)
-            group_states, samples = equilibrated = setup.equilibrate(pool)
+            equilibrated = setup.equilibrate(pool)
+            group_states, samples = equilibrated.group_states, equilibrated.samples
             for walker, frame in enumerate(frame for group_state in group_states for frame in group_state.frames):
                 setup.check_frame(walker, frame)
             noted, setup = len(setup.notes), setup.after(equilibrated)

@@ -34,12 +34,16 @@ WORSE = 1.5
 
 
 class Trial(NamedTuple):
-    """A setting, by the names of `[path]`, what was lost at it, and what a mode change would cost in path steps."""
+    """A setting, by the names of `[path]`, what was lost at it, and what a mode change would cost in path steps.
+
+    `made` are the time steps of its pilots, local moves included.
+    """
 
     setting: dict[str, Any]
     prospect: Prospect
     cost: float
     stderr: float
+    made: int = 0
 
 
 class Trying(NamedTuple):
@@ -70,14 +74,19 @@ class PilotRuns:
 
     def trial(self, number: int, **setting: Any) -> Trial:
         """Try one setting; `number` says which random numbers."""
-        turns = self.turns(number, **setting)
-        found = prospect(turns, self.setup.states, self._seed(number))
+        rows = self._run(number, **setting)
+        found = prospect(_pilots(rows), self.setup.states, self._seed(number))
         gives_up = self.setup.settings.path.early_rejection
         costs = [_cost(found.steps, found.dissipated + shift * found.stderr, gives_up) for shift in (-1, 0, 1)]
-        return Trial(setting, found, costs[1], 0.5 * (costs[2] - costs[0]))
+        made = int(rows["steps"].sum() + rows["local_steps"].sum())
+        return Trial(setting, found, costs[1], 0.5 * (costs[2] - costs[0]), made)
 
     def turns(self, number: int, **setting: Any) -> np.ndarray:
         """Rows of the store of pilot jumps at one setting, all paths run to their end."""
+        return _pilots(self._run(number, **setting))
+
+    def _run(self, number: int, **setting: Any) -> np.ndarray:
+        """With a jump of each walker after the pilots, which every run has."""
         jumps = max(4, -(-2 * self.paths // self.setup.settings.run.walkers))
         run = {"seed": self._seed(number), "adapt_jumps": jumps, "adapt_limit": 1, "jumps": 1}
         setup = self.setup.changed(run=run, path={**setting, "early_rejection": False})
@@ -87,8 +96,7 @@ class PilotRuns:
             self.watch(Trying(_words(setting), number + 1, progress))
 
         taught = _taught(setup, self.start, kappa)
-        turns = run_in_memory(setup, self.executor, self.start, kappa, taught, watch).turns
-        return turns[~turns["production"]]
+        return run_in_memory(setup, self.executor, self.start, kappa, taught, watch).turns
 
     def _seed(self, number: int) -> int:
         return seed_for(self.setup.settings.run.seed, Purpose.SCAN, 1000 + number)
@@ -122,8 +130,12 @@ def tuned(
             f'path.steps = "auto": no pilot path of up to {LONGEST} steps connects the states; give a number of '
             "steps, or another CV"
         )
-    done = setup.changed(path=best)
-    return replace(done, notes=(*setup.notes, _note(best, trials)))
+    made = setup.pilot_steps + sum(trial.made for trial in trials)
+    return replace(setup.changed(path=best), notes=(*setup.notes, _note(best, trials)), pilot_steps=made)
+
+
+def _pilots(rows: np.ndarray) -> np.ndarray:
+    return rows[~rows["production"]]
 
 
 def chosen(trials: Sequence[Trial]) -> Trial:

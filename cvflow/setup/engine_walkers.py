@@ -78,7 +78,8 @@ class EngineWalkers(Walkers):
             for walker, frame in enumerate(self.starts)
         ]
         found = [future.result() for future in futures]
-        return Equilibrated([group.group_state for group in found], np.concatenate([group.samples for group in found]))
+        samples, steps = np.concatenate([group.samples for group in found]), sum(group.steps for group in found)
+        return Equilibrated([group.group_state for group in found], samples, steps)
 
     def looked_at(
         self, setup: Setup, executor: Executor, start: Equilibrated, kappa: Springs, steps: int

@@ -39,10 +39,23 @@ STRAY = 0.1
 
 
 class MadeStart(NamedTuple):
-    """A structure, and how it was made."""
+    """A structure, how it was made, and the time steps that it took, failures included."""
 
     frame: Frame
     words: str
+    steps: int
+
+
+class NoStartError(ArithmeticError):
+    """No start could be made.
+
+    Attributes:
+        steps: time steps that were made in vain.
+    """
+
+    def __init__(self, message: str, steps: int) -> None:
+        super().__init__(message)
+        self.steps = steps
 
 
 class Origin(NamedTuple):
@@ -71,11 +84,13 @@ def with_made_starts(
     Raises:
         ArithmeticError: one could not be made, and walkers would start in fewer than two states.
     """
-    made, faults = dict[str, MadeStart](), list[str]()
+    made, faults, steps = dict[str, MadeStart](), list[str](), setup.equilibration_steps
     for name in missing:
         try:
             made[name] = made_start(setup, engine, given, name, executor)
-        except ArithmeticError as error:
+            steps += made[name].steps
+        except NoStartError as error:
+            steps += error.steps
             if len(given) + len(made) + len(missing) - missing.index(name) - 1 < 2:
                 raise
             faults.append(f"warning: {error}")
@@ -90,7 +105,8 @@ def with_made_starts(
     opening = opened(setup.states, starts.names, np.array([points[name] for name in starts.names]), starts.said)
     new = [note for note in (*faults, *start_notes(opening)) if note not in setup.notes]
     kept = {name: each.frame for name, each in made.items()}
-    return replace(setup, opening=opening, notes=(*setup.notes, *new), made=kept), starts.frames
+    notes = (*setup.notes, *new)
+    return replace(setup, opening=opening, notes=notes, made=kept, equilibration_steps=steps), starts.frames
 
 
 def made_start(setup: Setup, engine: Engines, origins: Mapping[str, Frame], name: str, executor: Executor) -> MadeStart:
@@ -104,7 +120,7 @@ def made_start(setup: Setup, engine: Engines, origins: Mapping[str, Frame], name
         executor: where the work is done.
 
     Raises:
-        ArithmeticError: none could be made; the message says why.
+        NoStartError: none could be made; the message says why.
     """
     state = setup.states.names.index(name)
     spec = _spec(setup, engine)
@@ -112,18 +128,21 @@ def made_start(setup: Setup, engine: Engines, origins: Mapping[str, Frame], name
     found = [Origin(*item, evaluate(item[1])) for item in origins.items()]
     ranges = [cv.range for cv in spec.cvs]
     tried: list[str] = []
+    steps = 0
     for origin, target in _ways(setup, state, found, ranges):
         for level in range(LEVELS):
             order = _pull(setup, origin, target, state, level, len(tried))
             pulled = executor.submit(pull, spec, order, setup.states, FRICTION).result()
+            steps += pulled.steps
             fault = _fault(setup, spec.cvs, pulled, state)
             if fault is None:
-                return _made(setup, spec, origin, order, pulled, state)
+                return _made(setup, spec, origin, order, pulled, state)._replace(steps=steps)
             tried.append(f"pulled to {_at(setup, state, target)}, {fault}")
     reason = f"{tried[-1]} ({len(tried)} ways were tried)" if tried else "no point of it was found by its expression"
-    raise ArithmeticError(
+    raise NoStartError(
         f"the state {name} has no start, and none could be made from {' or '.join(origins)}: {reason}; give one, "
-        f"starts.{name}"
+        f"starts.{name}",
+        steps,
     )
 
 
@@ -190,7 +209,7 @@ def _made(
         f"{pulled.work:.1f} kT, energy {pulled.energy:+.1f} kJ/mol{warm}, {checks}"
     )
     rounded = pulled.frame._replace(positions=np.round(pulled.frame.positions, 4))
-    return MadeStart(spec.build().put_right(rounded), words)
+    return MadeStart(spec.build().put_right(rounded), words, pulled.steps)
 
 
 def _at(setup: Setup, state: int, point: Point) -> str:

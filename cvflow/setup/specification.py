@@ -42,10 +42,14 @@ Springs = Float[np.ndarray, " _springs"]
 
 
 class Equilibrated(NamedTuple):
-    """Where the walker groups stand after equilibration, and the CV values that their walkers visited."""
+    """Where the walker groups stand after equilibration, and the CV values that their walkers visited.
+
+    `steps` are those that it took, of all walkers together.
+    """
 
     group_states: list[GroupState]
     samples: Visited
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Setup:
         opening: the walkers' starts in CV space; none when a run is continued from its store.
         reads: files of the user's that the run was made from.
         made: starts that were made for states without one, by the states' names.
+        equilibration_steps: time steps that were made before the first jump, those of making starts included.
+        pilot_steps: time steps that were made to find settings.
     """
 
     config: Config
@@ -84,6 +90,8 @@ class Setup:
     opening: Opening | None = None
     reads: tuple[Path, ...] = ()
     made: Mapping[str, Frame] = field(default_factory=dict)
+    equilibration_steps: int = 0
+    pilot_steps: int = 0
 
     @cached_property
     def settings(self) -> Settings:
@@ -154,11 +162,12 @@ class Setup:
 
     def after(self, equilibrated: Equilibrated) -> "Setup":
         """The run with its walkers equilibrated: noted are those that have left their states, and springs in doubt."""
+        steps = self.equilibration_steps + equilibrated.steps
         if self.opening is None:
-            return self
+            return replace(self, equilibration_steps=steps)
         points = equilibrated.samples[:, -1, : self.opening.points.shape[1]]
         doubts = self.steered.doubts(self, equilibrated.samples)
-        return replace(self, notes=self.notes + strayed(self.opening, points) + doubts)
+        return replace(self, notes=self.notes + strayed(self.opening, points) + doubts, equilibration_steps=steps)
 
     def kappa(self, samples: Visited) -> Springs:
         """Spring constants: as configured, or from what equilibration visited; none for kernels without a restraint.

@@ -50,6 +50,9 @@ class Header:
         inputs: SHA-256 of the files that the run needs to go on, by the config's names for them.
         versions: of the packages that the run computes with.
         walls: on CVs, part of the potential, in words.
+        equilibration_steps: time steps of all walkers before the first jump, and of making starts; None in stores of
+            older versions.
+        pilot_steps: time steps of the jumps that settings were found by; None in stores of older versions.
     """
 
     seed: int
@@ -76,6 +79,8 @@ class Header:
     inputs: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     walls: list[str] = field(default_factory=list)
+    equilibration_steps: int | None = None
+    pilot_steps: int | None = None
     format: str = RUN_FORMAT
 
     def to_json(self) -> str:

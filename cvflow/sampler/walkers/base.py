@@ -35,10 +35,11 @@ class TurnResult(Generic[OwnForm]):
 
 @dataclass(frozen=True)
 class EquilibratedGroup(Generic[OwnForm]):
-    """An equilibrated group and the CV values that its walkers' local moves visited."""
+    """An equilibrated group, the CV values that its walkers' local moves visited, and the time steps that it took."""
 
     group_state: GroupState[OwnForm]
     samples: Float[np.ndarray, "walkers samples cvs"]
+    steps: int
 
 
 class WalkerGroup(ABC, Generic[OwnForm]):

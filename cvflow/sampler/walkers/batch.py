@@ -63,12 +63,13 @@ class BatchGroup(WalkerGroup[EnsembleState]):
             return self._equilibrated(group_state.state, moves)
 
     def _equilibrated(self, state: EnsembleState, moves: EnsembleMove) -> EquilibratedGroup[EnsembleState]:
-        samples = []
+        samples, steps = [], 0
         generator = self._generator(Purpose.EQUILIBRATION, 0)
         moved = torch.zeros(len(self.walkers), dtype=torch.bool, device=self.device)
         for _ in range(EQUILIBRATION_SAMPLES):
             before = state.x
-            state, _ = moves.step(state, self.paths, generator)
+            state, info = moves.step(state, self.paths, generator)
+            steps += int(info.path.steps.sum())
             moved |= (state.x != before).any(dim=1)
             samples.append(_array(state.cv))
         stuck = int((~moved).sum())
@@ -77,7 +78,7 @@ class BatchGroup(WalkerGroup[EnsembleState]):
                 f"{stuck} of {len(moved)} chains did not move in {EQUILIBRATION_SAMPLES} local moves of {moves.steps} "
                 "steps: shorten run.local_timestep"
             )
-        return EquilibratedGroup(self._group_state(state), np.stack(samples, axis=1))
+        return EquilibratedGroup(self._group_state(state), np.stack(samples, axis=1), steps)
 
     def take_turn(
         self, executor: Executor, group_state: GroupState[EnsembleState], jump: int, learned: Learned

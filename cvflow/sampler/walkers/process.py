@@ -180,9 +180,10 @@ def equilibrate(
     home = _named(given, states)
     state = relaxed if _at_home(relaxed, home, states) else given
     home = _named(state, states) if home == _NONE else home
-    completed = 0
+    completed = steps = 0
     for _ in range(EQUILIBRATION_MOVES):
         moved, info = relax.step(state, engine, rng)
+        steps += info.path.steps
         completed += info.path.outcome is Outcome.COMPLETED
         moved = _at_constant_pressure(moved, engine, local.steps, rng)
         if info.path.outcome is Outcome.DIVERGED:
@@ -194,11 +195,12 @@ def equilibrate(
         raise ArithmeticError(f"the start of walker {walker} does not move: {info.path.outcome.words}, path after path")
     samples = []
     for _ in range(EQUILIBRATION_SAMPLES):
-        moved, _ = local.step(state, engine, rng)
+        moved, info = local.step(state, engine, rng)
+        steps += info.path.steps
         moved = _at_constant_pressure(moved, engine, local.steps, rng)
         state = moved if _at_home(moved, home, states) else state
         samples.append(state.cv)
-    return EquilibratedGroup(state_at(state), np.array([samples]))
+    return EquilibratedGroup(state_at(state), np.array([samples]), steps)
 
 
 def _at_home(state: JumpState, home: int, states: States) -> bool:

@@ -53,6 +53,7 @@ class Pulled(NamedTuple):
         work: done on the way [kT].
         energy: there, against the origin's [kJ/mol].
         relaxed: whether that is downhill in energy.
+        steps: time steps that were made.
     """
 
     outcome: Outcome
@@ -63,6 +64,7 @@ class Pulled(NamedTuple):
     work: float
     energy: float
     relaxed: bool
+    steps: int
 
 
 def pull(spec: EngineSpec, order: Pull, states: States, friction: float) -> Pulled:
@@ -82,9 +84,11 @@ def pull(spec: EngineSpec, order: Pull, states: States, friction: float) -> Pull
     way = engine.steer(warm.frame, Steering(warm.cv, order.target, order.kappa, order.steps), rng)
     held = engine.steer(way.frame, Steering(order.target, order.target, order.kappa, moments), rng)
     free = engine.free_path(held.frame, moments, friction, rng)
-    bad = [path.outcome for path in (warm, way, held, free) if path.outcome is not Outcome.COMPLETED]
+    paths = (warm, way, held, free)
+    steps = sum(path.steps for path in paths)
+    bad = [path.outcome for path in paths if path.outcome is not Outcome.COMPLETED]
     if bad:
-        return Pulled(bad[0], origin, held.frame, held.cv, -1, way.work, float("nan"), False)
+        return Pulled(bad[0], origin, held.frame, held.cv, -1, way.work, float("nan"), False, steps)
     for frame in (engine.relaxed(held.frame), free.frame):
         cv = engine.cv_values(frame)
         state = int(states.assign(cv[None, : len(states.cv_names)])[0])
@@ -92,4 +96,4 @@ def pull(spec: EngineSpec, order: Pull, states: States, friction: float) -> Pull
             break
     relaxed = frame is not free.frame
     energy = engine.potential_energy(frame) - engine.potential_energy(origin)
-    return Pulled(Outcome.COMPLETED, origin, frame, cv, state, way.work, energy, relaxed)
+    return Pulled(Outcome.COMPLETED, origin, frame, cv, state, way.work, energy, relaxed, steps)

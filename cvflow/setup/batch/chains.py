@@ -102,7 +102,7 @@ class BatchWalkers(Walkers):
         group = self._group(setup, probing_springs(setup))
         moves = self.local(setup.settings, setup.settings.run.local_steps or EQUILIBRATION_STEPS)
         found = executor.submit(group.equilibrated, group.state_at(self.starts), moves).result()
-        return Equilibrated([found.group_state], found.samples)
+        return Equilibrated([found.group_state], found.samples, found.steps)
 
     def groups(self, setup: Setup, kappa: Springs) -> list[WalkerGroup]:
         return [self._group(setup, kappa)]
