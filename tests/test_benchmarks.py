@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,51 @@ import openmm
 import pytest
 
 from cvflow.config.settings import load
+from cvflow.estimate.summary import summarise
 from cvflow.setup import from_config
+from tests.report.synthetic import fake_record
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "nacl_water"
 
 
-@pytest.fixture(scope="module")
-def biased():
-    """The benchmarks' own module."""
-    spec = importlib.util.spec_from_file_location("biased", ROOT / "benchmarks" / "biased.py")
+def benchmark(name):
+    """A module of the benchmarks."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def biased():
+    return benchmark("biased")
+
+
+def test_efficiency_counts_all_there_was():
+    efficiency = benchmark("efficiency")
+    record = fake_record(equilibration_steps=5000, pilot_steps=700)
+    summary = summarise(record)
+    found = efficiency.row(summary, seconds=64.0)
+    evaluations = 5700 + sum(int(record.turns[name].sum()) for name in ("steps", "local_steps"))
+    assert found["evaluations"] == evaluations
+    assert found["evaluations_wanted"] == pytest.approx(evaluations * (summary.delta_f[0].stderr_kT / 0.1) ** 2)
+    assert found["processor_seconds_per_mode_change"] == 64.0 / summary.mode_changes
+    assert 0 < found["before_production"] < 0.5
+    both = [found | {"seed": seed, "delta_f": value} for seed, value in ((1, 0.5), (2, 0.9), (3, 0.8))]
+    middle = efficiency.medians(both)
+    assert (middle["median_of"], middle["delta_f"], "seed" in middle) == (3, 0.8, False)
+    assert middle["spread_of_delta_f"] == pytest.approx(np.std([0.5, 0.9, 0.8], ddof=1))
+
+
+def test_processor_time_is_that_of_all_processes():
+    """A child's child counts."""
+    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {busy!r}])"
+    efficiency = benchmark("efficiency")
+    assert efficiency.processor_seconds([sys.executable, "-S", "-c", parent]) >= 0.3
+    with pytest.raises(RuntimeError, match="ended with code 3"):
+        efficiency.processor_seconds([sys.executable, "-S", "-c", "raise SystemExit(3)"])
 
 
 def test_metadynamics_and_umbrellas_move_the_run_s_own_system(biased):
