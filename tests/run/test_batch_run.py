@@ -96,7 +96,7 @@ def test_the_folder_holds_a_report_of_a_model(finished):
     assert (summary["system"], summary["engine"], summary["walkers"]) == ("valley", "batch", 64)
     assert summary["jumps"]["proposed"] == 64 * 60
     made = finished.record.turns["local_steps"]
-    assert summary["steps"]["local"] == made.sum()
+    assert summary["steps"]["local"] == made[finished.record.turns["production"]].sum()
     lengths = made.reshape(64, 60)
     assert (lengths == lengths[0]).all(), "one length a move, for all chains"
     assert abs(lengths[0].mean() - 8) < 4 * np.sqrt(20 / 3 / 60), "drawn from 4 to 12"
