@@ -18,6 +18,7 @@ from cvflow.core.frames import Point
 from cvflow.core.schedule import BY_NAME
 from cvflow.core.streams import Purpose, seed_for, stream
 from cvflow.proposals.base import Proposal
+from cvflow.proposals.threads import one_thread
 from cvflow.run.cost_model import Prospect, loss_curve, price, prospect
 from cvflow.run.in_memory import run_in_memory
 from cvflow.sampler.loop import Progress
@@ -166,7 +167,8 @@ def _taught(setup: Setup, start: Equilibrated, kappa: Point) -> Proposal:
     if plan.fixed is not None:
         return plan.fixed
     rng = stream(plan.seed, Purpose.TRAINING, 0)
-    return plan.learn(list(start.samples), plan.space, plan.blur, plan.fit, None, rng).proposal
+    with one_thread():
+        return plan.learn(list(start.samples), plan.space, plan.blur, plan.fit, None, rng).proposal
 
 
 Stage = Iterator[dict[str, Any]]

@@ -32,6 +32,7 @@ from cvflow.host.stopping import NEVER, PausedError, Stopping
 from cvflow.proposals.base import Proposal
 from cvflow.proposals.fit import Training
 from cvflow.proposals.io import from_bytes, to_bytes
+from cvflow.proposals.threads import one_thread
 from cvflow.sampler.interim_free_energy import (
     InterimFreeEnergy,
     ProgressCoordinate,
@@ -169,7 +170,7 @@ class Run:
         Raises:
             PausedError: `stopping` wanted it; turns under way were waited for, as far as there was time.
         """
-        with deferred_interrupt() as check, _training_thread() as trainer:
+        with deferred_interrupt() as check, one_thread(), _training_thread() as trainer:
             pending: dict[Future, int] = {}
             training: Future[Training] | None = None
             why = None

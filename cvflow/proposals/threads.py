@@ -1,0 +1,21 @@
+"""How many threads torch has for a flow's arithmetic while walkers work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread, and with as many as before afterwards.
+
+    A flow over a few CVs has nothing to share out. More threads wait for each other in busy loops, the longer the fewer
+    cores are free of walkers, and the last digits of a flow would follow from how many cores there are.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
