@@ -15,6 +15,8 @@ _ELSEWHERE = {
     for word in ("platform", "precision", "device", "devices", "threads", "compile", "constraint_tolerance")
 }
 _Texts = Annotated[list[str], Field(min_length=1)]
+_Program = Annotated[str, Field(min_length=1)] | _Texts
+"""One word, or an argument vector."""
 
 
 class OpenMMSection(Section):
@@ -107,15 +109,32 @@ class ProgramSection(Section):
 
 
 class GromacsSection(ProgramSection):
-    """GROMACS, by `gmx mdrun`."""
+    """GROMACS, by `gmx mdrun`.
 
-    files: ClassVar[tuple[str, ...]] = ("action", "plumed", "mdp", "top", "structure")
+    Attributes:
+        mdp: forces and cut-offs.
+        top: the topology.
+        structure: the same atoms.
+        index: groups that the .mdp names.
+        reference: that positions are restrained to.
+        program: gmx, or an argument vector whose last word is the program and whose others start mdrun.
+        mdrun_options: more words of mdrun's.
+        threads: of each process of mdrun; a path has as many cores.
+        maxwarn: warnings of grompp to let pass.
+    """
+
+    refused: ClassVar[Mapping[str, str]] = {word: said for word, said in _ELSEWHERE.items() if word != "threads"}
+    files: ClassVar[tuple[str, ...]] = ("action", "plumed", "mdp", "top", "structure", "index", "reference")
 
     name: Literal["gromacs"]
     mdp: str = Field(description="a file with the settings of forces and cut-offs", min_length=1)
     top: str = Field(description="topol.top", min_length=1)
     structure: str = Field(description="a .gro file", min_length=1)
-    program: str = "gmx"
+    index: str | None = None
+    reference: str | None = None
+    program: _Program = "gmx"
+    mdrun_options: list[str] = Field(default_factory=list)
+    threads: Count | None = None
     maxwarn: Count = 1
 
 
@@ -126,7 +145,7 @@ class LammpsProgramSection(ProgramSection):
 
     name: Literal["lammps"]
     script: str = Field(description="a LAMMPS input that makes the system", min_length=1)
-    program: str = "lmp"
+    program: _Program = "lmp"
 
 
 class PesMDSection(ProgramSection):

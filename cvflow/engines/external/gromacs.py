@@ -12,8 +12,9 @@ from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 from openmm import app
 
 from cvflow.core.frames import Exactness, Frame, Outcome
-from cvflow.engines.external.gromacs_mdp import LAW, settings_of, with_settings
-from cvflow.engines.external.gromacs_rigid import Rigid, began_as_given, kept_lengths, rigid_pairs
+from cvflow.engines.external.gromacs_dump import Molecules, Residue, Rigid, molecules
+from cvflow.engines.external.gromacs_mdp import LAW, check_possible, with_settings
+from cvflow.engines.external.gromacs_rigid import began_as_given, kept_lengths
 from cvflow.engines.external.process import OUTPUT, PathFailedError, ProgramFailedError, run
 from cvflow.engines.external.program import INPUT, PathEnds, PathOrder, Program
 
@@ -33,9 +34,16 @@ class Gromacs(Program):
         structure: a .gro or .pdb file with the same atoms, an absolute path.
         inputs: files that the topology includes, absolute paths.
         gmx: the program.
+        launcher: what starts mdrun, and mdrun alone, on several processors: `srun -n 8`.
+        mdrun_options: of the user's.
+        threads: of each process of mdrun.
         maxwarn: warnings of grompp that are let pass; one is there always, that the motion of the centre of mass is
             not removed.
+        index: a file of groups, an absolute path; none where empty.
+        reference: a structure that positions are restrained to, an absolute path; none where empty.
+        mpi: whether the program is built with an MPI library; `prepared` asks it.
         masses: of the atoms [amu]; `prepared` finds them.
+        residues: with the names of the atoms; `prepared` finds them.
         rigid: pairs of atoms that constraints hold, rigid water's among them; `prepared` finds them.
     """
 
@@ -45,11 +53,21 @@ class Gromacs(Program):
     inputs: tuple[str, ...] = ()
     gmx: str = "gmx"
     maxwarn: int = 1
+    launcher: tuple[str, ...] = ()
+    mdrun_options: tuple[str, ...] = ()
+    threads: int = 1
+    index: str = ""
+    reference: str = ""
+    mpi: bool = False
     masses: tuple[float, ...] = ()
+    residues: tuple[Residue, ...] = ()
     rigid: Rigid = ()
 
     @property
     def exactness(self) -> Exactness:
+        if self.mpi or self.launcher or self.mdrun_options:
+            how = "a build with MPI" if self.mpi else "a launcher or engine.mdrun_options"
+            return Exactness(False, f"one-jump stationarity test has passed through plain gmx mdrun, not with {how}")
         bonds = "rigid bonds and with rigid water" if self.rigid else "flexible bonds"
         passed = f"one-jump stationarity test passed through gmx mdrun and its .trr and .edr files, with {bonds}"
         return Exactness(True, passed)
@@ -85,16 +103,18 @@ class Gromacs(Program):
                 )
 
     def topology(self) -> app.Topology:
-        with tempfile.TemporaryDirectory(prefix="cvflow-gromacs-") as folder:
-            universe = self._universe(Path(folder))
         topology = app.Topology()
-        for segment in universe.segments:
-            chain = topology.addChain()
-            for residue in segment.residues:
-                ours = topology.addResidue(str(residue.resname), chain, str(residue.resid))
-                for atom in residue.atoms:
-                    topology.addAtom(str(atom.name), None, ours)
+        chain = topology.addChain()
+        for residue in self.residues:
+            ours = topology.addResidue(residue.name, chain, residue.number)
+            for name in residue.atoms:
+                topology.addAtom(name, None, ours)
         return topology
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """GROMACS ends where this is another number of threads than it is told."""
+        return {"OMP_NUM_THREADS": str(self.threads)}
 
     def write(self, folder: Path, order: PathOrder, rng: np.random.Generator) -> None:
         masses = np.array(self.masses)[:, None]
@@ -103,9 +123,15 @@ class Gromacs(Program):
         self._write(folder, order, spread * rng.standard_normal(order.frame.positions.shape))
 
     def commands(self) -> list[list[str]]:
-        alone = ["-nt", "1", "-ntmpi", "1", "-pin", "off", "-reprod", "-notunepme"]
-        files = ["-deffnm", NAME, "-noconfout", "-cpt", "-1", "-plumed", INPUT]
-        return [self._grompp(), [self.gmx, "mdrun", *files, *alone]]
+        files = ["-deffnm", NAME, "-noconfout", "-cpt", "-1", "-plumed", INPUT, "-ntomp", str(self.threads)]
+        ours = _OURS if self.mpi else {"-ntmpi": ["1"], **_OURS}
+        alone = [word for option, values in ours.items() if not self._says(option) for word in (option, *values)]
+        return [self._grompp(), [*self.launcher, self.gmx, "mdrun", *files, *alone, *self.mdrun_options]]
+
+    def _says(self, option: str) -> bool:
+        """Whether the user has said it, or its opposite."""
+        name = option.removeprefix("-").removeprefix("no")
+        return any(word in (f"-{name}", f"-no{name}") for word in self.mdrun_options)
 
     def ends(self, folder: Path, order: PathOrder) -> PathEnds:
         from pyedr import edr_to_dict
@@ -155,46 +181,64 @@ class Gromacs(Program):
             )
 
     def _grompp(self) -> list[str]:
+        given = [word for pair in (("-n", self.index), ("-r", self.reference)) if pair[1] for word in pair]
         return [
             self.gmx, "grompp", "-f", f"{NAME}.mdp", "-c", self.structure, "-t", START, "-p", Path(self.top).name,
-            "-o", f"{NAME}.tpr", "-po", "mdout.mdp", "-maxwarn", str(self.maxwarn),
+            "-o", f"{NAME}.tpr", "-po", "mdout.mdp", "-maxwarn", str(self.maxwarn), *given,
         ]  # fmt: skip
 
-    def _universe(self, folder: Path) -> MDAnalysis.Universe:
-        """What grompp makes of the user's files.
+    def _asked(self, folder: Path) -> "Gromacs":
+        """The program with what grompp makes of the user's files, and what the program says of itself.
 
         Raises:
-            ProgramFailedError: it makes nothing of them.
+            PathFailedError: it makes nothing of them.
+            ValueError: the topology has virtual sites.
         """
         frame = self.read_start(Path(self.structure))
-        try:
-            self.bring_inputs(folder)
-            self._write(folder, PathOrder(frame, 1, 0.0005, 1.0), np.zeros_like(frame.positions))
-            run(self._grompp(), folder, _PATIENCE)
-            universe = MDAnalysis.Universe(str(folder / f"{NAME}.tpr"))
-            run([self.gmx, "dump", "-s", f"{NAME}.tpr"], folder, _PATIENCE)
-        except PathFailedError as failure:
-            reason = f"GROMACS refuses its files: {failure.reason}"
-            raise ProgramFailedError(reason, self.last_words(folder)) from failure
-        return universe
+        self.bring_inputs(folder)
+        self._write(folder, PathOrder(frame, 1, 0.0005, 1.0), np.zeros_like(frame.positions))
+        run(self._grompp(), folder, _PATIENCE, self.environment)
+        run([self.gmx, "dump", "-s", f"{NAME}.tpr"], folder, _PATIENCE, self.environment)
+        printed = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
+        found: Molecules = molecules(printed)
+        (folder / OUTPUT).unlink()
+        run([self.gmx, "--version"], folder, _PATIENCE, self.environment)
+        library = _LIBRARY.search((folder / OUTPUT).read_text(encoding="utf-8", errors="replace"))
+        mpi = library is not None and library[1].lower() not in ("thread_mpi", "none")
+        return replace(self, mpi=mpi, masses=found.masses, residues=found.residues, rigid=found.rigid)
 
 
 _PATIENCE = 120.0
 
+_LIBRARY = re.compile(r"^MPI library:\s+(\S+)", re.M)
+
+_OURS: dict[str, list[str]] = {"-pin": ["off"], "-reprod": [], "-notunepme": []}
+"""Of mdrun, unless the user has said otherwise: walkers share the cores, and a path is a function of its arguments."""
+
+DRIVERS = ("deffnm", "s", "o", "x", "c", "e", "g", "cpi", "cpo", "cpt", "confout", "append", "plumed", "multidir",
+           "nsteps", "maxh", "rerun", "nt", "ntomp")  # fmt: skip
+"""Options of mdrun that are the driver's alone."""
+
 
 def prepared(program: Gromacs) -> Gromacs:
-    """The program with the masses of its atoms and its rigid bonds.
+    """The program with the masses and names of its atoms, its rigid bonds, and how it is built.
 
     Raises:
         ProgramFailedError: grompp does not take the files.
-        ValueError: the topology has virtual sites, or the .mdp freezes atoms.
+        ValueError: the topology has virtual sites, the .mdp freezes atoms or has a barostat, or an option of mdrun is
+            the driver's.
     """
-    if any(key == "freezegrps" and value for key, value in settings_of(program.mdp)):
-        raise ValueError("freezegrps in the .mdp is refused: every atom of a path moves; restrain positions instead")
-    with tempfile.TemporaryDirectory(prefix="cvflow-gromacs-") as folder:
-        universe = program._universe(Path(folder))
+    for option in program.mdrun_options:
+        if option.startswith("-") and option.removeprefix("-").removeprefix("no") in DRIVERS:
+            mend = "engine.threads" if option in ("-nt", "-ntomp") else "leave it out"
+            raise ValueError(f"engine.mdrun_options: {option} is the driver's: {mend}")
+    check_possible(program.mdp)
+    with tempfile.TemporaryDirectory(prefix="cvflow-gromacs-") as name:
+        folder = Path(name)
         try:
-            rigid = rigid_pairs((Path(folder) / OUTPUT).read_text(encoding="utf-8", errors="replace"))
+            return program._asked(folder)
+        except PathFailedError as failure:
+            reason = f"GROMACS refuses its files: {failure.reason}"
+            raise ProgramFailedError(reason, program.last_words(folder)) from failure
         except ValueError as error:
             raise ValueError(f"{program.top}: {error}") from error
-    return replace(program, masses=tuple(float(mass) for mass in universe.atoms.masses), rigid=rigid)

@@ -24,13 +24,40 @@ LAW = {
 }
 """What a path needs, whatever the user's .mdp says."""
 
+_BATHS = {
+    "tc-grps", "tau-t", "ref-t", "nsttcouple", "nh-chain-length", "pcoupltype", "tau-p", "ref-p", "compressibility",
+    "nstpcouple", "comm-grps", "nstcomm",
+}  # fmt: skip
+"""What says more of thermostats, barostats and the centre of mass's motion, which no path has; grompp would ask for
+the groups that it names. Annealing's settings, too."""
+
 _SETTING = re.compile(r"^\s*([\w-]+)\s*=\s*([^;]*?)\s*(?:;.*)?$")
 
 
 def with_settings(mdp: str, settings: dict[str, str]) -> str:
     """An .mdp with these settings in the place of its own, whichever way those are spelled."""
-    kept = [line for line in mdp.splitlines() if _key(line) not in settings]
+    kept = [line for line in mdp.splitlines() if (key := _key(line)) not in settings and not _of_baths(key)]
     return "\n".join([*kept, *(f"{key} = {value}" for key, value in settings.items()), ""])
+
+
+def _of_baths(key: str | None) -> bool:
+    return key is not None and (key in _BATHS or key.startswith("annealing"))
+
+
+def check_possible(mdp: str) -> None:
+    """Check what an .mdp asks of the atoms and the box.
+
+    Raises:
+        ValueError: it is what no path has.
+    """
+    for key, value in settings_of(mdp):
+        if key == "freezegrps" and value:
+            raise ValueError("freezegrps in the .mdp is refused: all atoms of a path move; restrain positions instead")
+        if key == "pcoupl" and value.lower() != "no":
+            raise ValueError(
+                f"pcoupl = {value} in the .mdp is refused: the box stays as the starts have it. Take it out to sample "
+                "at constant volume, from starts of the mean volume"
+            )
 
 
 def overridden(mdp: str) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ class Lammps(Program):
     Attributes:
         script: the user's input, an absolute path: units, box, atoms and forces, nothing that moves them.
         inputs: files that the script reads, absolute paths.
-        lmp: the program.
+        lmp: the program, as an argument vector: `mpirun -n 4 lmp -sf omp`.
         units: a key of UNITS; `prepared` finds it.
         masses: of the atoms [amu, or reduced]; `prepared` finds them.
         types: of the atoms; `prepared` finds them.
@@ -67,13 +67,15 @@ class Lammps(Program):
 
     script: str
     inputs: tuple[str, ...] = ()
-    lmp: str = "lmp"
+    lmp: tuple[str, ...] = ("lmp",)
     units: str = "lj"
     masses: tuple[float, ...] = ()
     types: tuple[int, ...] = ()
 
     @property
     def exactness(self) -> Exactness:
+        if len(self.lmp) > 1:
+            return Exactness(False, "one-jump stationarity test has passed through plain lmp, not with other words")
         return Exactness(True, "one-jump stationarity test passed through lmp with fix plumed and its dumps and log")
 
     def bring_inputs(self, folder: Path) -> None:
@@ -119,7 +121,7 @@ class Lammps(Program):
         (folder / _INPUT).write_text(text, encoding="utf-8")
 
     def commands(self) -> list[list[str]]:
-        return [[self.lmp, "-in", _INPUT, "-log", _LOG, "-nocite"]]
+        return [[*self.lmp, "-in", _INPUT, "-log", _LOG, "-nocite"]]
 
     def ends(self, folder: Path, order: PathOrder) -> PathEnds:
         try:
@@ -164,7 +166,7 @@ def prepared(program: Lammps) -> Lammps:
         (folder / INPUT).write_text("", encoding="utf-8")
         (folder / _INPUT).write_text(_PROBE.format(script=name), encoding="utf-8")
         try:
-            run(program.commands()[0], folder, _PATIENCE)
+            run(program.commands()[0], folder, _PATIENCE, program.environment)
         except PathFailedError as failure:
             raise _refusal(program, failure, program.last_words(folder)) from failure
         units = check_information((folder / OUTPUT).read_text(encoding="utf-8", errors="replace"), name)
@@ -175,7 +177,7 @@ def prepared(program: Lammps) -> Lammps:
 def _refusal(program: Lammps, failure: PathFailedError, words: list[str]) -> Exception:
     if any(_NO_FIX.search(line) for line in words):
         return ValueError(
-            f"{program.lmp} has no fix plumed: `conda install -c conda-forge lammps` brings one that has it; "
+            f"{' '.join(program.lmp)} has no fix plumed: `conda install -c conda-forge lammps` brings one that has it; "
             "where it is a plugin, `plugin load` belongs into the script"
         )
     return ProgramFailedError(f"LAMMPS refuses the script: {failure.reason}", words)

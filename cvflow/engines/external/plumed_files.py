@@ -13,6 +13,9 @@ from cvflow.core.units import temperature
 from cvflow.engines.external.process import PathFailedError
 from cvflow.engines.external.program import COLVAR, ROW
 
+ACTION = "CVFlow.so"
+"""The library that holds the action, in the folder of a path."""
+
 JUMP = "cvflow_jump"
 """Label of the action in PLUMED's input."""
 

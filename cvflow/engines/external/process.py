@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,13 +40,14 @@ class ProgramFailedError(RuntimeError):
         return self.reason
 
 
-def run(command: Sequence[str], folder: Path, time_limit: float) -> None:
+def run(command: Sequence[str], folder: Path, time_limit: float, environment: Mapping[str, str]) -> None:
     """Run a program in a folder to its end; what it prints goes to `program.out` there.
 
     Args:
         command: the program and its arguments.
         folder: where it runs.
         time_limit: seconds of wall time, after which it is killed, and whatever it has started with it.
+        environment: variables that it has beside those of this process.
 
     Raises:
         PathFailedError: it ended with an error, was killed, is not there, or ran into the time limit.
@@ -56,8 +57,9 @@ def run(command: Sequence[str], folder: Path, time_limit: float) -> None:
         try:
             # A session of its own: what the program starts is killed with it, and Ctrl-C is the main process's alone.
             program = subprocess.Popen(
-                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                env={**os.environ, **environment},
+            )  # fmt: skip
         except OSError as error:
             raise PathFailedError(Outcome.PROGRAM_FAILED, f"{command[0]}: {error.strerror}") from error
         late = threading.Event()

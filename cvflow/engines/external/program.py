@@ -2,6 +2,7 @@
 
 import shutil
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,6 +65,11 @@ class Program(ABC):
     def knows_energies(self) -> bool:
         """Whether the program tells its total energy, so that its time step's error is in the work."""
         return True
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables that its processes have beside those of this one."""
+        return {}
 
     def bring_inputs(self, folder: Path) -> None:
         """Copy the inputs into the folder of a path."""

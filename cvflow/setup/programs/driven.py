@@ -120,7 +120,7 @@ def _assembled(
             space=CVSpace(names, units, periods, ((-np.inf, np.inf),) * len(names)),
             states=states,
             kT=kT,
-            walkers=EngineWalkers(partial(_at, spec), starts.frames, FreshVelocities),
+            walkers=EngineWalkers(partial(_at, spec), starts.frames, FreshVelocities, threads=_threads(engine)),
             steered=SteeredCVs(),
             notes=_overridden(engine, program),
             topology=program.topology(),
@@ -128,6 +128,11 @@ def _assembled(
         )
     )
     return _started(setup, running, starts) if frames else setup
+
+
+def _threads(engine: ProgramSection) -> int:
+    """Cores of a path."""
+    return (engine.threads or 1) if isinstance(engine, GromacsSection) else 1
 
 
 def _started(setup: Setup, engine: ExternalEngine, starts: WalkerStarts) -> Setup:

@@ -75,14 +75,20 @@ def program_of(engine: ProgramSection, files: Files) -> Program:
     """
     match engine:
         case GromacsSection():
+            vector = _vector(engine.program)
             return prepared(
                 Gromacs(
                     mdp=read_text(files.needed(engine.mdp, "engine.mdp"), "engine.mdp"),
                     top=str(files.needed(engine.top, "engine.top")),
                     structure=str(files.needed(engine.structure, "engine.structure")),
                     inputs=files.all_needed(engine.inputs),
-                    gmx=engine.program,
+                    gmx=vector[-1],
+                    launcher=vector[:-1],
+                    mdrun_options=tuple(engine.mdrun_options),
+                    threads=engine.threads or 1,
                     maxwarn=engine.maxwarn,
+                    index=_optional(files, engine.index, "engine.index"),
+                    reference=_optional(files, engine.reference, "engine.reference"),
                 )
             )
         case LammpsProgramSection():
@@ -95,9 +101,19 @@ def program_of(engine: ProgramSection, files: Files) -> Program:
     raise AssertionError(f"no program of {type(engine).__name__}")
 
 
+def _vector(program: str | list[str]) -> tuple[str, ...]:
+    """A program as an argument vector."""
+    return (program,) if isinstance(program, str) else tuple(program)
+
+
+def _optional(files: Files, name: str | None, what: str) -> str:
+    """A file's absolute path; empty where none is named."""
+    return str(files.needed(name, what)) if name else ""
+
+
 def _lammps(engine: LammpsProgramSection, files: Files) -> Lammps:
     script = str(files.needed(engine.script, "engine.script"))
-    program = prepared_lammps(Lammps(script, files.all_needed(engine.inputs), engine.program))
+    program = prepared_lammps(Lammps(script, files.all_needed(engine.inputs), _vector(engine.program)))
     if (program.units == "lj") != (engine.kT is not None):
         raise ConfigError(
             f"engine.script has units {program.units}: engine.kT goes with lj, engine.temperature [K] with real and "

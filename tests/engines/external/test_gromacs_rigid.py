@@ -14,7 +14,7 @@ from cvflow.doctor.verify.rigid_chain import SOFT_CHAIN, STIFF_CHAIN, largest_z
 from cvflow.engines.external import Gromacs
 from cvflow.engines.external.gromacs import NAME, prepared
 from cvflow.engines.external.gromacs_mdp import LAW
-from cvflow.engines.external.gromacs_rigid import kept_lengths, rigid_pairs
+from cvflow.engines.external.gromacs_rigid import kept_lengths
 from cvflow.engines.external.rigid import tangential
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
@@ -55,57 +55,6 @@ def test_the_volume_of_the_surface_in_the_metric_of_the_masses():
     weights = np.sin(points[:, 0]) * np.sin(points[:, 1]) * np.sqrt(rigid_chain.metric(points[:, :2]))
     ratios = np.array([volume(q) for q in points]) / weights
     assert ratios == pytest.approx(np.full(6, ratios[0]), rel=1e-3)  # positions are single precision
-
-
-DUMP = """topology:
-   molblock (0):
-      moltype              = 0 "chain"
-      #molecules                     = 2
-      #posres_xA                     = 0
-   molblock (1):
-      moltype              = 1 "SOL"
-      #molecules                     = 2
-   molblock (2):
-      moltype              = 0 "chain"
-      #molecules                     = 1
-   ffparams:
-         functype[0]=CONSTR, dA= 1.5e-01, dB= 1.5e-01
-   moltype (0):
-      name="chain"
-      atoms:
-         atom (4):
-            atom[     0]={type=  0, typeB=  0, ptype=    Atom, m= 1.2e+01}
-      Constraint:
-         nr: 6
-         iatoms:
-            0 type=0 (CONSTR)   0   1
-      Constr. No Co.:
-         nr: 3
-         iatoms:
-            0 type=1 (CONSTRNC)   2   3
-   moltype (1):
-      name="SOL"
-      atoms:
-         atom (3):
-      Settle:
-         nr: 4
-         iatoms:
-            0 type=2 (SETTLE)   0   1   2
-"""
-
-
-def test_rigid_bonds_of_all_molecules_in_their_order():
-    water = [(0, 1), (0, 2), (1, 2)]
-    assert rigid_pairs(DUMP) == (
-        (0, 1), (2, 3), (4, 5), (6, 7),
-        *((8 + a, 8 + b) for a, b in water), *((11 + a, 11 + b) for a, b in water),
-        (14, 15), (16, 17),
-    )  # fmt: skip
-
-
-def test_virtual_sites_are_refused():
-    with pytest.raises(ValueError, match="VSITE3"):
-        rigid_pairs(DUMP.replace("functype[0]=CONSTR,", "functype[0]=VSITE3,"))
 
 
 def test_a_bond_that_has_become_longer_is_noticed():

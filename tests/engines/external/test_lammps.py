@@ -129,7 +129,7 @@ def test_a_program_without_the_fix_is_told_at_once(files, tmp_path):
     program.write_text("#!/bin/sh\necho \"ERROR: Unrecognized fix style 'plumed' (src/modify.cpp:924)\"\nexit 1\n")
     program.chmod(0o755)
     with pytest.raises(ValueError, match="has no fix plumed: `conda install -c conda-forge lammps`"):
-        prepared(Lammps(str(files / "lj.in"), lmp=str(program)))
+        prepared(Lammps(str(files / "lj.in"), lmp=(str(program),)))
 
 
 def test_lammps_says_what_it_dislikes_and_thermostats_are_found_in_included_files(lammps, tmp_path):
@@ -194,7 +194,7 @@ def test_ends_that_are_not_the_path_s(lammps, files, tmp_path, file, words, othe
     program.bring_inputs(tmp_path)
     (tmp_path / INPUT).write_text("")
     program.write(tmp_path, order, np.random.default_rng(0))
-    run(program.commands()[0], tmp_path, 60.0)
+    run(program.commands()[0], tmp_path, 60.0, program.environment)
     before, after, _ = program.ends(tmp_path, order)
     assert abs(after - before) < 0.05
     text = (tmp_path / file).read_text()

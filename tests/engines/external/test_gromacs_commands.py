@@ -1,0 +1,169 @@
+"""How GROMACS is started: launchers, threads, options, groups and references of the user's."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cvflow.cli.commands import execute
+from cvflow.config.engine_section import GromacsSection
+from cvflow.config.settings import parse
+from cvflow.core.frames import Frame, Outcome, Steering
+from cvflow.engines.external import ExternalSpec, Gromacs
+from cvflow.engines.external.gromacs import prepared
+from cvflow.engines.external.gromacs_mdp import check_possible, with_settings
+from tests.engines.external import butane
+
+PROGRAM = Gromacs("", "topol.top", "start.gro")
+
+
+def mdrun(**words):
+    return replace(PROGRAM, **words).commands()[1]
+
+
+def test_plain_mdrun_has_one_rank_and_one_thread():
+    command = mdrun()
+    assert command[:2] == ["gmx", "mdrun"]
+    assert command[-8:] == ["-ntomp", "1", "-ntmpi", "1", "-pin", "off", "-reprod", "-notunepme"]
+
+
+def test_a_launcher_starts_mdrun_alone():
+    grompp, command = replace(PROGRAM, gmx="gmx_mpi", launcher=("srun", "-n", "8"), mpi=True).commands()
+    assert grompp[:2] == ["gmx_mpi", "grompp"]
+    assert command[:5] == ["srun", "-n", "8", "gmx_mpi", "mdrun"]
+    assert "-ntmpi" not in command, "which an MPI build refuses"
+
+
+def test_options_of_the_user_s_take_the_place_of_ours():
+    command = mdrun(mdrun_options=("-pin", "on", "-tunepme", "-noreprod"), threads=4)
+    assert command[command.index("-ntomp") + 1] == "4"
+    assert command.count("-pin") == 1
+    assert not {"-notunepme", "-reprod"} & set(command)
+    assert command[-4:] == ["-pin", "on", "-tunepme", "-noreprod"]
+
+
+def test_index_and_reference_go_to_grompp():
+    grompp, _ = replace(PROGRAM, index="/a b/index.ndx", reference="/a b/ref.gro").commands()
+    assert grompp[-4:] == ["-n", "/a b/index.ndx", "-r", "/a b/ref.gro"]
+
+
+@pytest.mark.parametrize("words", [{"mpi": True}, {"launcher": ("mpirun",)}, {"mdrun_options": ("-nb", "gpu")}])
+def test_what_the_one_jump_test_has_not_passed_through_is_not_exact(words):
+    assert PROGRAM.exactness.value
+    assert not replace(PROGRAM, **words).exactness.value
+
+
+@pytest.mark.parametrize(("option", "mend"), [("-nt", "engine.threads"), ("-deffnm", "leave"), ("-noappend", "leave")])
+def test_options_of_the_driver_s_are_refused(option, mend):
+    with pytest.raises(ValueError, match=rf"{option} is the driver's: {mend}"):
+        prepared(replace(PROGRAM, mdrun_options=("-v", option)))
+
+
+def test_groups_of_thermostats_go_with_them():
+    mdp = "tc-grps = Solute Bath\nref_t = 300 300\ntau-t = 1 1\nannealing = single no\nrvdw = 1\n"
+    assert with_settings(mdp, {"tcoupl": "no"}) == "rvdw = 1\ntcoupl = no\n"
+
+
+@pytest.mark.parametrize("value", ["Parrinello-Rahman", "C-rescale"])
+def test_a_barostat_is_refused(value):
+    check_possible("pcoupl = no\n")
+    with pytest.raises(ValueError, match="constant volume"):
+        check_possible(f"Pcoupl = {value}\n")
+
+
+TOML = """
+[system]
+starts = {a = "start.gro"}
+[engine]
+name = "gromacs"
+temperature = 300
+mdp = "forces.mdp"
+top = "topol.top"
+structure = "start.gro"
+%s
+[path]
+timestep = 0.001
+[[cv]]
+name = "phi"
+plumed = "phi: TORSION ATOMS=1,2,3,4"
+[states]
+a = "phi < 0"
+b = "phi >= 0"
+"""
+
+
+@pytest.fixture
+def user(tmp_path):
+    """A user's folder, with an action that nobody has compiled and a GROMACS that is not there."""
+    butane.write_files(tmp_path)
+    (tmp_path / "CVFlow.so").write_bytes(b"the action")
+    (tmp_path / "forces.mdp").write_text(butane.MDP + "pcoupl = C-rescale\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "pcoupl = C-rescale in the .mdp is refused"),
+        ('mdrun_options = ["-ntomp", "4"]', "engine.mdrun_options: -ntomp is the driver's: engine.threads"),
+        ('index = "groups.ndx"', "engine.index: "),
+        ("program = []", "engine.program"),
+    ],
+)
+def test_misuse_is_one_line_and_writes_nothing(user, capsys, words, said):
+    (user / "run.toml").write_text(TOML % words)
+    before = sorted(user.iterdir())
+    assert execute(["drive", str(user / "run.toml"), "--out", str(user / "out"), "--quiet"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert said in line
+    assert sorted(user.iterdir()) == before
+
+
+def test_the_words_of_a_config_are_the_program_s(user):
+    words = 'program = ["no such srun", "-n", "8", "gmx_mpi"]\nthreads = 2\nmdrun_options = ["-nb", "cpu"]'
+    engine = parse(tomllib.loads(TOML % words), "run.toml").engine
+    assert isinstance(engine, GromacsSection)
+    assert (engine.program, engine.threads, engine.mdrun_options) == (
+        ["no such srun", "-n", "8", "gmx_mpi"], 2, ["-nb", "cpu"]
+    )  # fmt: skip
+
+
+def spaced(tmp_path, library) -> tuple[Path, Path]:
+    """The molecule's files and the action in folders whose names have spaces."""
+    files = tmp_path / "my files"
+    files.mkdir()
+    butane.write_files(files)
+    action = files / "the action.so"
+    action.write_bytes(library.read_bytes())
+    return files, action
+
+
+def test_a_path_runs_as_the_user_s_shell_and_folders_are(gromacs, library, tmp_path, monkeypatch):
+    """Four threads in the shell, spaces in names, groups of an index file, positions restrained to a reference."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    files, action = spaced(tmp_path, library)
+    (files / "index.ndx").write_text("[ Half ]\n1 2\n[ Rest ]\n3 4\n")
+    mdp = butane.MDP + "tcoupl = v-rescale\ntc-grps = Half Rest\ntau-t = 1 1\nref-t = 300 300\n"
+    top = (files / "topol.top").read_text().replace(
+        "[ system ]", "[ position_restraints ]\n1 1 1000 1000 1000\n\n[ system ]"
+    )
+    (files / "topol.top").write_text(top)
+    program = prepared(
+        Gromacs(
+            mdp, str(files / "topol.top"), str(files / "start.gro"), maxwarn=3, threads=2,
+            index=str(files / "index.ndx"), reference=str(files / "start.gro"),
+        )
+    )  # fmt: skip
+    assert program.masses == pytest.approx(butane.MASSES)
+    assert program.topology().getNumAtoms() == 4
+    spec = ExternalSpec(program, butane.PLUMED, ("phi",), str(action), butane.KT, 0.001)
+    x = butane.exact_draws(1, np.random.default_rng(3))[0]
+    frame = Frame(x, butane.box())
+    steering = Steering(np.array([1.0]), np.array([1.3]), np.array([60.0]), 30)
+    path = spec.build().steer(frame, steering, np.random.default_rng(1))
+    assert path.outcome is Outcome.COMPLETED
+    assert abs(path.shadow_work) < 0.5
+
+
