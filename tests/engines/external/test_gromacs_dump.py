@@ -21,10 +21,10 @@ DUMP = """topology:
       name="chain"
       atoms:
          atom (4):
-            atom[     0]={type=  0, typeB=  0, ptype=    Atom, m= 1.20100e+01, q= 0.0, mB= 0.0, resind=    0, atomnumber=  6}
-            atom[     1]={type=  0, typeB=  0, ptype=    Atom, m= 1.00800e+00, q= 0.0, mB= 0.0, resind=    0, atomnumber=  1}
-            atom[     2]={type=  0, typeB=  0, ptype=    Atom, m= 1.40100e+01, q= 0.0, mB= 0.0, resind=    1, atomnumber=  7}
-            atom[     3]={type=  0, typeB=  0, ptype=    Atom, m= 1.00800e+00, q= 0.0, mB= 0.0, resind=    1, atomnumber=  1}
+            atom[     0]={type=  0, typeB=  0, ptype=    Atom, m= 1.20100e+01, q= 0.0, resind=    0, atomnumber=  6}
+            atom[     1]={type=  0, typeB=  0, ptype=    Atom, m= 1.00800e+00, q= 0.0, resind=    0, atomnumber=  1}
+            atom[     2]={type=  0, typeB=  0, ptype=    Atom, m= 1.40100e+01, q= 0.0, resind=    1, atomnumber=  7}
+            atom[     3]={type=  0, typeB=  0, ptype=    Atom, m= 1.00800e+00, q= 0.0, resind=    1, atomnumber=  1}
          atom (4):
             atom[0]={name="C"}
             atom[1]={name="H'1"}
@@ -47,9 +47,9 @@ DUMP = """topology:
       name="SOL"
       atoms:
          atom (3):
-            atom[     0]={type=  1, typeB=  1, ptype=    Atom, m= 1.60000e+01, q= 0.0, mB= 0.0, resind=    0, atomnumber=  8}
-            atom[     1]={type=  2, typeB=  2, ptype=    Atom, m= 1.00800e+00, q= 0.0, mB= 0.0, resind=    0, atomnumber=  1}
-            atom[     2]={type=  2, typeB=  2, ptype=    Atom, m= 1.00800e+00, q= 0.0, mB= 0.0, resind=    0, atomnumber=  1}
+            atom[     0]={type=  1, typeB=  1, ptype=    Atom, m= 1.60000e+01, q= 0.0, resind=    0, atomnumber=  8}
+            atom[     1]={type=  2, typeB=  2, ptype=    Atom, m= 1.00800e+00, q= 0.0, resind=    0, atomnumber=  1}
+            atom[     2]={type=  2, typeB=  2, ptype=    Atom, m= 1.00800e+00, q= 0.0, resind=    0, atomnumber=  1}
          atom (3):
             atom[0]={name="OW"}
             atom[1]={name="HW1"}
