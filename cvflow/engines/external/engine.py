@@ -177,8 +177,9 @@ class ExternalEngine(Engine):
             lines = (*spec.lines, *spec.program.plumed_lines(order))
             text = input_text(lines, spec.cvs, steps, steering, spec.schedule, f"./{ACTION}", self.kT)
             (folder / INPUT).write_text(text, encoding="utf-8")
-            (folder / ACTION).symlink_to(spec.action)  # PLUMED's words end at a space, and folders may have one
             spec.program.bring_inputs(folder)
+            if steering:  # a name of ours for it: PLUMED's words end at a space, and folders may have one
+                (folder / ACTION).symlink_to(spec.action)
             spec.program.write(folder, order, rng)
             for command in spec.program.commands():
                 run(command, folder, spec.time_limit, spec.program.environment)
