@@ -190,7 +190,7 @@ def program(mark):
     from cvflow.engines.external.process import run
 
     script = f"import os, subprocess, sys; open({str(mark)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}} '); "
-    run([sys.executable, "-c", script + "subprocess.run(['sleep', '1000'])"], mark.parent, 1000.0)
+    run([sys.executable, "-c", script + "subprocess.run(['sleep', '1000'])"], mark.parent, 1000.0, {})
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
