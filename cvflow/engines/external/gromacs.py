@@ -12,7 +12,7 @@ from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 from openmm import app
 
 from cvflow.core.frames import Exactness, Frame, Outcome
-from cvflow.engines.external.gromacs_dump import Molecules, Residue, Rigid, molecules
+from cvflow.engines.external.gromacs_dump import Molecules, DumpedResidue, Rigid, molecules
 from cvflow.engines.external.gromacs_mdp import LAW, check_possible, with_settings
 from cvflow.engines.external.gromacs_rigid import began_as_given, kept_lengths
 from cvflow.engines.external.process import OUTPUT, PathFailedError, ProgramFailedError, run
@@ -60,7 +60,7 @@ class Gromacs(Program):
     reference: str = ""
     mpi: bool = False
     masses: tuple[float, ...] = ()
-    residues: tuple[Residue, ...] = ()
+    residues: tuple[DumpedResidue, ...] = ()
     rigid: Rigid = ()
 
     @property

@@ -16,7 +16,7 @@ _WATER = re.compile(r"\(SETTLE\) +(\d+) +(\d+) +(\d+)")
 _VIRTUAL = re.compile(r"functype\[\d+\]=(VSITE\w*)\b")
 
 
-class Residue(NamedTuple):
+class DumpedResidue(NamedTuple):
     """A residue: its name, its number, and the names of its atoms."""
 
     name: str
@@ -33,7 +33,7 @@ class Molecules(NamedTuple):
         rigid: the pairs whose distance mdrun keeps, by constraints or as rigid water.
     """
 
-    residues: tuple[Residue, ...]
+    residues: tuple[DumpedResidue, ...]
     masses: tuple[float, ...]
     rigid: Rigid
 
@@ -49,7 +49,7 @@ def molecules(dump: str) -> Molecules:
         raise ValueError(f"the topology has virtual sites ({virtual[1]}), which are not handled: take one without")
     _, *parts = _KIND.split(dump)
     kinds = {int(number): _molecule(text) for number, text in zip(parts[::2], parts[1::2], strict=True)}
-    residues: list[Residue] = []
+    residues: list[DumpedResidue] = []
     masses: list[float] = []
     pairs: list[tuple[int, int]] = []
     for kind, count in _BLOCK.findall(dump):
@@ -68,7 +68,7 @@ def _molecule(text: str) -> Molecules:
     for (_, residue), name in zip(atoms, names, strict=True):
         inside[int(residue)].append(name)
     residues = [
-        Residue(name, number, tuple(own)) for (name, number), own in zip(_RESIDUE.findall(text), inside, strict=True)
+        DumpedResidue(name, number, tuple(own)) for (name, number), own in zip(_RESIDUE.findall(text), inside, strict=True)
     ]
     bonds = [(int(a), int(b)) for a, b in _BOND.findall(text)]
     for water in _WATER.findall(text):
