@@ -197,6 +197,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=5000, help="time steps that are sampled, from each start")
     parser.add_argument("--interval", type=int, default=25, help="time steps between samples")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--save", type=Path, help="npz file that takes all CV values")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     given = parser.parse_args()
     setup = from_config(load(given.config, given.set), given.config.parent)
@@ -206,6 +207,8 @@ def main() -> None:
     umbrella, lengths = Umbrella(setup, given.seed), Lengths(given.drag, given.hold, given.sample, given.interval)
     windows = grid(given.windows, setup.space.names, umbrella.periods)
     series = sample_all(umbrella, starts, windows, lengths)
+    if given.save:
+        np.savez(given.save, **windows._asdict(), **{name: np.array(values) for name, values in series.items()})
     analysed = partial(analyse, windows=windows, states=setup.states, periods=umbrella.periods, kT=umbrella.kT)
     together = [np.concatenate(each) for each in zip(*series.values(), strict=True)]
     alone = {name: analysed(values, bootstraps=0)["delta_f"] for name, values in series.items()}

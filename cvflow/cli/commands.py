@@ -19,6 +19,7 @@ from cvflow.cli.checking import check
 from cvflow.cli.ending import StoppedError, what_went_wrong
 from cvflow.cli.looking import doctor, systems, verify
 from cvflow.cli.plumed import app as plumed_app
+from cvflow.cli.pulling import pull
 from cvflow.cli.reading import fes, recover, report
 from cvflow.cli.running import polymer, resume, run
 from cvflow.cli.scanning import scan
@@ -34,6 +35,7 @@ app.command()(check)
 app.command()(recover)
 app.command()(fes)
 app.command()(scan)
+app.command()(pull)
 app.command()(systems)
 app.command()(doctor)
 app.command()(verify)

@@ -14,6 +14,7 @@ from cvflow.config.cv_given import PlumedSection
 from cvflow.config.cv_section import AnyCvSection
 from cvflow.config.engine_section import EngineSection, OpenMMSection, ProgramSection, with_drive
 from cvflow.config.flow_section import FlowSection, flow_words
+from cvflow.config.pull_section import PullSection
 from cvflow.config.section import ConfigError, Count, Finite, NonNegative, Positive, Section, Whole
 from cvflow.config.system_section import ONE_SOURCE, SystemSection
 from cvflow.config.wall_section import WallSection
@@ -69,6 +70,7 @@ class Config(Section):
     proposal: ProposalSection | None = None
     states: dict[str, str] = {}
     wall: list[WallSection] | None = None
+    pull: PullSection | None = None
 
     @property
     def walls(self) -> tuple[Wall, ...]:
@@ -117,7 +119,7 @@ class Config(Section):
 
     def to_toml(self) -> str:
         """Write every setting that has a value, defaults included."""
-        return tomli_w.dumps(self.model_dump(exclude_none=True))
+        return tomli_w.dumps(self.model_dump(exclude_none=True, by_alias=True))
 
 
 def load(path: Path, overrides: list[str] | None = None) -> Config:
@@ -240,5 +242,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         return flow_words()
     if location[:1] == ("wall",):
         return list(WallSection.model_fields)
+    if location == ("pull",):
+        return PullSection.words()
     model = sections[str(location[0])] if location else Config
     return list(model.model_fields)

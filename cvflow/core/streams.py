@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     TRAINING = 4
     SCAN = 5
     MADE_START = 6
+    PULL = 7
 
 
 def sequence(seed: int, purpose: Purpose, *index: int) -> np.random.SeedSequence:
