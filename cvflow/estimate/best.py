@@ -16,7 +16,7 @@ _UNCORRELATED = 5.0
 """Degrees of freedom that count as having seen no correlation between the parts."""
 
 
-class Part(NamedTuple):
+class PartialEstimate(NamedTuple):
     """An estimate of a difference.
 
     Attributes:
@@ -36,7 +36,7 @@ class Part(NamedTuple):
         return self.found.reason or ("" if known else "too few independent events tell its error")
 
 
-class Best(NamedTuple):
+class BestEstimate(NamedTuple):
     """What is made of both parts.
 
     Attributes:
@@ -50,7 +50,7 @@ class Best(NamedTuple):
     alone: str = ""
 
 
-def best_of(chain: Part, works: Part, window: int, settled: bool) -> Best:
+def best_of(chain: PartialEstimate, works: PartialEstimate, window: int, settled: bool) -> BestEstimate:
     """Join both; where one is missing, or the chains' populations had not settled, the other is taken alone.
 
     Args:
@@ -63,14 +63,14 @@ def best_of(chain: Part, works: Part, window: int, settled: bool) -> Best:
     if not doubt and not works.fault:
         return _joined(chain, works, chain_weight(chain, works, window), window)
     if not works.fault or (chain.fault and np.isnan(chain.found.value) and np.isfinite(works.found.value)):
-        return Best(works.found, 0.0, f"works alone: by the chains, {doubt}")
+        return BestEstimate(works.found, 0.0, f"works alone: by the chains, {doubt}")
     if np.isfinite(chain.found.value):
-        return Best(chain.found, 1.0, f"chains alone: by the works, {works.fault}")
+        return BestEstimate(chain.found, 1.0, f"chains alone: by the works, {works.fault}")
     nan, reason = float("nan"), f"by the chains, {chain.fault}; by the works, {works.fault}"
-    return Best(chain.found._replace(value=nan, stderr=nan, reason=reason), nan)
+    return BestEstimate(chain.found._replace(value=nan, stderr=nan, reason=reason), nan)
 
 
-def chain_weight(chain: Part, works: Part, window: int) -> float:
+def chain_weight(chain: PartialEstimate, works: PartialEstimate, window: int) -> float:
     """Weight of the chains in the mean of least variance, from 0 to 1.
 
     The covariance follows from the variance of both and of their difference. With ν degrees of freedom their
@@ -91,8 +91,8 @@ def error_of(influence: Series, noise: float, window: int) -> float:
     return float(np.hypot(standard_error(influence, window), np.sqrt(noise)))
 
 
-def _joined(chain: Part, works: Part, weight: float, window: int) -> Best:
+def _joined(chain: PartialEstimate, works: PartialEstimate, weight: float, window: int) -> BestEstimate:
     value = weight * chain.found.value + (1 - weight) * works.found.value
     influence = weight * chain.influence + (1 - weight) * works.influence
     error = error_of(influence, (1 - weight) ** 2 * works.noise, window)
-    return Best(chain.found._replace(value=value, stderr=error), weight)
+    return BestEstimate(chain.found._replace(value=value, stderr=error), weight)

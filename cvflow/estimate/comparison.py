@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cvflow.estimate.acceptance_ratio import Ratios, acceptance_ratios
-from cvflow.estimate.best import Best, Part, best_of, error_of
+from cvflow.estimate.best import BestEstimate, PartialEstimate, best_of, error_of
 from cvflow.estimate.equilibration import adaptation, populations
 from cvflow.estimate.free_energy import Difference, chain_difference, chain_influence
 from cvflow.estimate.modes import state_window
@@ -27,7 +27,7 @@ class Compared(NamedTuple):
         effective_paths: how many equal chances BAR rests on.
     """
 
-    best: Best
+    best: BestEstimate
     chain: Difference
     bar: Difference
     apart: Difference
@@ -55,7 +55,7 @@ def compared_pairs(record: Record, pairs: list[tuple[int, int]]) -> list[Compare
     in_equilibrium = settled(adaptation(record), populations(record))
     found = []
     for start, end in pairs:
-        chain = Part(chain_difference(record, start, end), chain_influence(record, start, end))
+        chain = PartialEstimate(chain_difference(record, start, end), chain_influence(record, start, end))
         works = _by_works(record, ratios, start, end, window)
         apart = _apart(chain, works, window)
         best = best_of(chain, works, window, in_equilibrium)
@@ -63,18 +63,18 @@ def compared_pairs(record: Record, pairs: list[tuple[int, int]]) -> list[Compare
     return found
 
 
-def _by_works(record: Record, ratios: Ratios, start: int, end: int, window: int) -> Part:
+def _by_works(record: Record, ratios: Ratios, start: int, end: int, window: int) -> PartialEstimate:
     names = list(record.header.states)
     influence, noise = ratios.influence[end] - ratios.influence[start], float(ratios.unseen_variance[start, end])
     unknown = next((state for state in (start, end) if np.isnan(ratios.free_energy[state])), None)
     if unknown is not None:
         reason = f"no paths connect {names[0]} and {names[unknown]} in both directions"
-        return Part(Difference(names[start], names[end], np.nan, np.nan, reason), influence, noise)
+        return PartialEstimate(Difference(names[start], names[end], np.nan, np.nan, reason), influence, noise)
     value = float(ratios.free_energy[end] - ratios.free_energy[start])
-    return Part(Difference(names[start], names[end], value, error_of(influence, noise, window)), influence, noise)
+    return PartialEstimate(Difference(names[start], names[end], value, error_of(influence, noise, window)), influence, noise)
 
 
-def _apart(chain: Part, works: Part, window: int) -> Difference:
+def _apart(chain: PartialEstimate, works: PartialEstimate, window: int) -> Difference:
     reason = chain.found.reason or works.found.reason
     error = np.nan if reason else error_of(chain.influence - works.influence, works.noise, window)
     return chain.found._replace(value=chain.found.value - works.found.value, stderr=error, reason=reason)

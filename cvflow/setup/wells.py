@@ -29,7 +29,7 @@ _MARGIN = 5.0
 _NOTHING = 1e-9
 """Density that stands for none, in samples a bin."""
 
-Values = Float[np.ndarray, " samples"]
+CVSeries = Float[np.ndarray, " samples"]
 
 
 def well_variance(points: Float[np.ndarray, "samples cvs"], periods: Point) -> Point:
@@ -46,7 +46,7 @@ def well_variance(points: Float[np.ndarray, "samples cvs"], periods: Point) -> P
     return np.array([_of_one(*each) for each in zip(points.T, periods.tolist(), whole, strict=True)])
 
 
-def _of_one(values: Values, period: float, whole: float) -> float:
+def _of_one(values: CVSeries, period: float, whole: float) -> float:
     found = whole
     for _ in range(ROUNDS):
         bandwidth = max(BANDWIDTH, BANDWIDTH_OF_FEW / sqrt(len(values))) * sqrt(found)
@@ -57,7 +57,7 @@ def _of_one(values: Values, period: float, whole: float) -> float:
     return found
 
 
-def parted(values: Values, period: float, bandwidth: float) -> list[Float[np.ndarray, " _well"]]:
+def parted(values: CVSeries, period: float, bandwidth: float) -> list[Float[np.ndarray, " _well"]]:
     """The values of each well, one after the other along the CV, unrolled where it is a circle.
 
     Args:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cvflow.estimate import best
-from cvflow.estimate.best import Part, best_of, chain_weight, error_of
+from cvflow.estimate.best import PartialEstimate, best_of, chain_weight, error_of
 from cvflow.estimate.comparison import compared, compared_pairs
 from cvflow.estimate.free_energy import Difference
 from cvflow.estimate.schema import Adaptation, Populations
@@ -29,7 +29,7 @@ def parts(turns, seed, noise=0.0, own=OWN):
     for variance, unseen in zip(own, (0.0, noise), strict=True):
         series = shared + math.sqrt(variance) * rng.standard_normal((4, turns))
         value = series.mean() + math.sqrt(unseen) * rng.standard_normal()
-        made.append(Part(Difference("a", "b", value, error_of(series, unseen, 1)), series, unseen))
+        made.append(PartialEstimate(Difference("a", "b", value, error_of(series, unseen, 1)), series, unseen))
     return made
 
 

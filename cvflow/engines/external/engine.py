@@ -11,7 +11,7 @@ import numpy as np
 from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Exactness, Frame, Outcome, PathResult, Point, Steering
 from cvflow.engines.base import Engine
-from cvflow.engines.external.plumed_files import ACTION, Columns, biases, input_text, period, read_columns
+from cvflow.engines.external.plumed_files import LINKED_ACTION, Columns, biases, input_text, period, read_columns
 from cvflow.engines.external.process import PathFailedError, ProgramFailedError, run
 from cvflow.engines.external.program import COLVAR, INPUT, ROW, PathEnds, PathOrder, Program
 
@@ -175,11 +175,11 @@ class ExternalEngine(Engine):
         folder = Path(tempfile.mkdtemp(prefix="cvflow-path-"))
         try:
             lines = (*spec.lines, *spec.program.plumed_lines(order))
-            text = input_text(lines, spec.cvs, steps, steering, spec.schedule, f"./{ACTION}", self.kT)
+            text = input_text(lines, spec.cvs, steps, steering, spec.schedule, f"./{LINKED_ACTION}", self.kT)
             (folder / INPUT).write_text(text, encoding="utf-8")
             spec.program.bring_inputs(folder)
             if steering:  # a name of ours for it: PLUMED's words end at a space, and folders may have one
-                (folder / ACTION).symlink_to(spec.action)
+                (folder / LINKED_ACTION).symlink_to(spec.action)
             spec.program.write(folder, order, rng)
             for command in spec.program.commands():
                 run(command, folder, spec.time_limit, spec.program.environment)

@@ -12,7 +12,7 @@ from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 from openmm import app
 
 from cvflow.core.frames import Exactness, Frame, Outcome
-from cvflow.engines.external.gromacs_dump import Molecules, DumpedResidue, Rigid, molecules
+from cvflow.engines.external.gromacs_dump import DumpedMolecules, DumpedResidue, Rigid, molecules
 from cvflow.engines.external.gromacs_mdp import LAW, check_possible, with_settings
 from cvflow.engines.external.gromacs_rigid import began_as_given, kept_lengths
 from cvflow.engines.external.process import OUTPUT, PathFailedError, ProgramFailedError, run
@@ -200,7 +200,7 @@ class Gromacs(Program):
         run(self._grompp(), folder, _PATIENCE, self.environment)
         run([self.gmx, "dump", "-s", f"{NAME}.tpr"], folder, _PATIENCE, self.environment)
         printed = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
-        found: Molecules = molecules(printed)
+        found: DumpedMolecules = molecules(printed)
         (folder / OUTPUT).unlink()
         run([self.gmx, "--version"], folder, _PATIENCE, self.environment)
         library = _LIBRARY.search((folder / OUTPUT).read_text(encoding="utf-8", errors="replace"))

@@ -24,7 +24,7 @@ class DumpedResidue(NamedTuple):
     atoms: tuple[str, ...]
 
 
-class Molecules(NamedTuple):
+class DumpedMolecules(NamedTuple):
     """All molecules of a run, in their order.
 
     Attributes:
@@ -38,7 +38,7 @@ class Molecules(NamedTuple):
     rigid: Rigid
 
 
-def molecules(dump: str) -> Molecules:
+def molecules(dump: str) -> DumpedMolecules:
     """What a dump of a .tpr has of them.
 
     Raises:
@@ -58,20 +58,19 @@ def molecules(dump: str) -> Molecules:
             pairs += [(len(masses) + a, len(masses) + b) for a, b in molecule.rigid]
             residues += molecule.residues
             masses += molecule.masses
-    return Molecules(tuple(residues), tuple(masses), tuple(pairs))
+    return DumpedMolecules(tuple(residues), tuple(masses), tuple(pairs))
 
 
-def _molecule(text: str) -> Molecules:
+def _molecule(text: str) -> DumpedMolecules:
     """One kind of molecule, its atoms counted from 0."""
     atoms, names = _MASS.findall(text), _NAME.findall(text)
     inside: list[list[str]] = [[] for _ in _RESIDUE.findall(text)]
     for (_, residue), name in zip(atoms, names, strict=True):
         inside[int(residue)].append(name)
-    residues = [
-        DumpedResidue(name, number, tuple(own)) for (name, number), own in zip(_RESIDUE.findall(text), inside, strict=True)
-    ]
+    named = zip(_RESIDUE.findall(text), inside, strict=True)
+    residues = [DumpedResidue(name, number, tuple(own)) for (name, number), own in named]
     bonds = [(int(a), int(b)) for a, b in _BOND.findall(text)]
     for water in _WATER.findall(text):
         oxygen, *hydrogens = map(int, water)
         bonds += [(oxygen, hydrogens[0]), (oxygen, hydrogens[1]), (hydrogens[0], hydrogens[1])]
-    return Molecules(tuple(residues), tuple(float(mass) for mass, _ in atoms), tuple(bonds))
+    return DumpedMolecules(tuple(residues), tuple(float(mass) for mass, _ in atoms), tuple(bonds))

@@ -13,7 +13,7 @@ from cvflow.core.units import temperature
 from cvflow.engines.external.process import PathFailedError
 from cvflow.engines.external.program import COLVAR, ROW
 
-ACTION = "cvflow_action.so"
+LINKED_ACTION = "cvflow_action.so"
 """The library that holds the action, in the folder of a path."""
 
 JUMP = "cvflow_jump"
