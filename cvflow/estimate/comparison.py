@@ -71,7 +71,8 @@ def _by_works(record: Record, ratios: Ratios, start: int, end: int, window: int)
         reason = f"no paths connect {names[0]} and {names[unknown]} in both directions"
         return PartialEstimate(Difference(names[start], names[end], np.nan, np.nan, reason), influence, noise)
     value = float(ratios.free_energy[end] - ratios.free_energy[start])
-    return PartialEstimate(Difference(names[start], names[end], value, error_of(influence, noise, window)), influence, noise)
+    found = Difference(names[start], names[end], value, error_of(influence, noise, window))
+    return PartialEstimate(found, influence, noise)
 
 
 def _apart(chain: PartialEstimate, works: PartialEstimate, window: int) -> Difference:
