@@ -31,10 +31,15 @@ def pull(
     way = way_of(setup)
     for note in (*setup.wall_words, *setup.notes):
         typer.echo(said(note))
+    processes = setup.walkers.workers(setup, workers)
     with writing_into(folder):
         folder.mkdir(parents=True)
-    with setup.walkers.executor(setup.walkers.workers(setup, workers)) as executor:
-        found = pull(setup, way, executor, bins, (lambda line: None) if quiet else typer.echo)
+    try:
+        with setup.walkers.executor(processes) as executor:
+            found = pull(setup, way, executor, bins, (lambda line: None) if quiet else typer.echo)
+    except BaseException:  # Ctrl-C, too: there is nothing to go on from
+        folder.rmdir()
+        raise
     with writing_into(folder):
         files = write_pull(folder, found.profile, found.summary, setup.config.to_toml())
     for warning in found.summary.warnings:

@@ -47,3 +47,13 @@ def test_misuse_is_one_line_and_leaves_nothing(config, tmp_path, capsys, setting
     assert execute(["pull", str(config), "--out", str(tmp_path / "out"), "--set", setting]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_pull_that_fails_leaves_no_folder(config, tmp_path, capsys, monkeypatch):
+    def fails(*_):
+        raise ArithmeticError("a path between two windows diverged")
+
+    monkeypatch.setattr("cvflow.run.pulling.pull", fails)
+    assert execute(["pull", str(config), "--out", str(tmp_path / "out"), "--workers", "1"]) == 1
+    assert "diverged" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
