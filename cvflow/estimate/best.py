@@ -92,7 +92,10 @@ def error_of(influence: Series, noise: float, window: int) -> float:
 
 
 def _joined(chain: PartialEstimate, works: PartialEstimate, weight: float, window: int) -> BestEstimate:
+    """The weight is a fit to the same turns: what is shrunk by ν/(ν + 5) takes so much of one degree of freedom."""
+    freedom = degrees_of_freedom(chain.influence - works.influence, window) + _UNCORRELATED
+    fitted = np.sqrt(freedom / (freedom - 1))
     value = weight * chain.found.value + (1 - weight) * works.found.value
     influence = weight * chain.influence + (1 - weight) * works.influence
     error = error_of(influence, (1 - weight) ** 2 * works.noise, window)
-    return BestEstimate(chain.found._replace(value=value, stderr=error), weight)
+    return BestEstimate(chain.found._replace(value=value, stderr=float(fitted * error)), weight)

@@ -8,7 +8,7 @@ import numpy as np
 
 from cvflow.estimate.acceptance_ratio import Ratios, acceptance_ratios
 from cvflow.estimate.best import BestEstimate, PartialEstimate, best_of, error_of
-from cvflow.estimate.equilibration import adaptation, populations
+from cvflow.estimate.equilibration import populations
 from cvflow.estimate.free_energy import Difference, chain_difference, chain_influence
 from cvflow.estimate.modes import state_window
 from cvflow.estimate.unsettled import settled
@@ -52,7 +52,7 @@ def compared_pairs(record: Record, pairs: list[tuple[int, int]]) -> list[Compare
     if not pairs:
         return []
     ratios, window = acceptance_ratios(proposals(record)), state_window(record)
-    in_equilibrium = settled(adaptation(record), populations(record))
+    in_equilibrium = settled(populations(record))
     found = []
     for start, end in pairs:
         chain = PartialEstimate(chain_difference(record, start, end), chain_influence(record, start, end))

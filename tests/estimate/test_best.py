@@ -1,6 +1,7 @@
 """The best estimate has least variance where parts share their noise, and one part stands for both where it must."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from cvflow.estimate import best
 from cvflow.estimate.best import PartialEstimate, best_of, chain_weight, error_of
 from cvflow.estimate.comparison import compared, compared_pairs
 from cvflow.estimate.free_energy import Difference
-from cvflow.estimate.schema import Adaptation, Populations
+from cvflow.estimate.schema import Populations
 from cvflow.estimate.unsettled import settled
 from tests.estimate.relaxing import Relaxing, spread
 from tests.report.synthetic import THREE, fake_record
@@ -128,19 +129,36 @@ def test_of_two_missing_parts_nothing_is_made():
     assert found.reason == "by the chains, why; by the works, why"
 
 
-def test_production_from_settled_populations_may_be_short():
-    def judged(adapted, **of):
-        known = {"passed": True, "left": 0.1, "drift": 0.5, "begun": 0.0, "relaxation_jumps": 5.0, "rhat": 1.0}
-        made = Adaptation(asked=1, made=1, passed=adapted, left=None, drift=None)
-        return settled(made, Populations.model_validate(known | of))
+def test_a_sign_of_bias_is_wanted_to_leave_the_chains_out():
+    """That a short production proves nothing is none."""
 
-    assert judged(None)
-    assert judged(False)
-    assert judged(True, passed=False, left=0.9)
-    assert not judged(False, passed=False, left=0.9)
-    assert not judged(None, passed=False, left=0.9)
-    assert not judged(True, passed=False, drift=1.2)
-    assert not judged(True, begun=0.6)
+    def judged(**of):
+        known = {"passed": True, "left": 0.1, "drift": 0.5, "begun": 0.0, "relaxation_jumps": 5.0, "rhat": 1.0}
+        return settled(Populations.model_validate(known | of))
+
+    assert judged()
+    assert judged(passed=False, left=0.9)
+    assert judged(passed=None, left=None, drift=None, begun=None)
+    assert not judged(passed=False, drift=1.2)
+    assert not judged(begun=0.6)
+
+
+def test_chains_that_began_away_from_equilibrium_are_left_out():
+    """Walkers that all begin in one state, and few jumps: the chains' mean is off by many errors, the works' is not."""
+    model = Relaxing(weights=(0.5, 0.5), stops=2, memory=0.9)
+    found = []
+    for seed in range(6):
+        (run,) = model.runs(1, walkers=256, turns=120, seed=seed)
+        walkers = run.turns.reshape(256, 120)
+        home = walkers["cv_old"][:, 0, 0] < model.walls[0]
+        one_sided = walkers[home][:100].copy()
+        one_sided["walker"] = np.arange(100)[:, None]
+        header = replace(run.header, walkers=100)
+        found += compared(run._replace(header=header, turns=one_sided.reshape(-1)))
+    assert all(one.best.alone.endswith("the populations of the states had not settled") for one in found)
+    assert np.mean([abs(one.chain.value / one.chain.stderr) for one in found]) > 3
+    z = spread([one.best.found[2:4] for one in found], model.difference(1))
+    assert abs(z).max() < 3.5
 
 
 def test_any_two_states_can_be_compared():
