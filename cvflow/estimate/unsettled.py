@@ -39,8 +39,8 @@ def _adaptation(made: Adaptation, found: Populations) -> list[str]:
         return []
     return [
         f"Production began before the populations of the states had settled: adaptation ended at its limit of "
-        f"{made.made:,} jumps, and they {relaxing(found)}. The chains' ΔF may be off by many of its own errors: "
-        "raise run.adapt_jumps, or find a proposal or a path that is accepted more often."
+        f"{made.made:,} jumps, and they {relaxing(found)}. ΔF by the chains may be off by many of its own "
+        "errors: raise run.adapt_jumps, or find a proposal or a path that is accepted more often."
     ]
 
 
