@@ -18,7 +18,7 @@ from cvflow.core.frames import Outcome
 from cvflow.core.states import States
 from cvflow.proposals.labelled import changes
 from cvflow.run.cost_model import LossCurve, Prospect, loss_curve, path_chance, prospect
-from cvflow.run.tuning import PilotRuns, Trying
+from cvflow.run.tuning import PilotRuns, Trying, pilot_jumps
 from cvflow.sampler.walkers.base import EQUILIBRATION_SAMPLES
 from cvflow.sampler.walkers.process import EQUILIBRATION_MOVES
 from cvflow.setup import Setup
@@ -272,7 +272,7 @@ def piloted(
     """
     settings, begun = setup.settings, time.perf_counter()
     brief = setup.changed(run={"local_steps": min(settings.run.local_steps, FIRST_LOCAL_STEPS)})
-    first = PilotRuns(brief, executor, brief.equilibrate(executor), watch, paths=4).turns(0, steps=64)
+    first = PilotRuns(brief, executor, brief.equilibrate(executor), pilot_jumps(brief, 4), watch).turns(0, steps=64)
     speed = turns_of(first, setup, 64).seconds_per_step / workers
     left = (seconds - (time.perf_counter() - begun)) / speed  # time steps that there is time for
     moves = (EQUILIBRATION_MOVES + EQUILIBRATION_SAMPLES) * settings.run.walkers
@@ -280,7 +280,7 @@ def piloted(
     longest = min(settings.path.steps, int(max(SHORTEST_PATH, 0.6 * left / (2 * PATHS * sum(SHARES)))))
     start = setup.changed(run={"local_steps": local_steps}).equilibrate(executor)
     brief = setup.changed(run={"local_steps": min(local_steps, longest)})
-    runs = PilotRuns(brief, executor, start, watch, paths=JUMPS * settings.run.walkers // 2)
+    runs = PilotRuns(brief, executor, start, JUMPS, watch)
     share = SHARE_OF_LENGTHS if settings.path.restrained else 1.0
     pilots = Pilots(setup, runs, begun + share * seconds)
     pilots.go(longest)

@@ -63,15 +63,15 @@ class PilotRuns:
         setup: the run.
         executor: where the walkers' turns are made.
         start: the equilibrated starts.
+        jumps: of each walker at each setting.
         watch: is told how far it is.
-        paths: between states at each setting, about.
     """
 
     setup: Setup
     executor: Executor
     start: Equilibrated
+    jumps: int
     watch: Callable[[Trying], None] = lambda trying: None
-    paths: int = PILOTS
 
     def trial(self, number: int, **setting: Any) -> Trial:
         """Try one setting; `number` says which random numbers."""
@@ -88,8 +88,7 @@ class PilotRuns:
 
     def _run(self, number: int, **setting: Any) -> np.ndarray:
         """With a jump of each walker after the pilots, which every run has."""
-        jumps = max(4, -(-2 * self.paths // self.setup.settings.run.walkers))
-        run = {"seed": self._seed(number), "adapt_jumps": jumps, "adapt_limit": 1, "jumps": 1}
+        run = {"seed": self._seed(number), "adapt_jumps": self.jumps, "adapt_limit": 1, "jumps": 1}
         setup = self.setup.changed(run=run, path={**setting, "early_rejection": False})
         kappa = setup.kappa(self.start.samples)
 
@@ -101,6 +100,12 @@ class PilotRuns:
 
     def _seed(self, number: int) -> int:
         return seed_for(self.setup.settings.run.seed, Purpose.SCAN, 1000 + number)
+
+
+def pilot_jumps(setup: Setup, paths: int) -> int:
+    """Jumps of each walker that make so many paths between states, about: half lead there, by labels nearly all."""
+    turns = paths if setup.by_labels else 2 * paths
+    return max(4, -(-turns // setup.settings.run.walkers))
 
 
 def tuned(
@@ -116,7 +121,7 @@ def tuned(
     """
     if not to_tune(setup.config):
         return setup
-    pilots = PilotRuns(setup, executor, start, watch)
+    pilots = PilotRuns(setup, executor, start, pilot_jumps(setup, PILOTS), watch)
     trials: list[Trial] = []
     best: dict[str, Any] = {"steps": setup.settings.path.steps}
     for stage in (_springs, _lengths, _frictions, _schedules):
@@ -156,6 +161,12 @@ def fitted(trials: Sequence[Trial], setup: Setup) -> dict[str, Any]:
     return {"steps": round(between[int(np.argmin(costs))])}
 
 
+def _enclosed(trials: Sequence[Trial], setup: Setup) -> bool:
+    """Whether a curve is there, cheapest below half of its longest path: longer pilots are not worth what they tell."""
+    curve = loss_curve([trial.setting["steps"] for trial in trials], [trial.prospect for trial in trials])
+    return curve is not None and 2 * fitted(trials, setup)["steps"] <= curve.longest
+
+
 def _cost(steps: float, dissipated: float, gives_up: bool) -> float:
     """Path steps for one accepted path between the states."""
     return steps * price(dissipated, gives_up=gives_up) if dissipated < inf else inf
@@ -184,12 +195,14 @@ def _springs(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> St
 
 
 def _lengths(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> Stage:
-    """Twice as long each time, until it gets dearer."""
+    """Twice as long each time, until it gets dearer, or the cheapest lies well below what was tried."""
     if "steps" not in to_tune(pilots.setup.config):
         return
     steps = SHORTEST
     while steps <= LONGEST:
         yield {**best, "steps": steps}
+        if _enclosed(trials, pilots.setup):
+            return
         least = min(trials, key=lambda trial: trial.cost)
         if trials[-1].cost - trials[-1].stderr > WORSE * (least.cost + least.stderr):
             return

@@ -8,7 +8,7 @@ import pytest
 from cvflow.config.settings import load
 from cvflow.core.frames import Outcome
 from cvflow.run.cost_model import Prospect, price
-from cvflow.run.tuning import Trial, Trying, chosen, fitted
+from cvflow.run.tuning import PilotRuns, Trial, Trying, _lengths, chosen, fitted, pilot_jumps
 from cvflow.sampler.loop import Progress
 from cvflow.setup import from_config
 from tests.run.valley_run import begin, written
@@ -126,6 +126,26 @@ def test_the_length_is_that_of_the_curve_through_all_trials(tuned):
     steps = fitted(trials, setup)["steps"]
     costs = {n: n * price(0.2 + 1200 / n, gives_up=True) for n in range(100, 2000, 10)}
     assert steps * price(0.2 + 1200 / steps, gives_up=True) == pytest.approx(min(costs.values()), rel=0.01)
+
+
+def test_longer_paths_are_tried_until_the_cheapest_lies_well_below(tuned):
+    folder, _ = tuned
+    setup = from_config(load(folder / "run.toml"), folder)
+    pilots, trials = PilotRuns(setup, None, None, 4), []
+    for setting in _lengths(pilots, {"steps": 1000}, trials):
+        steps, lost = setting["steps"], 0.2 + 1200 / setting["steps"]
+        cost = steps * price(lost, gives_up=True)
+        trials.append(Trial(setting, Prospect(float(steps), lost, 0.1, 50), cost, 0.1 * cost))
+    best, lengths = fitted(trials, setup)["steps"], [trial.setting["steps"] for trial in trials]
+    assert lengths[:2] == [64, 128]
+    assert lengths[-2] < 2 * best <= lengths[-1]
+
+
+def test_labels_lead_nearly_all_pilots_to_another_state(tmp_path):
+    flows = [{"proposal": None, "flow": {"labels": labels}} for labels in (False, True)]
+    setups = [from_config(load(written(tmp_path, run=RUN, **flow)), tmp_path) for flow in flows]
+    assert [pilot_jumps(setup, 480) for setup in setups] == [40, 20]
+    assert pilot_jumps(setups[1], 48) == 4, "at least"
 
 
 def test_auto_is_no_word_for_the_time_step(tmp_path):
