@@ -1,5 +1,6 @@
 """Settings left to the program: what it tries, what it takes, and that the run says so."""
 
+from concurrent.futures import ThreadPoolExecutor
 from math import inf
 
 import numpy as np
@@ -10,7 +11,7 @@ from cvflow.core.frames import Outcome
 from cvflow.run.cost_model import Prospect, price
 from cvflow.run.tuning import PilotRuns, Trial, Trying, _lengths, chosen, fitted, pilot_jumps
 from cvflow.sampler.loop import Progress
-from cvflow.setup import from_config
+from cvflow.setup import Equilibrated, from_config
 from tests.run.valley_run import begin, written
 
 AUTO = {"steps": "auto", "friction": "auto", "schedule": "auto", "timestep": 0.1}
@@ -131,7 +132,8 @@ def test_the_length_is_that_of_the_curve_through_all_trials(tuned):
 def test_longer_paths_are_tried_until_the_cheapest_lies_well_below(tuned):
     folder, _ = tuned
     setup = from_config(load(folder / "run.toml"), folder)
-    pilots, trials = PilotRuns(setup, None, None, 4), []
+    with ThreadPoolExecutor(1) as unused:
+        pilots, trials = PilotRuns(setup, unused, Equilibrated([], np.zeros((1, 1, 1))), 4), []
     for setting in _lengths(pilots, {"steps": 1000}, trials):
         steps, lost = setting["steps"], 0.2 + 1200 / setting["steps"]
         cost = steps * price(lost, gives_up=True)
