@@ -145,9 +145,9 @@ def delta_f(windows: Sequence[np.ndarray], mbar: MBAR) -> float:
 
 
 def curve(windows: Sequence[np.ndarray], mbar: MBAR) -> np.ndarray:
-    """-ln P(r) without restraint, of each bin."""
+    """-ln P(r) without restraint, of each bin; NaN for one that nothing was seen in, as in some draws at the ends."""
     density, _ = np.histogram(np.concatenate(windows), BIN_EDGES, weights=_weights(mbar), density=True)
-    return -np.log(density)
+    return -np.log(density, where=density > 0, out=np.full(len(density), np.nan))
 
 
 def _weights(mbar: MBAR) -> np.ndarray:
