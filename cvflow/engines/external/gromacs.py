@@ -12,7 +12,7 @@ from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 from openmm import app
 
 from cvflow.core.frames import Exactness, Frame, Outcome
-from cvflow.engines.external.gromacs_dump import DumpedMolecules, DumpedResidue, Rigid, molecules
+from cvflow.engines.external.gromacs_dump import DumpedChain, Rigid, molecules
 from cvflow.engines.external.gromacs_mdp import LAW, check_possible, with_settings
 from cvflow.engines.external.gromacs_rigid import began_as_given, kept_lengths
 from cvflow.engines.external.process import OUTPUT, PathFailedError, ProgramFailedError, run
@@ -43,7 +43,7 @@ class Gromacs(Program):
         reference: a structure that positions are restrained to, an absolute path; none where empty.
         mpi: whether the program is built with an MPI library; `prepared` asks it.
         masses: of the atoms [amu]; `prepared` finds them.
-        residues: with the names of the atoms; `prepared` finds them.
+        chains: residues with the names of the atoms; `prepared` finds them.
         rigid: pairs of atoms that constraints hold, rigid water's among them; `prepared` finds them.
     """
 
@@ -60,7 +60,7 @@ class Gromacs(Program):
     reference: str = ""
     mpi: bool = False
     masses: tuple[float, ...] = ()
-    residues: tuple[DumpedResidue, ...] = ()
+    chains: tuple[DumpedChain, ...] = ()
     rigid: Rigid = ()
 
     @property
@@ -104,11 +104,12 @@ class Gromacs(Program):
 
     def topology(self) -> app.Topology:
         topology = app.Topology()
-        chain = topology.addChain()
-        for residue in self.residues:
-            ours = topology.addResidue(residue.name, chain, residue.number)
-            for name in residue.atoms:
-                topology.addAtom(name, None, ours)
+        for residues in self.chains:
+            chain = topology.addChain()
+            for residue in residues:
+                ours = topology.addResidue(residue.name, chain, str(topology.getNumResidues() + 1))
+                for name in residue.atoms:
+                    topology.addAtom(name, None, ours)
         return topology
 
     @property
@@ -187,25 +188,27 @@ class Gromacs(Program):
             "-o", f"{NAME}.tpr", "-po", "mdout.mdp", "-maxwarn", str(self.maxwarn), *given,
         ]  # fmt: skip
 
-    def _asked(self, folder: Path) -> "Gromacs":
+    def _asked(self, folder: Path, frame: Frame) -> "Gromacs":
         """The program with what grompp makes of the user's files, and what the program says of itself.
+
+        Args:
+            folder: to do that in.
+            frame: of the structure.
 
         Raises:
             PathFailedError: it makes nothing of them.
             ValueError: the topology has virtual sites.
         """
-        frame = self.read_start(Path(self.structure))
         self.bring_inputs(folder)
         self._write(folder, PathOrder(frame, 1, 0.0005, 1.0), np.zeros_like(frame.positions))
         run(self._grompp(), folder, _PATIENCE, self.environment)
         run([self.gmx, "dump", "-s", f"{NAME}.tpr"], folder, _PATIENCE, self.environment)
-        printed = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
-        found: DumpedMolecules = molecules(printed)
+        found = molecules((folder / OUTPUT).read_text(encoding="utf-8", errors="replace"))
         (folder / OUTPUT).unlink()
         run([self.gmx, "--version"], folder, _PATIENCE, self.environment)
         library = _LIBRARY.search((folder / OUTPUT).read_text(encoding="utf-8", errors="replace"))
         mpi = library is not None and library[1].lower() not in ("thread_mpi", "none")
-        return replace(self, mpi=mpi, masses=found.masses, residues=found.residues, rigid=found.rigid)
+        return replace(self, mpi=mpi, masses=found.masses, chains=found.chains, rigid=found.rigid)
 
 
 _PATIENCE = 120.0
@@ -233,10 +236,11 @@ def prepared(program: Gromacs) -> Gromacs:
             mend = "engine.threads" if option in ("-nt", "-ntomp") else "leave it out"
             raise ValueError(f"engine.mdrun_options: {option} is the driver's: {mend}")
     check_possible(program.mdp)
+    frame = program.read_start(Path(program.structure))
     with tempfile.TemporaryDirectory(prefix="cvflow-gromacs-") as name:
         folder = Path(name)
         try:
-            return program._asked(folder)
+            return program._asked(folder, frame)
         except PathFailedError as failure:
             reason = f"GROMACS refuses its files: {failure.reason}"
             raise ProgramFailedError(reason, program.last_words(folder)) from failure

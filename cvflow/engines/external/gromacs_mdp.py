@@ -53,7 +53,7 @@ def check_possible(mdp: str) -> None:
     for key, value in settings_of(mdp):
         if key == "freezegrps" and value:
             raise ValueError("freezegrps in the .mdp is refused: all atoms of a path move; restrain positions instead")
-        if key == "pcoupl" and value.lower() != "no":
+        if key == "pcoupl" and value.lower() not in ("", "no"):
             raise ValueError(
                 f"pcoupl = {value} in the .mdp is refused: the box stays as the starts have it. Take it out to sample "
                 "at constant volume, from starts of the mean volume"

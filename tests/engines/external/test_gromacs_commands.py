@@ -13,6 +13,7 @@ from cvflow.config.settings import parse
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.engines.external import ExternalSpec, Gromacs
 from cvflow.engines.external.gromacs import prepared
+from cvflow.engines.external.gromacs_dump import DumpedResidue
 from cvflow.engines.external.gromacs_mdp import check_possible, with_settings
 from tests.engines.external import butane
 
@@ -69,6 +70,7 @@ def test_groups_of_thermostats_go_with_them():
 @pytest.mark.parametrize("value", ["Parrinello-Rahman", "C-rescale"])
 def test_a_barostat_is_refused(value):
     check_possible("pcoupl = no\n")
+    check_possible("pcoupl = ; as mdout.mdp may have it\n")
     with pytest.raises(ValueError, match="constant volume"):
         check_possible(f"Pcoupl = {value}\n")
 
@@ -138,6 +140,20 @@ def spaced(tmp_path, library) -> tuple[Path, Path]:
     action = files / "the action.so"
     action.write_bytes(library.read_bytes())
     return files, action
+
+
+def test_residues_have_numbers_of_their_own():
+    """In a dump all waters are residue 1, which readers of a PDB would take for one."""
+    waters = 3 * (DumpedResidue("SOL", ("OW", "HW1", "HW2")),)
+    topology = replace(PROGRAM, chains=((DumpedResidue("ACE", ("C",)),), waters)).topology()
+    assert [residue.id for residue in topology.residues()] == ["1", "2", "3", "4"]
+    assert [len(list(chain.residues())) for chain in topology.chains()] == [1, 3]
+
+
+def test_a_structure_that_cannot_be_read_is_what_is_named(user):
+    (user / "start.gro").write_text("no structure")
+    with pytest.raises(ValueError, match=r"^\S*start\.gro: "):
+        prepared(Gromacs(butane.MDP, str(user / "topol.top"), str(user / "start.gro")))
 
 
 def test_a_path_runs_as_the_user_s_shell_and_folders_are(gromacs, library, tmp_path, monkeypatch):

@@ -74,9 +74,8 @@ def test_rigid_bonds_of_all_molecules_in_their_order():
 
 def test_atoms_have_their_names_and_masses():
     found = molecules(DUMP)
-    chain = [("ALA", "7", ("C", "H'1")), ("NME", "8", ("N", "H"))]
-    water = [("SOL", "1", ("OW", "HW1", "HW2"))]
-    assert list(found.residues) == 2 * chain + 2 * water + chain
+    chain, water = (("ALA", ("C", "H'1")), ("NME", ("N", "H"))), (("SOL", ("OW", "HW1", "HW2")),)
+    assert found.chains == (2 * chain, 2 * water, chain)
     of_chain, of_water = (12.01, 1.008, 14.01, 1.008), (16.0, 1.008, 1.008)
     assert found.masses == (*of_chain, *of_chain, *of_water, *of_water, *of_chain)
 
