@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from cvflow.run import run_folder
 from cvflow.run.folder_lock import LockLostError
 from cvflow.run.notebook import show_figures
 from cvflow.run.progress import watching
+from cvflow.run.scheduler import Workplace, joined
 from cvflow.setup import (
     AseSystem,
     MolecularSystem,
@@ -202,16 +203,19 @@ def _way_on(folder: Path) -> str:
     return f"{words} or cvflow.resume({str(folder)!r})" if run_folder.holds_run(folder) else words
 
 
-def _check_executor(executor: Executor | None, system: object) -> None:
-    """Raises ValueError if turns cannot be run there."""
+@contextmanager
+def _workplace(executor: Executor | None, scheduler: str | None, workers: int | None) -> Iterator[Workplace]:
+    """Where the turns are run: an executor that is given, a scheduler's workers, or workers of the run's own."""
+    _check_workers(workers)
     if executor is None:
+        with joined(scheduler, workers) as place:
+            yield place
         return
+    if scheduler is not None:
+        raise ValueError("executor and scheduler are two places for the same turns: give one of them")
     if not isinstance(executor, Executor):
         raise ValueError(f"executor must be one of concurrent.futures, got {brief(executor)}")
-    if isinstance(system, TorchSystem) and not isinstance(executor, ThreadPoolExecutor):
-        raise ValueError(
-            "executor: chains of the batch engine stay in this process: give a ThreadPoolExecutor, or leave it out"
-        )
+    yield Workplace(executor, workers)
 
 
 def sample(
@@ -224,6 +228,7 @@ def sample(
     quiet: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
+    scheduler: str | None = None,
     wall_time: str | None = None,
     path: Mapping[str, object] | None = None,
     engine: Mapping[str, object] | None = None,
@@ -255,6 +260,8 @@ def sample(
             `concurrent.futures`, threads or processes, or another library's. The chain is the same, bit by bit. It is
             the caller's to close; lost workers are not replaced, nor are cores shared out. A `TorchSystem` takes a
             `ThreadPoolExecutor` alone. Processes are started by "spawn": a forked one inherits threads that it lacks.
+        scheduler: run them on the workers of a Dask scheduler: its address, such as ``"tcp://host:8786"``, or the
+            name of the file that it wrote.
         wall_time: when to stop, counted from the call, e.g. ``"11:30:00"``.
         path: settings of `[path]`, e.g. ``{"steps": 2000, "timestep": 0.0005}``; for molecules the time step [ps] is
             0.0005 here unless given; 0.002 where every hydrogen takes part in a constraint, 0.004 where all hydrogens
@@ -285,8 +292,6 @@ def sample(
         raise ValueError(f"cvs must be a list of collective variables, got {brief(cvs)}")
     if not isinstance(out, str | Path):
         raise ValueError(f"out must be the name of a folder, got {brief(out)}")
-    _check_executor(executor, system)
-    _check_workers(workers)
     sections = {name: plain(values) for name, values in chosen.items() if values is not None}
     if walls:
         sections["wall"] = wall_words(walls)
@@ -294,8 +299,9 @@ def sample(
     for note in setup.notes:
         warnings.warn(note, stacklevel=2)
     folder = Path(out)
-    with watching(quiet) as watch, _noting(lambda: _IN_MEMORY if setup.in_memory else _way_on(folder)):
-        summary = run_folder.begin(setup, folder, watch, workers, until, executor)
+    way_on = lambda: _IN_MEMORY if setup.in_memory else _way_on(folder)  # noqa: E731
+    with _workplace(executor, scheduler, workers) as place, watching(quiet) as watch, _noting(way_on):
+        summary = run_folder.begin(setup, folder, watch, place.workers, until, place.executor)
     return Result(folder, run_folder.open_record(folder), summary)
 
 
@@ -305,6 +311,8 @@ def resume(
     *,
     quiet: bool = False,
     workers: int | None = None,
+    executor: Executor | None = None,
+    scheduler: str | None = None,
     wall_time: str | None = None,
     accept_versions: bool = False,
 ) -> Result:
@@ -317,7 +325,10 @@ def resume(
         folder: of the run.
         jumps: production jumps per walker in all; as many as the run was to make if left out.
         quiet: plain progress lines.
-        workers: worker processes; one a walker, up to the number of cores, if left out.
+        workers: worker processes; one a walker, up to the number of cores, if left out. With an executor, how many it
+            has.
+        executor: as of `sample`.
+        scheduler: as of `sample`.
         wall_time: when to stop, counted from the call, e.g. ``"11:30:00"``.
         accept_versions: whether other versions of cvflow, OpenMM, torch and the like than it was begun with may go on
             with it; the report says so.
@@ -335,11 +346,12 @@ def resume(
         raise ValueError(f"folder must be the name of a folder, got {brief(folder)}")
     if jumps is not None and (not isinstance(jumps, int) or jumps < 1):
         raise ValueError(f"jumps must be a whole number from 1, got {brief(jumps)}")
-    _check_workers(workers)
-    place = Path(folder)
-    with watching(quiet) as watch, _noting(lambda: _way_on(place)):
-        summary = run_folder.resume(place, jumps, watch, workers, until, accept_versions=accept_versions)
-    return Result(place, run_folder.open_record(place), summary)
+    run = Path(folder)
+    with _workplace(executor, scheduler, workers) as place, watching(quiet) as watch, _noting(lambda: _way_on(run)):
+        summary = run_folder.resume(
+            run, jumps, watch, place.workers, until, place.executor, accept_versions=accept_versions
+        )
+    return Result(run, run_folder.open_record(run), summary)
 
 
 def _until(wall_time: str | None) -> float | None:

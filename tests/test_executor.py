@@ -1,7 +1,13 @@
 """`cvflow.sample` on an executor of the caller's: the same chain, bit by bit, and misuse in one line."""
 
 import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import openmm
@@ -81,6 +87,54 @@ def test_the_chain_is_that_of_the_default(kind, alone, tmp_path):
         assert pair(tmp_path / "out", executor=executor, workers=2) == alone
         assert executor.submit(int).result() == 0, "it is the caller's, and left open"
     assert workers(tmp_path / "out") == 2, "of three walkers: the speeds of the report are those of two workers"
+
+
+SCRIPT = """
+import pickle, sys, warnings
+from pathlib import Path
+
+from tests.figures import undrawn
+from tests.test_executor import pair
+
+{imports}
+
+def run():
+    with undrawn(), {executor} as executor:
+        return pair(Path(sys.argv[1]) / "out", executor=executor, workers=2)
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    Path(sys.argv[1], "chain").write_bytes(pickle.dumps(run()))
+"""
+PARSL = """
+from parsl.concurrent import ParslPoolExecutor
+from parsl.config import Config
+from parsl.executors import HighThroughputExecutor
+from parsl.providers import LocalProvider
+
+local = HighThroughputExecutor(max_workers_per_node=2, address="127.0.0.1", provider=LocalProvider(max_blocks=1))
+config = Config(executors=[local], run_dir=sys.argv[1] + "/parsl", usage_tracking=0)
+"""
+MPI = [str(Path(sys.executable).parent / "mpiexec"), "-n", "3", sys.executable, "-m", "mpi4py.futures"]
+ELSEWHERE = {
+    "mpi4py.futures": ("from mpi4py.futures import MPIPoolExecutor", "MPIPoolExecutor()", MPI),
+    "parsl.concurrent": (PARSL, "ParslPoolExecutor(config)", [sys.executable]),
+}
+"""Executors of other libraries: what a script imports, how it begins one, and how it is started."""
+
+
+@pytest.mark.parametrize("library", ELSEWHERE)
+def test_the_chain_is_that_of_the_default_elsewhere(library, alone, tmp_path):
+    if find_spec(library.split(".")[0]) is None:
+        pytest.skip(f"NOT INSTALLED: {library} is not tested")
+    imports, executor, command = ELSEWHERE[library]
+    if not Path(command[0]).exists():
+        pytest.skip(f"NO MPIEXEC beside {sys.executable}: {library} is not tested")
+    (tmp_path / "script.py").write_text(SCRIPT.format(imports=imports, executor=executor))
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "PATH": path}
+    subprocess.run([*command, tmp_path / "script.py", tmp_path], env=environment, check=True, timeout=120)
+    assert pickle.loads((tmp_path / "chain").read_bytes()) == alone
 
 
 def test_chains_of_the_batch_engine_run_on_threads_of_the_caller_s(tmp_path):

@@ -8,6 +8,14 @@ import typer
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; must not hold a run.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a live progress line.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes, each pinned to a core.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        help="Run on the workers of a Dask scheduler: tcp://host:port, or the file that it wrote.",
+        metavar="ADDRESS",
+    ),
+]
 WallTime = Annotated[
     str | None,
     typer.Option(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cvflow.cli.options import Overrides, Quiet, Workers
+from cvflow.cli.options import Overrides, Quiet, Scheduler, Workers
 from cvflow.config.section import ConfigError
 
 
@@ -14,6 +14,7 @@ def pull(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the results; must not be there.")] = None,
     settings: Overrides = None,
     workers: Workers = None,
+    scheduler: Scheduler = None,
     bins: Annotated[int, typer.Option("--bins", min=2, max=1000, help="Number of bins.")] = 60,
     quiet: Quiet = False,
 ) -> None:
@@ -22,6 +23,7 @@ def pull(
     from cvflow.report.pull_files import write_pull
     from cvflow.run.pulling import pull, way_of
     from cvflow.run.run_folder import said, writing_into
+    from cvflow.run.scheduler import joined
     from cvflow.setup import from_config
 
     folder = out or Path(f"cvflow-pull-{config.stem}")
@@ -31,15 +33,16 @@ def pull(
     way = way_of(setup)
     for note in (*setup.wall_words, *setup.notes):
         typer.echo(said(note))
-    processes = setup.walkers.workers(setup, workers)
-    with writing_into(folder):
-        folder.mkdir(parents=True)
-    try:
-        with setup.walkers.executor(processes) as executor:
-            found = pull(setup, way, executor, bins, (lambda line: None) if quiet else typer.echo)
-    except BaseException:  # Ctrl-C, too: there is nothing to go on from
-        folder.rmdir()
-        raise
+    with joined(scheduler, workers) as (given, count):
+        processes = setup.walkers.workers(setup, count, given)
+        with writing_into(folder):
+            folder.mkdir(parents=True)
+        try:
+            with setup.walkers.working(processes, given) as executor:
+                found = pull(setup, way, executor, bins, (lambda line: None) if quiet else typer.echo)
+        except BaseException:  # Ctrl-C, too: there is nothing to go on from
+            folder.rmdir()
+            raise
     with writing_into(folder):
         files = write_pull(folder, found.profile, found.summary, setup.config.to_toml())
     for warning in found.summary.warnings:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cvflow.cli.ending import saying_how_to_go_on
-from cvflow.cli.options import Folder, Out, Overrides, Quiet, WallTime, Workers
+from cvflow.cli.options import Folder, Out, Overrides, Quiet, Scheduler, WallTime, Workers
 from cvflow.config.section import ConfigError
 from cvflow.host.stopping import seconds_of
 
@@ -36,6 +36,7 @@ def polymer(
     seed: Annotated[int, typer.Option(min=0, help="Every random number follows from it.")] = 1,
     out: Out = None,
     quick: Annotated[bool, typer.Option("--quick", help="A minute instead of four.")] = False,
+    scheduler: Scheduler = None,
     wall_time: WallTime = None,
     quiet: Quiet = False,
 ) -> None:
@@ -51,7 +52,7 @@ def polymer(
     run |= {key: value for key, value in (("walkers", walkers), ("jumps", jumps)) if value is not None}
     path = preset["path"] | faster["path"] | ({"steps": path_steps} if path_steps else {})
     config = parse(preset | {"run": run, "path": path, "engine": {"name": engine.value}}, "cvflow polymer")
-    _sample(config, Path(), out or _free_folder("cvflow-polymer"), quiet, None, until)
+    _sample(config, Path(), out or _free_folder("cvflow-polymer"), quiet, None, scheduler, until)
 
 
 def run(
@@ -59,6 +60,7 @@ def run(
     out: Out = None,
     settings: Overrides = None,
     workers: Workers = None,
+    scheduler: Scheduler = None,
     wall_time: WallTime = None,
     quiet: Quiet = False,
 ) -> None:
@@ -67,13 +69,15 @@ def run(
     from cvflow.config.settings import load
 
     loaded = load(config, settings)
-    _sample(loaded, config.parent, out or _free_folder(f"cvflow-{config.stem}"), quiet, workers, until, config)
+    folder = out or _free_folder(f"cvflow-{config.stem}")
+    _sample(loaded, config.parent, folder, quiet, workers, scheduler, until, config)
 
 
 def resume(
     folder: Folder,
     jumps: Annotated[int | None, typer.Option(min=1, help="Production jumps per walker, in all.")] = None,
     workers: Workers = None,
+    scheduler: Scheduler = None,
     wall_time: WallTime = None,
     quiet: Quiet = False,
     accept_versions: Annotated[
@@ -85,9 +89,10 @@ def resume(
     from cvflow.cli.outcome import show
     from cvflow.run import run_folder
     from cvflow.run.progress import watching
+    from cvflow.run.scheduler import joined
 
-    with saying_how_to_go_on(folder), watching(quiet) as watch:
-        summary = run_folder.resume(folder, jumps, watch, workers, until, accept_versions=accept_versions)
+    with saying_how_to_go_on(folder), joined(scheduler, workers) as (executor, count), watching(quiet) as watch:
+        summary = run_folder.resume(folder, jumps, watch, count, until, executor, accept_versions=accept_versions)
     show(summary, folder)
 
 
@@ -106,6 +111,7 @@ def _sample(
     folder: Path,
     quiet: bool,
     workers: int | None,
+    scheduler: str | None,
     until: float | None,
     file: Path | None = None,
 ) -> None:
@@ -114,6 +120,7 @@ def _sample(
     from cvflow.cli.outcome import show
     from cvflow.run import run_folder
     from cvflow.run.progress import watching
+    from cvflow.run.scheduler import joined
     from cvflow.setup import from_config
 
     run_folder.check_unused(folder)
@@ -122,8 +129,8 @@ def _sample(
         setup = replace(setup, reads=(*setup.reads, file))
     for note in (*setup.wall_words, *setup.notes):
         typer.echo(run_folder.said(note))
-    with saying_how_to_go_on(folder), watching(quiet) as watch:
-        summary = run_folder.begin(setup, folder, watch, workers, until)
+    with saying_how_to_go_on(folder), joined(scheduler, workers) as (executor, count), watching(quiet) as watch:
+        summary = run_folder.begin(setup, folder, watch, count, until, executor)
     show(summary, folder)
 
 

@@ -5,9 +5,11 @@ import pickle
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import FrameType
+from typing import Any
 
 TICK = 1.0
 """Seconds between two looks of the main process at its workers, and of each worker at its parent."""
@@ -92,10 +94,24 @@ def perform(packed: bytes) -> bytes:
         Exception: what it raised; in words, where that itself could not be sent.
     """
     try:
-        function, arguments = pickle.loads(packed)
-        return pickle.dumps(function(*arguments))
+        return portably(_performed, packed)
     except _LeavingError:
         os._exit(1)
+
+
+def _performed(packed: bytes) -> bytes:
+    function, arguments = pickle.loads(packed)
+    return pickle.dumps(function(*arguments))
+
+
+def portably(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function whose result or exception goes to another process.
+
+    Raises:
+        Exception: what it raised; in words, where that itself could not be sent.
+    """
+    try:
+        return function(*arguments)
     except Exception as error:
         if not _portable(error):
             raise RuntimeError(f"{type(error).__name__}: {error}") from error

@@ -43,7 +43,11 @@ class Remark(NamedTuple):
 
 
 def feasibility(
-    setup: Setup, seconds: float, watch: Callable[[Trying], None] = lambda trying: None
+    setup: Setup,
+    seconds: float,
+    watch: Callable[[Trying], None] = lambda trying: None,
+    workers: int | None = None,
+    executor: Executor | None = None,
 ) -> Iterator[Remark]:
     """Look at a run's starts, its time step, its reversibility and what its paths lose; foretell what it costs.
 
@@ -51,25 +55,28 @@ def feasibility(
         setup: the run.
         seconds: of wall time that this may take, about.
         watch: is told how far the pilots are.
+        workers: processes, if not as many as suit; with an executor, how many it has.
+        executor: where the walkers' turns are run, if not on workers of our own.
 
     Raises:
+        ConfigError: the executor cannot run them.
         ArithmeticError: a start falls apart, or nothing moves.
     """
-    workers, begun = setup.walkers.workers(setup, None), time.perf_counter()
-    with setup.walkers.executor(workers) as executor:
-        setup = setup.completed(executor)
+    processes, begun = setup.walkers.workers(setup, workers, executor), time.perf_counter()
+    with setup.walkers.working(processes, executor) as pool:
+        setup = setup.completed(pool)
         yield from (Remark(line) for line in setup.opening_words)
-        pilots = piloted(setup, executor, workers, seconds, watch)
+        pilots = piloted(setup, pool, processes, seconds, watch)
         kappa = setup.kappa(pilots.runs.start.samples)
-        yield from _looked_at(setup, executor, pilots, kappa)
+        yield from _looked_at(setup, pool, pilots, kappa)
         yield from _time_step(setup, pilots)
         lost = losses(pilots.lengths, pilots.prospects)
         yield from _losses(pilots)
         if lost and min(lost.dissipated) < FAR_TOO_MUCH and pilots.turns.joined:
             yield _populations(setup, pilots)
-        forecaster = Forecaster(setup, pilots.turns, lost, workers) if lost else None
+        forecaster = Forecaster(setup, pilots.turns, lost, processes) if lost else None
         yield from _foretold(forecaster, setup) if forecaster else _unconnected(pilots)
-        yield from _stiffer(setup, pilots, forecaster, workers)
+        yield from _stiffer(setup, pilots, forecaster, processes)
     yield Remark(f"this took {time.perf_counter() - begun:.0f} s")
 
 

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,18 +66,17 @@ def begin(
         executor: where the walkers' turns are run, if not on workers of this run's own; it is left open.
 
     Raises:
-        ConfigError: the folder already holds a run, cannot be written, holds files that the run reads or that are none
-            of cvflow's, or another process writes there.
+        ConfigError: the executor cannot run them, or the folder already holds a run, cannot be written, holds files
+            that the run reads or that are none of cvflow's, or another process writes there.
         PausedError: the time was over, or a file EXIT asked it to stop.
     """
     begun = time.perf_counter()
-    processes = setup.walkers.workers(setup, workers if executor is None else None)
+    processes = setup.walkers.workers(setup, workers, executor)
     with _held(folder) as lock:
         prepare_folder(setup, folder)
         for line in setup.opening_words:
             watch(line)
-        working = setup.walkers.executor(processes) if executor is None else nullcontext(executor)
-        with _attended(folder, until) as stop, working as pool:
+        with _attended(folder, until) as stop, setup.walkers.working(processes, executor) as pool:
             setup = _with_all_starts(setup, pool, folder, watch)
             equilibrated = setup.equilibrate(pool)
             group_states, samples = equilibrated.group_states, equilibrated.samples
@@ -90,9 +89,6 @@ def begin(
             kappa = setup.kappa(samples)
             lock.check()
             write_config(folder, setup.config)
-            if executor is not None:
-                groups = len(setup.walkers.groups(setup, kappa))
-                processes = min(workers or groups, groups)
             made = header(setup, kappa, processes, folder)
             store = HDF5Store(folder / STORE, made, samples, group_states[0].frames[0])
             write_topology(setup, group_states[0].frames[0], folder)
@@ -110,6 +106,7 @@ def resume(
     watch: Watch,
     workers: int | None = None,
     until: float | None = None,
+    executor: Executor | None = None,
     *,
     accept_versions: bool = False,
 ) -> Summary:
@@ -122,8 +119,9 @@ def resume(
         folder: the run's.
         jumps: production jumps per walker in all; else as many as the folder's config says.
         watch: called as the run goes on.
-        workers: processes, if not as many as suit.
+        workers: processes, if not as many as suit; with an executor, how many it has, if not one a group of walkers.
         until: `time.monotonic()` at which it has to have stopped, if ever.
+        executor: as of `begin`.
         accept_versions: whether other versions of cvflow, OpenMM, torch and the like may go on with it.
 
     Raises:
@@ -139,7 +137,7 @@ def resume(
         made = checked_versions(record.header, folder, accept_versions, len(record.turns))
         setup = from_config(checked_config(made, folder / CONFIG), folder, with_starts=False)
         setup = setup.changed(run={"jumps": checked_jumps(jumps, setup.settings.run.jumps, record)})
-        workers = setup.walkers.workers(setup, workers)
+        processes = setup.walkers.workers(setup, workers, executor)
         with _attended(folder, until) as stop:
             write_config(folder, setup.config)
             store = HDF5Store.reopen(folder / STORE, replace(made, config=setup.config.to_toml()))
@@ -152,7 +150,7 @@ def resume(
                 check=setup.check_frame, still_ours=lock.check,
             )  # fmt: skip
             run.restore(record)
-            with setup.walkers.executor(workers) as pool:
+            with setup.walkers.working(processes, executor) as pool:
                 return _finish(run, pool, store, folder, stop)
 
 

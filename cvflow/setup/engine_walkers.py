@@ -52,9 +52,10 @@ class EngineWalkers(Walkers):
         doubts = [part for part in parts if not part.value]
         return Exactness(not doubts, "; ".join(part.reason for part in doubts or parts))
 
-    def workers(self, setup: Setup, wanted: int | None) -> int:
-        """One process a walker, no more than there are cores for."""
-        return workers(setup.settings.run.walkers, wanted, self.threads)
+    def workers(self, setup: Setup, wanted: int | None, given: Executor | None = None) -> int:
+        """One process a walker, no more than there are cores for; an executor's workers are as many as it is said."""
+        walkers = setup.settings.run.walkers
+        return workers(walkers, wanted, self.threads) if given is None else min(wanted or walkers, walkers)
 
     def executor(self, workers: int) -> AbstractContextManager[Executor]:
         return Pool(workers, self.threads)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -244,16 +244,20 @@ class Walkers(ABC):
         """Whether moves and paths leave the target distribution as it is, and why (not)."""
 
     @abstractmethod
-    def workers(self, setup: Setup, wanted: int | None) -> int:
-        """Number of worker processes, given the number asked for.
+    def workers(self, setup: Setup, wanted: int | None, given: Executor | None = None) -> int:
+        """Number of workers, given the number asked for; of an executor that is given, the number that are of use.
 
         Raises:
-            ConfigError: it is none that can be had.
+            ConfigError: it is none that can be had, or the executor cannot do this work.
         """
 
     @abstractmethod
     def executor(self, workers: int) -> AbstractContextManager[Executor]:
         """Where the work is done, by so many processes."""
+
+    def working(self, workers: int, given: Executor | None) -> AbstractContextManager[Executor]:
+        """Where the work is done: an executor that is given, which stays open, or one of our own."""
+        return self.executor(workers) if given is None else nullcontext(given)
 
     @property
     def to_make(self) -> tuple[str, ...]:

@@ -89,8 +89,13 @@ class BatchWalkers(Walkers):
         doubts = [part for part in parts if not part.value]
         return Exactness(not doubts, "; ".join(part.reason for part in doubts or parts[:1]))
 
-    def workers(self, setup: Setup, wanted: int | None) -> int:
-        if wanted not in (None, 1):
+    def workers(self, setup: Setup, wanted: int | None, given: Executor | None = None) -> int:
+        if not isinstance(given, ThreadPoolExecutor | None):
+            raise ConfigError(
+                "executor, or --scheduler: chains of the batch engine stay in this process; leave it out, or give a "
+                "ThreadPoolExecutor"
+            )
+        if given is None and wanted not in (None, 1):
             raise ConfigError(f"--workers {wanted}: the batch engine is one process; set engine.threads")
         return 1
 
