@@ -20,6 +20,14 @@ def report(folder: Folder, beside: Beside = None, out: ReportOut = None) -> None
     show(runs[0].summary, folder, runs, out)
 
 
+def status(folder: Folder) -> None:
+    """Say where a run stands, also while it runs: walkers, rates, ΔF so far, warnings, and what it lacks."""
+    from cvflow.run.status import status
+
+    for line in status(folder):
+        typer.echo(line)
+
+
 def recover(folder: Folder) -> None:
     """Go back to the commit before the last, where the store is damaged; the damaged file stays under another name."""
     from cvflow.run.recover import recover

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 from cvflow.config.settings import ConfigError
 from cvflow.host.atomic import write_whole
@@ -66,6 +67,13 @@ class Holder:
     def words(self) -> str:
         """For people."""
         return f"process {self.pid} on {self.host}, since {self.since}"
+
+
+class SeenHolder(NamedTuple):
+    """Who has a folder, in words, and whether that process lives, as far as it can be told."""
+
+    words: str
+    alive: bool
 
 
 class FolderLock:
@@ -169,7 +177,7 @@ def _gone(path: Path, holder: Holder | None) -> str:
     """
     who = holder.words if holder else "a process that has not said who it is"
     if holder is not None and holder.place == _place():
-        if _started(holder.pid) in (None, holder.started) and _exists(holder.pid):
+        if _runs(holder):
             raise FolderTakenError(f"{path.parent}: a run is writing here ({who}): wait for it, or stop it")
         return f"{who}, was writing here and is gone"
     silent = _now(path) - path.stat().st_mtime
@@ -179,6 +187,24 @@ def _gone(path: Path, holder: Holder | None) -> str:
             f"it, or stop it; one that was killed is taken over after {SILENCE:.0f} s, or at once if you remove {path}"
         )
     return f"{who}, was writing here and has given no sign of life for {silent:.0f} s"
+
+
+def seen_holder(folder: Path) -> SeenHolder | None:
+    """Look who has a folder, and touch nothing; None if nobody does."""
+    path = folder / NAME
+    holder = _holder(path)
+    try:
+        silent = time.time() - path.stat().st_mtime
+    except OSError:
+        return None
+    if holder is None:
+        return SeenHolder("a process that has not said who it is", silent < SILENCE)
+    return SeenHolder(holder.words, _runs(holder) if holder.place == _place() else silent < SILENCE)
+
+
+def _runs(holder: Holder) -> bool:
+    """Whether a process of this machine, or this container, is there."""
+    return _started(holder.pid) in (None, holder.started) and _exists(holder.pid)
 
 
 def _holder(path: Path) -> Holder | None:

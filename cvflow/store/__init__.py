@@ -3,7 +3,7 @@
 from cvflow.store.base import Commit, FlowEntry, Header, Record, Store, sorted_turns, turn_type
 from cvflow.store.hdf5 import HDF5Store
 from cvflow.store.memory import MemoryStore
-from cvflow.store.reading import read_record
+from cvflow.store.reading import Storing, read_record, read_storing
 from cvflow.store.seal import DamagedStoreError, Seal, claimed_seal, previous, seal_of
 
 __all__ = [
@@ -16,9 +16,11 @@ __all__ = [
     "Record",
     "Seal",
     "Store",
+    "Storing",
     "claimed_seal",
     "previous",
     "read_record",
+    "read_storing",
     "seal_of",
     "sorted_turns",
     "turn_type",

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import h5py
 import numpy as np
+from jaxtyping import Float, Int
 
 from cvflow.core.frames import Frame
 from cvflow.store.base import RUN_FORMAT, Commit, FlowEntry, Header, Record, in_todays_columns, sorted_turns
@@ -29,6 +30,29 @@ def read_record(path: Path) -> Record:
     """
     with sealed_file(path) as (file, _):
         return record_in(file)
+
+
+class Storing(NamedTuple):
+    """How a run has come along: one entry a commit.
+
+    Attributes:
+        turns: that were committed, of all walkers.
+        wall_seconds: that the run had taken.
+    """
+
+    turns: Int[np.ndarray, " commits"]
+    wall_seconds: Float[np.ndarray, " commits"]
+
+
+def read_storing(path: Path) -> tuple[Record, Storing]:
+    """Read what is committed, and when it was; also while another process writes.
+
+    Raises:
+        ValueError: as of `read_record`.
+    """
+    with sealed_file(path) as (file, _):
+        commits = file["commits"][...]
+        return record_in(file), Storing(commits["turns"], commits["wall_seconds"])
 
 
 @contextmanager
