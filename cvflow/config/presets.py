@@ -3,7 +3,7 @@
 from typing import Any
 
 POLYMER: dict[str, Any] = {
-    "run": {"walkers": 4, "adapt_jumps": 160, "jumps": 800, "local_steps": 50},
+    "run": {"walkers": 4, "adapt_jumps": 40, "jumps": 800, "local_steps": 25},
     "system": {"name": "polymer"},
     "path": {"steps": "auto", "timestep": 0.014, "within_states": False},
     "flow": {"labels": True},

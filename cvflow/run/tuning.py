@@ -5,9 +5,9 @@ their works foretell what a mode change costs at each (`cvflow.run.cost_model`).
 run begins, so that what the chain does never depends on where it has been.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, NamedTuple
 
@@ -27,11 +27,28 @@ from cvflow.setup import Equilibrated, Setup
 SHORTEST, LONGEST = 64, 16384
 """Path lengths looked at."""
 
-PILOTS = 48
-"""Pilot paths between states at each setting, about."""
+PILOTS, FEWEST_PILOTS = 48, 24
+"""Pilot paths between states at each setting, about: fewer where they are longer and their works scatter less."""
+
+PILOT_STEPS = 8192
+"""Time steps of all pilot paths at a setting, about, as far as their numbers allow."""
+
+ROUND = 4
+"""Jumps of each walker in a round of pilots. It begins where equilibration ended, in every state that has a start: so
+all are left about as often, whatever is accepted."""
+
+NEAR = 8.0
+"""Lost work [kT] from which it tells one spring from another: springs are tried on paths no longer than that needs."""
+
+LONGEST_SPRUNG = 1024
+"""Path length at which springs are tried at the latest."""
 
 WORSE = 1.5
 """Factor in cost from which longer paths are not tried any more."""
+
+
+Setting = dict[str, Any]
+"""Values by the names of `[path]`."""
 
 
 class Trial(NamedTuple):
@@ -40,7 +57,7 @@ class Trial(NamedTuple):
     `made` are the time steps of its pilots, local moves included.
     """
 
-    setting: dict[str, Any]
+    setting: Setting
     prospect: Prospect
     cost: float
     stderr: float
@@ -65,6 +82,7 @@ class PilotRuns:
         start: the equilibrated starts.
         jumps: of each walker at each setting.
         watch: is told how far it is.
+        taught: what equilibration has taught, by the spring constants that samples are blurred by.
     """
 
     setup: Setup
@@ -72,40 +90,74 @@ class PilotRuns:
     start: Equilibrated
     jumps: int
     watch: Callable[[Trying], None] = lambda trying: None
-
-    def trial(self, number: int, **setting: Any) -> Trial:
-        """Try one setting; `number` says which random numbers."""
-        rows = self._run(number, **setting)
-        found = prospect(_pilots(rows), self.setup.states, self._seed(number))
-        gives_up = self.setup.settings.path.early_rejection
-        costs = [_cost(found.steps, found.dissipated + shift * found.stderr, gives_up) for shift in (-1, 0, 1)]
-        made = int(rows["steps"].sum() + rows["local_steps"].sum())
-        return Trial(setting, found, costs[1], 0.5 * (costs[2] - costs[0]), made)
+    taught: dict[bytes, Proposal] = field(default_factory=dict)
 
     def turns(self, number: int, **setting: Any) -> np.ndarray:
-        """Rows of the store of pilot jumps at one setting, all paths run to their end."""
-        return _pilots(self._run(number, **setting))
+        """Rows of the store of pilot jumps at one setting, all paths run to their end; `number` makes them random."""
+        rows = self.round(number, **setting)
+        return rows[~rows["production"]]
 
-    def _run(self, number: int, **setting: Any) -> np.ndarray:
-        """With a jump of each walker after the pilots, which every run has."""
-        run = {"seed": self._seed(number), "adapt_jumps": self.jumps, "adapt_limit": 1, "jumps": 1}
+    def round(self, number: int, *part: int, **setting: Any) -> np.ndarray:
+        """The same with the jump of each walker after the pilots that every run has; `part` where they have several."""
+        seed = seed_for(self.setup.settings.run.seed, Purpose.SCAN, 1000 + number, *part)
+        run = {"seed": seed, "adapt_jumps": self.jumps, "adapt_limit": 1, "jumps": 1}
         setup = self.setup.changed(run=run, path={**setting, "early_rejection": False})
         kappa = setup.kappa(self.start.samples)
 
         def watch(progress: Progress) -> None:
             self.watch(Trying(_words(setting), number + 1, progress))
 
-        taught = _taught(setup, self.start, kappa)
-        return run_in_memory(setup, self.executor, self.start, kappa, taught, watch).turns
+        return run_in_memory(setup, self.executor, self.start, kappa, self._taught(kappa), watch).turns
 
-    def _seed(self, number: int) -> int:
-        return seed_for(self.setup.settings.run.seed, Purpose.SCAN, 1000 + number)
+    def _taught(self, kappa: Point) -> Proposal:
+        """Learned once for all settings with these spring constants: it does not know the others."""
+        known = kappa.tobytes()
+        if known not in self.taught:
+            self.taught[known] = _taught(self.setup, self.start, kappa)
+        return self.taught[known]
 
 
 def pilot_jumps(setup: Setup, paths: int) -> int:
     """Jumps of each walker that make so many paths between states, about: half lead there, by labels nearly all."""
     turns = paths if setup.by_labels else 2 * paths
     return max(4, -(-turns // setup.settings.run.walkers))
+
+
+def pilots_at(steps: int) -> int:
+    """Pilot paths between states of so many time steps that are made at a setting, about."""
+    return min(PILOTS, max(FEWEST_PILOTS, PILOT_STEPS // steps))
+
+
+@dataclass
+class Search:
+    """Tries settings one after the other, each once.
+
+    Attributes:
+        pilots: make the paths.
+        trials: so far.
+    """
+
+    pilots: PilotRuns
+    trials: list[Trial] = field(default_factory=list)
+
+    def at(self, **setting: Any) -> Trial:
+        """What is lost at a setting."""
+        known = next((trial for trial in self.trials if trial.setting == setting), None)
+        if known:
+            return known
+        setup, number = self.pilots.setup, len(self.trials)
+        jumps = pilot_jumps(setup, pilots_at(setting["steps"]))
+        rounds = [self.pilots.round(number, k, **setting) for k in range(-(-jumps // ROUND))]
+        self.trials.append(_trial(setting, np.concatenate(rounds), setup, number))
+        return self.trials[-1]
+
+
+def _trial(setting: Setting, rows: np.ndarray, setup: Setup, number: int) -> Trial:
+    found = prospect(rows, setup.states, seed_for(setup.settings.run.seed, Purpose.SCAN, 1000 + number))
+    gives_up = setup.settings.path.early_rejection
+    costs = [_cost(found.steps, found.dissipated + shift * found.stderr, gives_up) for shift in (-1, 0, 1)]
+    made = int(rows["steps"].sum() + rows["local_steps"].sum())
+    return Trial(setting, found, costs[1], 0.5 * (costs[2] - costs[0]), made)
 
 
 def tuned(
@@ -121,27 +173,17 @@ def tuned(
     """
     if not to_tune(setup.config):
         return setup
-    pilots = PilotRuns(setup, executor, start, pilot_jumps(setup, PILOTS), watch)
-    trials: list[Trial] = []
-    best: dict[str, Any] = {"steps": setup.settings.path.steps}
+    search = Search(PilotRuns(setup, executor, start, ROUND - 1, watch))
+    best: Setting = {"steps": setup.settings.path.steps}
     for stage in (_springs, _lengths, _frictions, _schedules):
-        found: list[Trial] = []
-        for setting in stage(pilots, best, found):
-            found.append(pilots.trial(len(trials) + len(found), **setting))
-        trials += found
-        if found:
-            best = best | (fitted(found, setup) if stage is _lengths else chosen(found).setting)
-    if not any(trial.cost < inf for trial in trials):
+        best = stage(search, best)
+    if not any(trial.cost < inf for trial in search.trials):
         raise ArithmeticError(
             f'path.steps = "auto": no pilot path of up to {LONGEST} steps connects the states; give a number of '
             "steps, or another CV"
         )
-    made = setup.pilot_steps + sum(trial.made for trial in trials)
-    return replace(setup.changed(path=best), notes=(*setup.notes, _note(best, trials)), pilot_steps=made)
-
-
-def _pilots(rows: np.ndarray) -> np.ndarray:
-    return rows[~rows["production"]]
+    made = setup.pilot_steps + sum(trial.made for trial in search.trials)
+    return replace(setup.changed(path=best), notes=(*setup.notes, _note(best, search.trials)), pilot_steps=made)
 
 
 def chosen(trials: Sequence[Trial]) -> Trial:
@@ -150,7 +192,7 @@ def chosen(trials: Sequence[Trial]) -> Trial:
     return next(trial for trial in trials if trial.cost <= least.cost + (least.stderr if least.stderr < inf else 0.0))
 
 
-def fitted(trials: Sequence[Trial], setup: Setup) -> dict[str, Any]:
+def fitted(trials: Sequence[Trial], setup: Setup) -> Setting:
     """The path length of least cost, from a curve through what was lost at all lengths."""
     lengths = [trial.setting["steps"] for trial in trials]
     curve = loss_curve(lengths, [trial.prospect for trial in trials])
@@ -182,55 +224,79 @@ def _taught(setup: Setup, start: Equilibrated, kappa: Point) -> Proposal:
         return plan.learn(list(start.samples), plan.space, plan.blur, plan.fit, None, rng).proposal
 
 
-Stage = Iterator[dict[str, Any]]
+def _springs(search: Search, best: Setting) -> Setting:
+    """As soft as the states allow, and stiffer until it gets dearer.
+
+    A spring that is softer than a barrier is curved lets the CV snap across.
+    """
+    path = search.pilots.setup.settings.path
+    if not (path.restrained and path.kappa is None):
+        return best
+    softest = search.pilots.setup.kappa(search.pilots.start.samples)
+    kappas = [(factor * softest).tolist() for factor in (1, 4, 16)]
+    if "steps" in to_tune(search.pilots.setup.config):
+        best = best | {"steps": _telling_length(search, kappas[0])}
+    trials: list[Trial] = []
+    for kappa in kappas:
+        trials.append(search.at(**best, kappa=kappa))
+        if len(trials) > 1 and trials[-2].cost < inf and trials[-1].cost >= trials[-2].cost:
+            break
+    return chosen(trials).setting
 
 
-def _springs(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> Stage:
-    """As soft as the states allow, and stiffer: a spring softer than a barrier is curved lets the CV snap across."""
-    path = pilots.setup.settings.path
-    if path.restrained and path.kappa is None:
-        kappa = pilots.setup.kappa(pilots.start.samples)
-        for factor in (1, 4, 16):
-            yield {**best, "kappa": (factor * kappa).tolist()}
-
-
-def _lengths(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> Stage:
-    """Twice as long each time, until it gets dearer, or the cheapest lies well below what was tried."""
-    if "steps" not in to_tune(pilots.setup.config):
-        return
+def _telling_length(search: Search, kappa: list[float]) -> int:
+    """The shortest path length, among doublings, at which so little is lost that springs can be told apart."""
     steps = SHORTEST
-    while steps <= LONGEST:
-        yield {**best, "steps": steps}
-        if _enclosed(trials, pilots.setup):
-            return
-        least = min(trials, key=lambda trial: trial.cost)
-        if trials[-1].cost - trials[-1].stderr > WORSE * (least.cost + least.stderr):
-            return
+    while search.at(steps=steps, kappa=kappa).prospect.dissipated > NEAR and steps < LONGEST_SPRUNG:
         steps *= 2
+    return steps
 
 
-def _frictions(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> Stage:
+def _lengths(search: Search, best: Setting) -> Setting:
+    """Twice as long each time, until it gets dearer, or the cheapest lies well below what was tried."""
+    setup = search.pilots.setup
+    if "steps" not in to_tune(setup.config):
+        return best
+    springs = {key: value for key, value in best.items() if key != "steps"}
+    trials = [trial for trial in search.trials if trial.setting == springs | {"steps": trial.setting["steps"]}]
+    steps = 2 * trials[-1].setting["steps"] if trials else SHORTEST
+    while steps <= LONGEST and not (_enclosed(trials, setup) or _dearer(trials)):
+        trials.append(search.at(steps=steps, **springs))
+        steps *= 2
+    return springs | fitted(trials, setup)
+
+
+def _dearer(trials: Sequence[Trial]) -> bool:
+    """Whether the longest paths cost far more than the cheapest, whatever their errors."""
+    if not trials:
+        return False
+    least = min(trials, key=lambda trial: trial.cost)
+    return trials[-1].cost - trials[-1].stderr > WORSE * (least.cost + least.stderr)
+
+
+def _frictions(search: Search, best: Setting) -> Setting:
     """None, and as much as forgets the momenta once or three times in a path."""
-    if "friction" in to_tune(pilots.setup.config):
-        duration = best["steps"] * pilots.setup.settings.path.timestep
-        for rate in (0.0, 1.0, 3.0):
-            yield {**best, "friction": rate / duration}
+    if "friction" not in to_tune(search.pilots.setup.config):
+        return best
+    duration = best["steps"] * search.pilots.setup.settings.path.timestep
+    return chosen([search.at(**best | {"friction": rate / duration}) for rate in (0.0, 1.0, 3.0)]).setting
 
 
-def _schedules(pilots: PilotRuns, best: dict[str, Any], trials: list[Trial]) -> Stage:
-    if "schedule" in to_tune(pilots.setup.config):
-        for name in BY_NAME:
-            yield {**best, "schedule": name}
+def _schedules(search: Search, best: Setting) -> Setting:
+    """All there are."""
+    if "schedule" not in to_tune(search.pilots.setup.config):
+        return best
+    return chosen([search.at(**best | {"schedule": name}) for name in BY_NAME]).setting
 
 
-def _note(best: dict[str, Any], trials: list[Trial]) -> str:
+def _note(best: Setting, trials: list[Trial]) -> str:
     tried = "; ".join(
         f"{_words(trial.setting)}: {trial.prospect.dissipated:.1f} ± {trial.prospect.stderr:.1f}" for trial in trials
     )
     return f"tuned before the run: {_words(best)}, by the work in kT that pilot paths lost on the way ({tried})"
 
 
-def _words(setting: dict[str, Any]) -> str:
+def _words(setting: Setting) -> str:
     return ", ".join(f"{key} {_word(value)}" for key, value in setting.items())
 
 

@@ -2,16 +2,31 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from cvflow.config.settings import load
 from cvflow.core.frames import Outcome
+from cvflow.run import tuning
 from cvflow.run.cost_model import Prospect, price
-from cvflow.run.tuning import PilotRuns, Trial, Trying, _lengths, chosen, fitted, pilot_jumps
+from cvflow.run.tuning import (
+    ROUND,
+    PilotRuns,
+    Search,
+    Trial,
+    Trying,
+    _lengths,
+    _springs,
+    chosen,
+    fitted,
+    pilot_jumps,
+    pilots_at,
+)
 from cvflow.sampler.loop import Progress
 from cvflow.setup import Equilibrated, from_config
+from cvflow.store.base import turn_type
 from tests.run.valley_run import begin, written
 
 AUTO = {"steps": "auto", "friction": "auto", "schedule": "auto", "timestep": 0.1}
@@ -129,18 +144,87 @@ def test_the_length_is_that_of_the_curve_through_all_trials(tuned):
     assert steps * price(0.2 + 1200 / steps, gives_up=True) == pytest.approx(min(costs.values()), rel=0.01)
 
 
-def test_longer_paths_are_tried_until_the_cheapest_lies_well_below(tuned):
-    folder, _ = tuned
-    setup = from_config(load(folder / "run.toml"), folder)
-    with ThreadPoolExecutor(1) as unused:
-        pilots, trials = PilotRuns(setup, unused, Equilibrated([], np.zeros((1, 1, 1))), 4), []
-    for setting in _lengths(pilots, {"steps": 1000}, trials):
-        steps, lost = setting["steps"], 0.2 + 1200 / setting["steps"]
+class Foretold(Search):
+    """What pilots would find where works are lost as 0.2 + 1200 times a factor of the springs over the length."""
+
+    factors: ClassVar[dict[float, float]] = {}
+
+    def at(self, **setting):
+        steps = setting["steps"]
+        factor = self.factors.get(setting["kappa"][0], 1.0) if "kappa" in setting else 1.0
+        lost = 0.2 + 1200 * factor / steps
         cost = steps * price(lost, gives_up=True)
-        trials.append(Trial(setting, Prospect(float(steps), lost, 0.1, 50), cost, 0.1 * cost))
-    best, lengths = fitted(trials, setup)["steps"], [trial.setting["steps"] for trial in trials]
+        self.trials.append(Trial(setting, Prospect(float(steps), lost, 0.1, 50), cost, 0.02 * cost))
+        return self.trials[-1]
+
+
+@pytest.fixture
+def foretold(tmp_path):
+    path = {"kernel": "restraint", "steps": "auto", "timestep": 0.1}
+    setup = from_config(load(written(tmp_path, path=path, run=RUN)), tmp_path)
+    with ThreadPoolExecutor(1) as unused:
+        yield Foretold(PilotRuns(setup, unused, Equilibrated([], np.random.default_rng(0).normal(size=(1, 30, 1))), 3))
+
+
+def test_longer_paths_are_tried_until_the_cheapest_lies_well_below(foretold):
+    best = _lengths(foretold, {"steps": 1000})["steps"]
+    lengths = [trial.setting["steps"] for trial in foretold.trials]
     assert lengths[:2] == [64, 128]
     assert lengths[-2] < 2 * best <= lengths[-1]
+
+
+def test_springs_are_tried_where_paths_are_just_long_enough_to_tell(foretold):
+    softest = foretold.pilots.setup.kappa(foretold.pilots.start.samples)[0]
+    best = _springs(foretold, {"steps": 1000})
+    lengths = [trial.setting["steps"] for trial in foretold.trials if trial.setting["kappa"] == [softest]]
+    assert lengths[:3] == [64, 128, 256]
+    assert best == {"steps": 256, "kappa": [softest]}
+
+
+def test_stiffer_springs_are_tried_until_it_gets_dearer(foretold):
+    softest = foretold.pilots.setup.kappa(foretold.pilots.start.samples)[0]
+    _springs(foretold, {"steps": 1000})
+    assert not any(trial.setting["kappa"] == [16 * softest] for trial in foretold.trials)
+    foretold.trials.clear()
+    foretold.factors = {softest: 3.0, 4 * softest: 2.0}
+    best = _springs(foretold, {"steps": 1000})
+    assert best == {"steps": 512, "kappa": [16 * softest]}
+    found = _lengths(foretold, best)
+    assert found["kappa"] == best["kappa"]
+    assert next(trial.setting["steps"] for trial in foretold.trials if trial.setting["kappa"] == best["kappa"]) == 512
+
+
+def test_a_setting_is_tried_once_in_rounds_that_begin_where_equilibration_ended(tuned, monkeypatch):
+    """Walkers that go over stay there, and the state that they left would hardly be left again."""
+    folder, _ = tuned
+    setup = from_config(load(folder / "run.toml"), folder)
+    setup, made = setup.changed(run={"walkers": 4}), []
+    row = np.zeros(1, dtype=turn_type(1))
+
+    def round_of(pilots, number, *part, **setting):
+        made.append((pilots.jumps, number, *part, setting["steps"]))
+        return row
+
+    monkeypatch.setattr(PilotRuns, "round", round_of)
+    with ThreadPoolExecutor(1) as unused:
+        search = Search(PilotRuns(setup, unused, Equilibrated([], np.zeros((1, 1, 1))), ROUND - 1))
+    for steps in (64, 4096, 64):
+        search.at(steps=steps)
+    rounds = [2 * pilots_at(steps) // 4 // ROUND for steps in (64, 4096)]
+    assert made == [(3, 0, k, 64) for k in range(rounds[0])] + [(3, 1, k, 4096) for k in range(rounds[1])]
+    assert rounds == [6, 3]
+
+
+def test_pilots_learn_once_what_equilibration_teaches(tuned, monkeypatch):
+    folder, _ = tuned
+    setup, taught = from_config(load(folder / "run.toml"), folder), []
+    learned = tuning._taught(setup, Equilibrated([], np.zeros((1, 1, 1))), np.zeros(0))
+    monkeypatch.setattr(tuning, "_taught", lambda setup, start, kappa: taught.append(kappa) or learned)
+    with ThreadPoolExecutor(1) as unused:
+        pilots = PilotRuns(setup, unused, Equilibrated([], np.zeros((1, 1, 1))), 3)
+    for kappa in (1.0, 2.0, 1.0):
+        pilots._taught(np.array([kappa]))
+    assert np.concatenate(taught).tolist() == [1.0, 2.0]
 
 
 def test_labels_lead_nearly_all_pilots_to_another_state(tmp_path):
