@@ -3,14 +3,14 @@
 from typing import Any
 
 POLYMER: dict[str, Any] = {
-    "run": {"walkers": 4, "adapt_jumps": 40, "jumps": 800, "local_steps": 25},
+    "run": {"walkers": 4, "adapt_jumps": 40, "jumps": 600, "local_steps": 25},
     "system": {"name": "polymer"},
     "path": {"steps": "auto", "timestep": 0.014, "within_states": False},
     "flow": {"labels": True},
 }
 """`cvflow polymer`."""
 
-POLYMER_QUICK: dict[str, Any] = {"run": {"adapt_jumps": 60, "jumps": 180}, "path": {"steps": 450}}
+POLYMER_QUICK: dict[str, Any] = {"run": {"jumps": 150}, "path": {"steps": 500}}
 """What `--quick` changes."""
 
 POLYMER_BEADS: dict[str, Any] = {

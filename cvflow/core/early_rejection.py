@@ -61,6 +61,16 @@ def profile_at(profiles: Profiles, progress: PerPath) -> PerPath:
     return (1 - rest) * profiles[row, knot] + rest * profiles[row, knot + 1]
 
 
+def allowance(dissipated: float) -> float:
+    """How far above the free energy [kT] a profile is best held, where so much work [kT] is lost on whole paths.
+
+    Held closer, fewer path steps are made for one that is accepted, but few works are left, with very different
+    weights, and ΔF comes from these: least force evaluations for an error of BAR, from simulated Brownian works
+    (docs/theory.md, 8.1).
+    """
+    return max(2.5, 1.0 + 0.5 * dissipated)
+
+
 @dataclass
 class PathMonitor:
     """Keeps an eye on paths under way, and gives up those that cannot be accepted any more.

@@ -1,4 +1,4 @@
-"""What mode changes will cost at a setting, from the works of pilot paths."""
+"""What ΔF will cost at a setting, from the works of pilot paths."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import nnls
 
-from cvflow.core.early_rejection import FRACTIONS, KNOTS
+from cvflow.core.early_rejection import FRACTIONS, KNOTS, allowance
 from cvflow.core.states import States
 from cvflow.sampler.interim_free_energy import FEWEST
 
@@ -35,6 +35,9 @@ class Prospect(NamedTuple):
 
 
 NOTHING = Prospect(nan, inf, nan, 0)
+
+LEAST_VARIANCE = 0.5
+"""Of a path on which nothing is lost [kT²]: its proposal's density, which pilots do not look at, scatters by itself."""
 
 STRAIGHT = 15.0
 """Lost work [kT] up to which it falls as one over the path's length."""
@@ -105,31 +108,62 @@ def prospect(turns: np.ndarray, states: States, seed: int) -> Prospect:
 
 
 def price(dissipated: float, *, gives_up: bool) -> float:
-    """Paths run for each that is accepted, if works are normal and obey Crooks' relation, lost evenly on the way.
+    """Path lengths that are run for ΔF ± 1 kT, if works are normal and obey Crooks' relation, lost evenly on the way.
 
-    Paths that are given up count as what they ran. Paths run to their end are accepted with probability erfc(√D/2).
+    Paths that are given up count as what they ran.
 
     Args:
         dissipated: mean work lost on a path [kT].
         gives_up: whether paths are given up early.
     """
+    if dissipated == inf:
+        return inf
     path = path_chance(dissipated, gives_up=gives_up)
-    return path.travelled / path.acceptance if path.acceptance > 0 else inf
+    return path.travelled / path.worth
 
 
 class PathChance(NamedTuple):
-    """Of a path between states: the probability that it is accepted, and the fraction of its way that it goes."""
+    """Of a path between states.
+
+    Attributes:
+        acceptance: the probability that it is accepted.
+        travelled: the fraction of its way that it goes.
+        variance: of ΔF by BAR [kT²], times the number of paths, as many there as back.
+    """
 
     acceptance: float
     travelled: float
+    variance: float
+
+    @property
+    def worth(self) -> float:
+        """What it tells of ΔF [1/kT²]: by BAR, and as a mode change, of which M bring the chains to 2/√M kT.
+
+        As if the two were independent: BAR alone would have paths that are ever longer, and the chains too few changes
+        to be a check on it.
+        """
+        return 1 / max(self.variance, LEAST_VARIANCE) + 0.25 * self.acceptance
 
 
 def path_chance(dissipated: float, *, gives_up: bool) -> PathChance:
-    """What becomes of a path on which so much work [kT] is lost, by the same law as `price`."""
+    """What becomes of a path on which so much work [kT] is lost, by the same law as `price`.
+
+    Works on the way are those of a Brownian walk with a drift. Means over their ends come from the walk without it, by
+    Girsanov's weights: what BAR lives on is rare with the drift. The variance is Bennett's, J. Comput. Phys. 22, 245
+    (1976), with a path's weight where it may be given up.
+    """
+    lost = max(dissipated, 0.0)
+    free = sqrt(2 * lost) * _diffusion()
+    end = free[:, -1]
+    drifted = np.exp(0.5 * end - 0.25 * lost)
+    fermi = 1 / (1 + np.exp(end))
+    survival = _survival(free, lost) if gives_up else np.ones_like(end)
+    seen = float((drifted * fermi).mean())
+    variance = 4 * (float((drifted * fermi**2 / survival).mean()) / seen**2 - 1)
     if not gives_up:
-        return PathChance(erfc(0.5 * sqrt(max(dissipated, 0.0))), 1.0)
-    curves = -(dissipated * FRACTIONS + sqrt(2 * max(dissipated, 0.0)) * _diffusion())
-    return PathChance(float(_acceptance(curves).mean()), float(_travelled(curves).mean()))
+        return PathChance(erfc(0.5 * sqrt(lost)), 1.0, variance)
+    acceptance = float((drifted * np.minimum(survival, np.exp(-end))).mean())
+    return PathChance(acceptance, _travelled(free + lost * FRACTIONS, lost), variance)
 
 
 @lru_cache(maxsize=1)
@@ -139,19 +173,20 @@ def _diffusion() -> Curves:
     return np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(axis=1)], axis=1)
 
 
+def _survival(works: Curves, dissipated: float) -> Float[np.ndarray, " _paths"]:
+    """Probability that a path gets to its end, given its works on the way."""
+    return np.exp(np.minimum(0.0, allowance(dissipated) - works[:, :-1].max(axis=1)))
+
+
+def _travelled(works: Curves, dissipated: float) -> float:
+    """Fraction of its way that a path is expected to go before it is given up."""
+    highest = np.maximum.accumulate(works[:, :-1], axis=1)
+    return float(np.exp(np.minimum(0.0, allowance(dissipated) - highest)).sum(axis=1).mean()) / (KNOTS - 1)
+
+
 def _pairs(states: int) -> list[tuple[int, int]]:
     return [pair for b in range(states) for a in range(b) for pair in ((a, b), (b, a))]
 
 
 def _lost(pairs: Sequence[Sequence[Float[np.ndarray, " _paths"]]]) -> float:
     return float(np.mean([0.5 * (np.median(there) + np.median(back)) for there, back in pairs]))
-
-
-def _acceptance(curves: Curves) -> Float[np.ndarray, " _paths"]:
-    return np.exp(np.minimum(0.0, curves.min(axis=1)))
-
-
-def _travelled(curves: Curves) -> Float[np.ndarray, " _paths"]:
-    """Fraction of its way that a path is expected to go before it is given up."""
-    alive = np.exp(np.minimum(0.0, np.minimum.accumulate(curves, axis=1)))
-    return alive[:, :-1].sum(axis=1) / (KNOTS - 1)

@@ -144,13 +144,13 @@ def _foretold(forecaster: Forecaster, setup: Setup) -> Iterator[Remark]:
         yield Remark(f"longer paths than {reached} steps are foretold by loss ~ 1/length; --minutes looks further")
     yield Remark(f"path.steps = {asked.steps}: {_words(asked)}", feasible=asked.hours < LONGEST)
     yield Remark(
-        f"for ΔF to ± {WANTED} kT, that is {asked.mode_changes} mode changes: run.jumps = {asked.jumps:.0f}, "
+        f"for ΔF to ± {WANTED} kT, {asked.mode_changes} mode changes will do: run.jumps = {asked.jumps:.0f}, "
         f"{_hours(asked.hours)} of production on {forecaster.workers} "
         f"{'core' if forecaster.workers == 1 else 'cores'} after {_hours(asked.hours_before)}; the run as configured "
         f"({setup.settings.run.jumps} jumps) comes to ± {WANTED * sqrt(asked.jumps / setup.settings.run.jumps):.2g} kT",
         feasible=asked.hours < LONGEST,
     )
-    if DEAR * best.evaluations_per_mode_change < asked.evaluations_per_mode_change:
+    if DEAR * best.price < asked.price:
         yield Remark(f"cheaper: path.steps = {best.steps}: {_words(best)}, {_hours(best.hours)}")
 
 
@@ -164,8 +164,8 @@ def _stiffer(setup: Setup, pilots: Piloted, before: Forecaster | None, workers: 
     if not lost:
         return
     stiff = Forecaster(setup, pilots.turns, lost, workers).at(longest)
-    now = before.at(longest).evaluations_per_mode_change if before else inf
-    if DEAR * stiff.evaluations_per_mode_change < now:
+    now = before.at(longest).price if before else inf
+    if DEAR * stiff.price < now:
         springs = ", ".join(f"{each:.3g}" for each in kappa)
         given = f"[{springs}]" if len(kappa) > 1 else springs
         yield Remark(f"cheaper: path.kappa = {given}, at {longest} steps: {_words(stiff)}")

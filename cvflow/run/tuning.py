@@ -1,7 +1,7 @@
 """The program's own choice of settings that were left to it: `[path]` steps, friction and schedule as "auto".
 
 Pilot jumps between the states are run to their end at a few settings, with the proposal that equilibration has taught;
-their works foretell what a mode change costs at each (`cvflow.run.cost_model`). The cheapest is frozen before the
+their works foretell what ΔF costs at each (`cvflow.run.cost_model`). The cheapest is frozen before the
 run begins, so that what the chain does never depends on where it has been.
 """
 
@@ -43,21 +43,24 @@ NEAR = 8.0
 LONGEST_SPRUNG = 1024
 """Path length at which springs are tried at the latest."""
 
+WELL_BELOW = 1.25
+"""Factor in length from which longer pilots are not needed."""
+
 WORSE = 1.5
 """Factor in cost from which longer paths are not tried any more."""
 
 
-Setting = dict[str, Any]
+PathSetting = dict[str, Any]
 """Values by the names of `[path]`."""
 
 
 class Trial(NamedTuple):
-    """A setting, by the names of `[path]`, what was lost at it, and what a mode change would cost in path steps.
+    """A setting, by the names of `[path]`, what was lost at it, and what ΔF ± 1 kT would cost in path steps.
 
     `made` are the time steps of its pilots, local moves included.
     """
 
-    setting: Setting
+    setting: PathSetting
     prospect: Prospect
     cost: float
     stderr: float
@@ -152,7 +155,7 @@ class Search:
         return self.trials[-1]
 
 
-def _trial(setting: Setting, rows: np.ndarray, setup: Setup, number: int) -> Trial:
+def _trial(setting: PathSetting, rows: np.ndarray, setup: Setup, number: int) -> Trial:
     found = prospect(rows, setup.states, seed_for(setup.settings.run.seed, Purpose.SCAN, 1000 + number))
     gives_up = setup.settings.path.early_rejection
     costs = [_cost(found.steps, found.dissipated + shift * found.stderr, gives_up) for shift in (-1, 0, 1)]
@@ -174,7 +177,7 @@ def tuned(
     if not to_tune(setup.config):
         return setup
     search = Search(PilotRuns(setup, executor, start, ROUND - 1, watch))
-    best: Setting = {"steps": setup.settings.path.steps}
+    best: PathSetting = {"steps": setup.settings.path.steps}
     for stage in (_springs, _lengths, _frictions, _schedules):
         best = stage(search, best)
     if not any(trial.cost < inf for trial in search.trials):
@@ -192,7 +195,7 @@ def chosen(trials: Sequence[Trial]) -> Trial:
     return next(trial for trial in trials if trial.cost <= least.cost + (least.stderr if least.stderr < inf else 0.0))
 
 
-def fitted(trials: Sequence[Trial], setup: Setup) -> Setting:
+def fitted(trials: Sequence[Trial], setup: Setup) -> PathSetting:
     """The path length of least cost, from a curve through what was lost at all lengths."""
     lengths = [trial.setting["steps"] for trial in trials]
     curve = loss_curve(lengths, [trial.prospect for trial in trials])
@@ -204,13 +207,13 @@ def fitted(trials: Sequence[Trial], setup: Setup) -> Setting:
 
 
 def _enclosed(trials: Sequence[Trial], setup: Setup) -> bool:
-    """Whether a curve is there, cheapest below half of its longest path: longer pilots are not worth what they tell."""
+    """Whether a curve is there, cheapest well below its longest path: longer pilots are not worth what they tell."""
     curve = loss_curve([trial.setting["steps"] for trial in trials], [trial.prospect for trial in trials])
-    return curve is not None and 2 * fitted(trials, setup)["steps"] <= curve.longest
+    return curve is not None and WELL_BELOW * fitted(trials, setup)["steps"] <= curve.longest
 
 
 def _cost(steps: float, dissipated: float, gives_up: bool) -> float:
-    """Path steps for one accepted path between the states."""
+    """Path steps for ΔF ± 1 kT."""
     return steps * price(dissipated, gives_up=gives_up) if dissipated < inf else inf
 
 
@@ -224,7 +227,7 @@ def _taught(setup: Setup, start: Equilibrated, kappa: Point) -> Proposal:
         return plan.learn(list(start.samples), plan.space, plan.blur, plan.fit, None, rng).proposal
 
 
-def _springs(search: Search, best: Setting) -> Setting:
+def _springs(search: Search, best: PathSetting) -> PathSetting:
     """As soft as the states allow, and stiffer until it gets dearer.
 
     A spring that is softer than a barrier is curved lets the CV snap across.
@@ -252,7 +255,7 @@ def _telling_length(search: Search, kappa: list[float]) -> int:
     return steps
 
 
-def _lengths(search: Search, best: Setting) -> Setting:
+def _lengths(search: Search, best: PathSetting) -> PathSetting:
     """Twice as long each time, until it gets dearer, or the cheapest lies well below what was tried."""
     setup = search.pilots.setup
     if "steps" not in to_tune(setup.config):
@@ -274,7 +277,7 @@ def _dearer(trials: Sequence[Trial]) -> bool:
     return trials[-1].cost - trials[-1].stderr > WORSE * (least.cost + least.stderr)
 
 
-def _frictions(search: Search, best: Setting) -> Setting:
+def _frictions(search: Search, best: PathSetting) -> PathSetting:
     """None, and as much as forgets the momenta once or three times in a path."""
     if "friction" not in to_tune(search.pilots.setup.config):
         return best
@@ -282,21 +285,21 @@ def _frictions(search: Search, best: Setting) -> Setting:
     return chosen([search.at(**best | {"friction": rate / duration}) for rate in (0.0, 1.0, 3.0)]).setting
 
 
-def _schedules(search: Search, best: Setting) -> Setting:
+def _schedules(search: Search, best: PathSetting) -> PathSetting:
     """All there are."""
     if "schedule" not in to_tune(search.pilots.setup.config):
         return best
     return chosen([search.at(**best | {"schedule": name}) for name in BY_NAME]).setting
 
 
-def _note(best: Setting, trials: list[Trial]) -> str:
+def _note(best: PathSetting, trials: list[Trial]) -> str:
     tried = "; ".join(
         f"{_words(trial.setting)}: {trial.prospect.dissipated:.1f} ± {trial.prospect.stderr:.1f}" for trial in trials
     )
     return f"tuned before the run: {_words(best)}, by the work in kT that pilot paths lost on the way ({tried})"
 
 
-def _words(setting: Setting) -> str:
+def _words(setting: PathSetting) -> str:
     return ", ".join(f"{key} {_word(value)}" for key, value in setting.items())
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from cvflow.core.early_rejection import FRACTIONS, PROGRESS, EarlyRejection, PerPath, Profile, Profiles
+from cvflow.core.early_rejection import FRACTIONS, PROGRESS, EarlyRejection, PerPath, Profile, Profiles, allowance
 from cvflow.core.frames import Outcome, Point
 from cvflow.core.periodic import mean, wrapped
 from cvflow.core.states import States
@@ -101,8 +101,8 @@ def estimated(turns: np.ndarray, coordinate: ProgressCoordinate) -> InterimFreeE
     """Profiles from the rows of turns whose paths were looked at and run to their end.
 
     In each direction, -log q at the start plus the work so far is the free energy plus what is dissipated, which grows
-    evenly: its mean over both directions is the free energy plus a constant, half of what a whole path dissipates. Held
-    against it, a path is given up later than would save the most path steps, and more are accepted.
+    evenly: its mean over both directions is the free energy plus a constant, half of what a whole path dissipates. It
+    is raised to where ΔF costs least.
     """
     whole = np.isfinite(turns["interim"]).all(axis=1) & (turns["outcome"] == Outcome.COMPLETED)
     turns, found = turns[whole], unknown(coordinate)
@@ -112,7 +112,9 @@ def estimated(turns: np.ndarray, coordinate: ProgressCoordinate) -> InterimFreeE
             there = _ways(turns[(start == a) & (end == b)], coordinate, a, b)
             back = _ways(turns[(start == b) & (end == a)], coordinate, b, a)
             if min(len(there.works), len(back.works)) >= FEWEST:
-                found.profiles[a, b] = 0.5 * (_risen(there) + _mirrored(_risen(back)))
+                dissipated = 0.5 * (np.median(there.lost) + np.median(back.lost))
+                raised = allowance(dissipated) - 0.5 * dissipated
+                found.profiles[a, b] = 0.5 * (_risen(there) + _mirrored(_risen(back))) + raised
                 found.profiles[b, a] = _mirrored(found.profiles[a, b])
                 found.known[a, b] = found.known[b, a] = True
     return found
@@ -125,12 +127,15 @@ class _Ways(NamedTuple):
     new: PerPath
     works: Float[np.ndarray, "paths knots"]
     """-log q at the start plus the work so far, at `FRACTIONS`."""
+    lost: PerPath
+    """Work of the whole path, less the difference of -log q at its ends."""
 
 
 def _ways(rows: np.ndarray, coordinate: ProgressCoordinate, a: int, b: int) -> _Ways:
     old, new = coordinate.progress(rows["centre_old"], rows["centre_new"], np.full(len(rows), a), np.full(len(rows), b))
     along = np.isfinite(old)
-    return _Ways(old[along], new[along], (rows["interim"] - rows["log_q_old"][:, None])[along])
+    works = rows["interim"] - rows["log_q_old"][:, None]
+    return _Ways(old[along], new[along], works[along], (works[:, -1] + rows["log_q_new"])[along])
 
 
 def _risen(ways: _Ways) -> Profile:
@@ -138,7 +143,7 @@ def _risen(ways: _Ways) -> Profile:
     values: Profiles = np.array(
         [
             np.interp(PROGRESS, *_rising(x + (y - x) * FRACTIONS, works), left=np.nan, right=np.nan)
-            for x, y, works in zip(*ways, strict=True)
+            for x, y, works in zip(*ways[:3], strict=True)
         ]
     )
     seen = np.isfinite(values).sum(axis=0) >= FEWEST // 2

@@ -99,8 +99,8 @@ def test_interrupted_while_tuning_leaves_the_words_as_they_were_given(tmp_path):
     assert (path.steps, path.friction, path.schedule) == ("auto", "auto", "auto")
 
 
-def test_paths_of_production_are_given_up_and_those_of_adaptation_looked_at(tuned):
-    _, record = tuned
+def test_paths_of_production_are_given_up_and_those_of_adaptation_looked_at(tmp_path):
+    record = begin(tmp_path, path={"steps": 16, "timestep": 0.1}, run=RUN)
     given_up = record.turns["outcome"] == Outcome.GIVEN_UP
     production = record.turns["production"]
     assert given_up[production].any()
