@@ -37,7 +37,7 @@ ROUND = 4
 """Jumps of each walker in a round of pilots. It begins where equilibration ended, in every state that has a start: so
 all are left about as often, whatever is accepted."""
 
-NEAR = 8.0
+TELLING = 8.0
 """Lost work [kT] from which it tells one spring from another: springs are tried on paths no longer than that needs."""
 
 LONGEST_SPRUNG = 1024
@@ -250,7 +250,7 @@ def _springs(search: Search, best: PathSetting) -> PathSetting:
 def _telling_length(search: Search, kappa: list[float]) -> int:
     """The shortest path length, among doublings, at which so little is lost that springs can be told apart."""
     steps = SHORTEST
-    while search.at(steps=steps, kappa=kappa).prospect.dissipated > NEAR and steps < LONGEST_SPRUNG:
+    while search.at(steps=steps, kappa=kappa).prospect.dissipated > TELLING and steps < LONGEST_SPRUNG:
         steps *= 2
     return steps
 
