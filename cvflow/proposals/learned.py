@@ -36,7 +36,7 @@ class LearnedProposal(Proposal):
     def draw(self, count: int, rng: np.random.Generator) -> CVPoints:
         lines = self.standard.lines
         normal, uniform = rng.standard_normal((count, len(lines))), rng.uniform(-BOUND, BOUND, (count, len(lines)))
-        with torch.no_grad():
+        with torch.inference_mode():
             learned = self.flow.from_base(torch.from_numpy(np.where(lines, normal, uniform))).numpy()
         broad = rng.random((count, 1)) < self.epsilon
         return self.standard.outward(np.where(broad, np.where(lines, BROAD * normal, uniform), learned))
@@ -45,7 +45,7 @@ class LearnedProposal(Proposal):
         u, lines = self.standard.inward(points), self.standard.lines
         normal = -0.5 * ((u / BROAD) ** 2 + np.log(2 * np.pi * BROAD**2))
         log_broad = np.where(lines, normal, -np.log(2 * BOUND)).sum(axis=1)
-        with torch.no_grad():
+        with torch.inference_mode():
             log_learned = self.flow.log_density(torch.from_numpy(u)).numpy()
         mixed = np.logaddexp(np.log1p(-self.epsilon) + log_learned, np.log(self.epsilon) + log_broad)
         return np.where(self.standard.outside(points), -np.inf, mixed - self.standard.log_scale)

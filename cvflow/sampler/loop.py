@@ -13,10 +13,11 @@ decides the same.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
@@ -107,6 +108,16 @@ _NEVER = -2
 """Mode of a walker that was not seen yet."""
 
 
+def _taken(ended: "SimpleQueue[Future]", seconds: float) -> "Iterator[Future]":
+    """What has ended, waited for as long as that at most; a thousand that have not ended cost nothing."""
+    try:
+        yield ended.get(timeout=seconds)
+        while True:
+            yield ended.get_nowait()
+    except Empty:
+        return
+
+
 @contextmanager
 def _training_thread() -> Iterator[Executor]:
     """Where flows are trained; a run that ends early doesn't wait for it."""
@@ -139,6 +150,8 @@ class Run:
         self._trajectories, self._check = trajectories, check
         self._group_states = list(group_states)
         self._next = [0] * len(groups)
+        self._idle = set(range(len(groups)))
+        self._ended: SimpleQueue[Future] = SimpleQueue()
         self._pilot = pilot
         self._samples: list[list[np.ndarray]] = [[] for _ in groups]
         self._early: list[np.ndarray] = []
@@ -188,14 +201,14 @@ class Run:
                     if not why:
                         training = training or self._train(trainer)
                         self._submit(executor, pending)
-                    waited = [*pending, *([training] if training else [])]
-                    done, _ = wait(waited, timeout=RESPONSE_SECONDS, return_when=FIRST_COMPLETED)
+                    done = list(_taken(self._ended, RESPONSE_SECONDS))
                     check()  # before a result is taken: the signal may have gone to the worker's program, too
-                    for future in done - {training}:
-                        self._collect(pending.pop(future), future.result())
-                    if training in done:
-                        self._add_flow(training.result())
-                        training = None
+                    for future in done:
+                        if future is training:
+                            self._add_flow(future.result())
+                            training = None
+                        else:
+                            self._collect(pending.pop(future), future.result())
                     if time.perf_counter() - self._committed > self._interval:
                         self.commit()
                     check()
@@ -222,17 +235,20 @@ class Run:
     def _submit(self, executor: Executor, pending: dict[Future, int]) -> None:
         """Give every idle group its next turn, unless the flow it needs is still being trained."""
         self._settle()
-        busy = set(pending.values())
-        for index, (group, jump) in enumerate(zip(self._groups, self._next, strict=True)):
+        for index in sorted(self._idle):
+            group, jump = self._groups[index], self._next[index]
             version = self._plan.version_at(jump)
-            if index in busy or jump >= self._plan.total or version >= len(self._flows):
+            if jump >= self._plan.total or version >= len(self._flows):
                 continue
             if self._plan.production(jump) and min(self._next) < self._plan.settled:
                 continue
             skips = self._plan.states if self._plan.production(jump) and not self._plan.within_states else None
             learned = Learned(*self._flows[version], self._interim_free_energy(jump), skips)
             self._given[index] = time.perf_counter()
-            pending[group.take_turn(executor, self._group_states[index], jump, learned)] = index
+            turn = group.take_turn(executor, self._group_states[index], jump, learned)
+            self._idle.remove(index)
+            pending[turn] = index
+            turn.add_done_callback(self._ended.put)
 
     def _settle(self) -> None:
         """Make adaptation longer for as long as what all groups have made of it says that populations move."""
@@ -272,6 +288,7 @@ class Run:
 
     def _collect(self, index: int, result: TurnResult) -> None:
         rows = result.rows
+        self._idle.add(index)
         self._longest = max(self._longest, time.perf_counter() - self._given[index])
         rows["production"] = self._plan.production(self._next[index])
         for walker, frame in zip(self._groups[index].walkers, result.group_state.frames, strict=True):
@@ -294,12 +311,11 @@ class Run:
 
     def _progress(self) -> Progress:
         seen = self._seen
-        turns = sum(done * len(group.walkers) for done, group in zip(self._next, self._groups, strict=True))
         production = self._plan.production(min(self._next))
         seconds = self._wall_before + time.perf_counter() - self._begun
         total = self._plan.total * self._plan.walkers
         return Progress(
-            turns, total, production, seen.proposed, seen.accepted, seen.mode_changes, seen.steps, seconds,
+            seen.proposed, total, production, seen.proposed, seen.accepted, seen.mode_changes, seen.steps, seconds,
             longer=self._plan.times > 1 and not production,
         )  # fmt: skip
 
@@ -321,7 +337,9 @@ class Run:
         previous = self._flows[-1][0]
         rng = stream(self._plan.seed, Purpose.TRAINING, version)
         plan = self._plan
-        return trainer.submit(plan.learn, self._histories(version), plan.space, plan.blur, plan.fit, previous, rng)
+        training = trainer.submit(plan.learn, self._histories(version), plan.space, plan.blur, plan.fit, previous, rng)
+        training.add_done_callback(self._ended.put)
+        return training
 
     def _pooled(self, version: int) -> Float[np.ndarray, "samples cvs"]:
         """The histories that a version learns from, in one."""
