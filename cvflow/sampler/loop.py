@@ -330,9 +330,9 @@ class Run:
         self._add_flow(plan.learn(self._histories(0), plan.space, plan.blur, plan.fit, None, rng))
 
     def _train(self, trainer: Executor) -> "Future[Training] | None":
-        """Start the next training, if it is wanted and all groups have finished the block it learns from."""
+        """Start the next training, if it is wanted and all groups have made the turns it learns from."""
         version = len(self._flows)
-        if version > self._plan.last_version or min(self._next) < version * self._plan.block:
+        if version > self._plan.last_version or min(self._next) < self._plan.learns_from(version):
             return None
         previous = self._flows[-1][0]
         rng = stream(self._plan.seed, Purpose.TRAINING, version)
@@ -346,8 +346,8 @@ class Run:
         return np.concatenate(self._histories(version))
 
     def _histories(self, version: int) -> list[Float[np.ndarray, "samples cvs"]]:
-        """Samples that a version learns from: each walker's equilibration and blocks 0 … version-1."""
-        length = version * self._plan.block
+        """Samples that a version learns from: each walker's equilibration and the first turns of adaptation."""
+        length = self._plan.learns_from(version)
         chains: list[np.ndarray] = []
         for group, samples in zip(self._groups, self._samples, strict=True):
             for place, walker in enumerate(group.walkers):

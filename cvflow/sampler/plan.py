@@ -15,6 +15,9 @@ from cvflow.proposals.base import Proposal
 from cvflow.proposals.fit import FitSettings, Training
 from cvflow.proposals.fit import fit as train
 
+GROWTH = 4
+"""A training is worth its time where samples have grown by one part in so many."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -25,7 +28,7 @@ class Plan:
         walkers: number of chains.
         adapt_jumps: jumps per walker while the flow learns, as asked for.
         jumps: jumps per walker in production.
-        retrain_every: samples, of all walkers together, between two trainings (one sample a turn).
+        retrain_every: samples, of all walkers together, between the first trainings (one sample a turn).
         scale: what one unit of each CV counts in the distance that path lengths are proportional to.
         blur: standard deviation of a path's first centre around ξ(x), which the flow has to learn; zero for kernels
             that hold the CV exactly.
@@ -74,13 +77,33 @@ class Plan:
 
     @property
     def block(self) -> int:
-        """Jumps per walker between two trainings."""
+        """Jumps per walker between the first trainings."""
         return max(1, -(-self.retrain_every // self.walkers))
+
+    def learns_from(self, version: int) -> int:
+        """Jumps per walker that a version is trained on: a block more each time, later a quarter more.
+
+        What a flow knows grows with the logarithm of its samples, and what a training costs with their number: with one
+        at every block, many walkers of a cheap system would wait for nothing else.
+        """
+        blocks = 0
+        for _ in range(version):
+            blocks += max(1, blocks // GROWTH)
+        return blocks * self.block
 
     @property
     def last_version(self) -> int:
-        """Version that production uses: trained on all blocks of adaptation but the last."""
-        return 0 if self.fixed else max(0, -(-self.adaptation // self.block) - 1)
+        """Version that production uses: the last that is trained before the last block of adaptation."""
+        if self.fixed:
+            return 0
+        return self._latest(max(0, self.adaptation - 1) // self.block * self.block)
+
+    def _latest(self, jump: int) -> int:
+        """The last version that needs no more than so many jumps."""
+        version = 0
+        while self.learns_from(version + 1) <= jump:
+            version += 1
+        return version
 
     def production(self, jump: int) -> bool:
         """Whether a jump counts."""
@@ -103,7 +126,7 @@ class Plan:
         """Flow version that draws the proposals of this jump."""
         if jump >= self.adaptation:
             return self.last_version
-        return min(max(0, jump // self.block - 1), self.last_version)
+        return min(max(0, self._latest(jump) - 1), self.last_version)
 
     def span(self, samples: Float[np.ndarray, "samples cvs"]) -> float:
         """Largest distance between two states' mean CVs, in the metric of `scale`, which takes the CVs' units off.
