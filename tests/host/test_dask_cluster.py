@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from cvflow.host import dask_cluster
-from cvflow.host.dask_cluster import dask_executor
+from cvflow.host.dask_cluster import SchedulerLostError, dask_executor
 from tests.clusters import cluster, needs_dask
 from tests.host.test_pool import AwkwardError, fail, fail_awkwardly, square
 
@@ -94,6 +94,27 @@ def test_a_late_worker_gets_work_and_does_that_of_a_lost_one(tmp_path, caplog):
         first.send_signal(signal.SIGKILL)
         (tmp_path / "go").touch()
         assert {future.result(timeout=120) for future in futures} == {second.pid}
+
+
+def test_turns_go_where_the_resources_are_that_they_are_annotated_with(tmp_path):
+    dask = pytest.importorskip("dask")
+    with cluster(tmp_path) as made, dask_executor(str(made.file), Heavy) as executor:
+        made.join()
+        rich = made.join("--resources", "GPU=1")
+        made.there(executor._client, 2)
+        with dask.annotate(resources={"GPU": 1}):
+            found = [executor.submit(weighed, n, Heavy(2), 0) for n in range(12)]
+        assert {future.result(timeout=120)[0] for future in found} == {rich.pid}
+
+
+def test_a_scheduler_that_is_lost_ends_the_task_in_words(tmp_path):
+    with cluster(tmp_path) as made, dask_executor(str(made.file), Heavy) as executor:
+        worker = made.join()
+        future = executor.submit(waiting, tmp_path, tmp_path / "go")
+        _wait_for(tmp_path / str(worker.pid))
+        made.close()
+        with pytest.raises(SchedulerLostError, match=r"the Dask scheduler at tcp://\S+ is lost"):
+            future.result(timeout=120)
 
 
 def _wait_for(file):
