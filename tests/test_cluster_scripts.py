@@ -35,7 +35,7 @@ def submitted(script, folder, cvflow):
     commands.mkdir()
     command(commands, "dask", f'exec {sys.executable} -W ignore -m dask "$@"')
     command(commands, "cvflow", cvflow)
-    command(commands, launcher, '[ "$1" = -- ] && shift\n"$@" &\n"$@" &\nwait')
+    command(commands, launcher, '[ "$1" = -- ] && shift\ntrap "kill \\$(jobs -p)" TERM\n"$@" &\n"$@" &\nwait\nwait')
     command(commands, asks, f'echo "$@" > {folder}/again')
     (folder / "run.toml").write_text(CONFIG)
     path = os.pathsep.join([str(commands), os.environ["PATH"]])
