@@ -1,11 +1,11 @@
 """What one coordinator costs: walkers whose paths sleep, up to a thousand of them, and everything else as in a run.
 
-    python benchmarks/coordination.py --walkers 1 10 100 300 1000 [--dask] [--seconds 2] [--turns 6] [--atoms 724]
+    python benchmarks/coordination.py --walkers 1 10 100 300 1000 [--dask 4] [--seconds 2] [--turns 6] [--atoms 724]
 
 The flow proposes, tasks carry the positions of so many atoms, turns are stored, committed and written as trajectories;
 an engine's paths alone are replaced: half of each turn's seconds it sleeps in the jump, half in the local move. So all
-walkers fit on one core. Tasks run in threads of this process, or with `--dask` on a scheduler's workers in four
-processes, each with a quarter of the walkers as threads.
+walkers fit on one core. Tasks run in threads of this process, or with `--dask 4` on a scheduler's workers in four
+processes, each with a quarter of the walkers as threads; the scheduler is in this process then, and counted.
 
 Efficiency is the time that the turns slept over the time that passed; the first turn, in which workers build their
 engines, is left out. Processor milliseconds a turn are the coordinator's (with threads the sleepers' own are in them).
@@ -46,9 +46,6 @@ from cvflow.store.trajectory import Trajectories
 
 BYTES_AN_ATOM = 200
 """Of a serialised System: 144 kB for 724 atoms of alanine dipeptide in water."""
-
-PROCESSES = 4
-"""Of Dask's workers."""
 
 KAPPA = np.array([200.0, 200.0])
 
@@ -152,12 +149,12 @@ def threads(walkers: int) -> Iterator[Executor]:
 
 
 @contextmanager
-def dask(walkers: int) -> Iterator[Executor]:
+def dask(walkers: int, most: int) -> Iterator[Executor]:
     from distributed import LocalCluster
 
     from cvflow.host.dask_cluster import dask_executor
 
-    processes = min(PROCESSES, walkers)
+    processes = min(most, walkers)
     with (
         LocalCluster(n_workers=processes, threads_per_worker=-(-walkers // processes), dashboard_address=None) as local,
         dask_executor(local.scheduler_address, EngineSpec) as executor,
@@ -174,7 +171,8 @@ def measured(walkers: int, arguments: argparse.Namespace, profile: cProfile.Prof
         if progress.turns in (walkers, progress.total):
             marks.append((time.perf_counter(), time.process_time()))
 
-    with tempfile.TemporaryDirectory() as name, (dask if arguments.dask else threads)(walkers) as executor:
+    workers = dask(walkers, arguments.dask) if arguments.dask else threads(walkers)
+    with tempfile.TemporaryDirectory() as name, workers as executor:
         folder = Path(name)
         run = sleeping_run(walkers, arguments.turns, spec, arguments.atoms, folder, watch)
         counting = Counting(executor)
@@ -205,7 +203,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="that a turn sleeps")
     parser.add_argument("--turns", type=int, default=6)
     parser.add_argument("--atoms", type=int, default=724)
-    parser.add_argument("--dask", action="store_true")
+    parser.add_argument("--dask", type=int, metavar="PROCESSES", help="on a scheduler's workers in so many processes")
     parser.add_argument("--profile", help="file for cProfile")
     arguments = parser.parse_args()
     profile = cProfile.Profile() if arguments.profile else None

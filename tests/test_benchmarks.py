@@ -1,5 +1,6 @@
 """What stands beside a run of cvflow in the figures has the same potential and the same CVs."""
 
+import argparse
 import dataclasses
 import importlib.util
 import sys
@@ -55,6 +56,19 @@ def test_processor_time_is_that_of_all_processes():
     assert efficiency.processor_seconds([sys.executable, "-S", "-c", parent]) >= 0.3
     with pytest.raises(RuntimeError, match="ended with code 3"):
         efficiency.processor_seconds([sys.executable, "-S", "-c", "raise SystemExit(3)"])
+
+
+def test_walkers_that_sleep_cost_what_their_coordinator_does(monkeypatch):
+    """All that a run has but the paths: what is sent holds the positions of all atoms, and so does what comes back."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    coordination = importlib.import_module("coordination")
+    asked = argparse.Namespace(seconds=0.05, turns=3, atoms=100, dask=None)
+    found = coordination.measured(2, asked, None)
+    assert found["efficiency"] > 0
+    assert found["processor_ms_a_turn"] > 0
+    assert found["bytes_of_the_system"] > 100 * coordination.BYTES_AN_ATOM
+    assert 100 * 24 < found["bytes_sent_a_turn"] < 2 * 100 * 24
+    assert found["bytes_back_a_turn"] > 100 * 24
 
 
 def test_metadynamics_and_umbrellas_move_the_run_s_own_system(biased):
