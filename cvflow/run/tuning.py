@@ -33,9 +33,12 @@ PILOTS, FEWEST_PILOTS = 48, 24
 PILOT_STEPS = 8192
 """Time steps of all pilot paths at a setting, about, as far as their numbers allow."""
 
-ROUND = 4
+ROUND = 2
 """Jumps of each walker in a round of pilots. It begins where equilibration ended, in every state that has a start: so
 all are left about as often, whatever is accepted."""
+
+PATIENCE = 2
+"""Times as many rounds at most, where a state that walkers leave at once has too few paths that begin in it."""
 
 TELLING = 8.0
 """Lost work [kT] from which it tells one spring from another: springs are tried on paths no longer than that needs."""
@@ -149,10 +152,14 @@ class Search:
         if known:
             return known
         setup, number = self.pilots.setup, len(self.trials)
-        jumps = pilot_jumps(setup, pilots_at(setting["steps"]))
-        rounds = [self.pilots.round(number, k, **setting) for k in range(-(-jumps // ROUND))]
-        self.trials.append(_trial(setting, np.concatenate(rounds), setup, number))
-        return self.trials[-1]
+        wanted = -(-pilot_jumps(setup, pilots_at(setting["steps"])) // ROUND)
+        rounds: list[np.ndarray] = []
+        while True:
+            rounds.append(self.pilots.round(number, len(rounds), **setting))
+            found = _trial(setting, np.concatenate(rounds), setup, number)
+            if len(rounds) >= wanted and (found.cost < inf or len(rounds) >= PATIENCE * wanted):
+                self.trials.append(found)
+                return found
 
 
 def _trial(setting: PathSetting, rows: np.ndarray, setup: Setup, number: int) -> Trial:
@@ -274,6 +281,8 @@ def _dearer(trials: Sequence[Trial]) -> bool:
     if not trials:
         return False
     least = min(trials, key=lambda trial: trial.cost)
+    if trials[-1].cost == inf:
+        return least.cost < inf
     return trials[-1].cost - trials[-1].stderr > WORSE * (least.cost + least.stderr)
 
 

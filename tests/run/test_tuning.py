@@ -17,6 +17,7 @@ from cvflow.run.tuning import (
     Search,
     Trial,
     Trying,
+    _dearer,
     _lengths,
     _springs,
     chosen,
@@ -194,25 +195,53 @@ def test_stiffer_springs_are_tried_until_it_gets_dearer(foretold):
     assert next(trial.setting["steps"] for trial in foretold.trials if trial.setting["kappa"] == best["kappa"]) == 512
 
 
-def test_a_setting_is_tried_once_in_rounds_that_begin_where_equilibration_ended(tuned, monkeypatch):
-    """Walkers that go over stay there, and the state that they left would hardly be left again."""
-    folder, _ = tuned
-    setup = from_config(load(folder / "run.toml"), folder)
-    setup, made = setup.changed(run={"walkers": 4}), []
-    row = np.zeros(1, dtype=turn_type(1))
+def rows_of(*paths):
+    """Pilot rows of paths between the valley's states, a walker each: where from, where to and the work [kT]."""
+    rows = np.zeros(len(paths), dtype=turn_type(1))
+    rows["steps"] = 100
+    for row, (start, end, work) in zip(rows, paths, strict=True):
+        row["centre_old"], row["centre_new"], row["work"] = start, end, work
+    return rows
+
+
+def searched(setup, monkeypatch, rows):
+    """A search whose rounds all bring these rows, and the list of the rounds that it makes."""
+    made = []
 
     def round_of(pilots, number, *part, **setting):
         made.append((pilots.jumps, number, *part, setting["steps"]))
-        return row
+        return rows
 
     monkeypatch.setattr(PilotRuns, "round", round_of)
     with ThreadPoolExecutor(1) as unused:
-        search = Search(PilotRuns(setup, unused, Equilibrated([], np.zeros((1, 1, 1))), ROUND - 1))
+        return Search(PilotRuns(setup, unused, Equilibrated([], np.zeros((1, 1, 1))), ROUND - 1)), made
+
+
+def test_a_setting_is_tried_once_in_rounds_that_begin_where_equilibration_ended(tuned, monkeypatch):
+    """Walkers that go over stay there, and the state that they left would hardly be left again."""
+    folder, _ = tuned
+    setup = from_config(load(folder / "run.toml"), folder).changed(run={"walkers": 4})
+    search, made = searched(setup, monkeypatch, rows_of(*[(0.0, 4.0, 1.0), (4.0, 0.0, 1.0)] * 2))
     for steps in (64, 4096, 64):
         search.at(steps=steps)
     rounds = [2 * pilots_at(steps) // 4 // ROUND for steps in (64, 4096)]
-    assert made == [(3, 0, k, 64) for k in range(rounds[0])] + [(3, 1, k, 4096) for k in range(rounds[1])]
-    assert rounds == [6, 3]
+    assert made == [(1, 0, k, 64) for k in range(rounds[0])] + [(1, 1, k, 4096) for k in range(rounds[1])]
+    assert rounds == [12, 6]
+
+
+@pytest.mark.parametrize(("back", "rounds"), [(1, 8), (0, 12)])
+def test_more_rounds_are_made_where_too_few_paths_begin_in_a_state(tuned, monkeypatch, back, rounds):
+    """A state of one per cent is left by the first path; 24 pilots had too few back, and no length was known."""
+    folder, _ = tuned
+    setup = from_config(load(folder / "run.toml"), folder).changed(run={"walkers": 4})
+    search, made = searched(setup, monkeypatch, rows_of(*[(0.0, 4.0, 1.0)] * 7, *[(4.0, 0.0, 1.0)] * back))
+    assert (search.at(steps=4096).cost < inf) == bool(back)
+    assert len(made) == rounds
+
+
+def test_paths_that_are_not_seen_to_arrive_end_the_search_where_shorter_ones_had():
+    assert not _dearer([trial(inf, np.nan)])
+    assert _dearer([trial(1000.0, 10.0), trial(inf, np.nan)])
 
 
 def test_pilots_learn_once_what_equilibration_teaches(tuned, monkeypatch):
