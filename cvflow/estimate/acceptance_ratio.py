@@ -106,8 +106,12 @@ def _connected(crossed: StatePairs) -> Bool[np.ndarray, " states"]:
 
 
 def _most_likely(crossed: StatePairs, offset: StatePairs, known: Bool[np.ndarray, " states"]) -> PerState:
-    """Zero for the first state, and for those that are not known."""
+    """Zero for the first state, and for those that are not known.
+
+    It is the same for all chances a thousand times smaller, and so is where the search ends.
+    """
     free = np.flatnonzero(known)[1:]
+    crossed = crossed / crossed.max(initial=np.finfo(float).tiny)
 
     def spread(values: Free) -> PerState:
         return np.bincount(free, values, len(known))
@@ -157,7 +161,8 @@ def _of_chance(crossed: StatePairs, odds: StatePairs) -> StatePairs:
 def _unseen(of_masses: StatePairs, response: StatePairs, of_chance: StatePairs) -> StatePairs:
     """Variance of the difference between two states by the noise of the masses, and by chances that were not seen."""
     each = (response[:, :, None] - response[:, None, :]) * of_chance
-    of_chances = ((each[:, None] - each) ** 2).sum(axis=(2, 3))
+    with np.errstate(over="ignore"):  # chances below 1e-154: nothing is known, and the variance is infinite
+        of_chances = ((each[:, None] - each) ** 2).sum(axis=(2, 3))
     return np.where(np.eye(len(response)) > 0, 0.0, of_masses + of_masses.T + _ANY_CHANCE * of_chances)
 
 

@@ -210,6 +210,16 @@ def test_histograms_of_labelled_works_cross_at_the_difference(by_labels):
     assert abs(theirs - exact()) < 4 * bar(by_labels).stderr
 
 
+@pytest.mark.parametrize("rarer", [25.0, 300.0])
+def test_bar_of_paths_that_are_hardly_ever_accepted(mini, rarer):
+    """All chances smaller by one factor say the same of the difference, and less of how well it is known."""
+    made = proposals(mini)
+    chances = made.log_survival + np.log(made.chance)
+    usual, rare = (acceptance_ratios(made._replace(log_ratio=chances - less)) for less in (0.0, rarer))
+    assert rare.free_energy == pytest.approx(usual.free_energy, abs=1e-6)
+    assert rare.unseen_variance[0, 1] > 1e9 * usual.unseen_variance[0, 1]
+
+
 def test_thin_works_have_no_error():
     thin = record(turns=1)
     assert np.isnan(bar(thin).stderr)
