@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import MDAnalysis
 import numpy as np
 import pytest
 import torch
+from MDAnalysis.analysis.rms import rmsd
 
 import cvflow
 from cvflow.cli.commands import execute
@@ -177,6 +179,27 @@ def test_tetrapeptide(tmp_path):
     assert record.header.cvs == ["phi3", "psi3"]
     states = States(record.header.states, record.header.cvs)
     assert sorted(states.assign(record.pilot[:, -1])) == [0, 0, 1, 1]
+
+
+def test_proline(tmp_path):
+    """An RMSD, whose reference is one of the starts."""
+    summary = shortened("proline/proline.toml", tmp_path / "out", "path.steps=200", *FEW_JUMPS)
+    assert (summary["exact"]["value"], summary["jumps"]["proposed"]) == (True, 8)
+    assert not summary["jumps"]["failed"]
+    record = read_record(tmp_path / "out" / "run.h5")
+    assert record.header.cvs == ["m"]
+    assert sorted(States(record.header.states, record.header.cvs).assign(record.pilot[:, -1])) == [0, 0, 1, 1]
+
+
+def test_proline_s_starts_are_what_their_script_makes(tmp_path):
+    """Hydrogens are placed at random before they go downhill; the heavy atoms come out alike."""
+    folder = EXAMPLES / "proline"
+    subprocess.run([sys.executable, str(folder / "make_starts.py"), str(tmp_path)], check=True, timeout=600)
+    for name in ("cis.pdb", "trans.pdb"):
+        made, kept = MDAnalysis.Universe(tmp_path / name), MDAnalysis.Universe(folder / name)
+        assert list(made.atoms.names) == list(kept.atoms.names)
+        heavy = [universe.select_atoms("not name H*").positions for universe in (made, kept)]
+        assert rmsd(*heavy, superposition=True) < 0.1  # Å
 
 
 def test_butane(ase, tmp_path):
