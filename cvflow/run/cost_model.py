@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import nnls
+from scipy.special import expit
 
 from cvflow.core.early_rejection import FRACTIONS, KNOTS, allowance
 from cvflow.core.states import States
@@ -119,7 +120,7 @@ def price(dissipated: float, *, gives_up: bool) -> float:
     if dissipated == inf:
         return inf
     path = path_chance(dissipated, gives_up=gives_up)
-    return path.travelled / path.worth
+    return path.travelled * path.paths
 
 
 class PathChance(NamedTuple):
@@ -136,13 +137,14 @@ class PathChance(NamedTuple):
     variance: float
 
     @property
-    def worth(self) -> float:
-        """What it tells of ΔF [1/kT²]: by BAR, and as a mode change, of which M bring the chains to 2/√M kT.
+    def paths(self) -> float:
+        """That bring ΔF to ± 1 kT, by BAR and as mode changes, of which M bring the chains to 2/√M kT.
 
         As if the two were independent: BAR alone would have paths that are ever longer, and the chains too few changes
         to be a check on it.
         """
-        return 1 / max(self.variance, LEAST_VARIANCE) + 0.25 * self.acceptance
+        worth = 1 / max(self.variance, LEAST_VARIANCE) + 0.25 * self.acceptance
+        return 1 / worth if worth > 0 else inf
 
 
 def path_chance(dissipated: float, *, gives_up: bool) -> PathChance:
@@ -156,13 +158,13 @@ def path_chance(dissipated: float, *, gives_up: bool) -> PathChance:
     free = sqrt(2 * lost) * _diffusion()
     end = free[:, -1]
     drifted = np.exp(0.5 * end - 0.25 * lost)
-    fermi = 1 / (1 + np.exp(end))
-    survival = _survival(free, lost) if gives_up else np.ones_like(end)
+    fermi = expit(-end)
+    log_survival = _log_survival(free, lost) if gives_up else np.zeros_like(end)
     seen = float((drifted * fermi).mean())
-    variance = 4 * (float((drifted * fermi**2 / survival).mean()) / seen**2 - 1)
+    variance = 4 * (float((drifted * fermi**2 * np.exp(-log_survival)).mean()) / seen**2 - 1) if seen**2 > 0 else inf
     if not gives_up:
         return PathChance(erfc(0.5 * sqrt(lost)), 1.0, variance)
-    acceptance = float((drifted * np.minimum(survival, np.exp(-end))).mean())
+    acceptance = float((drifted * np.exp(np.minimum(log_survival, -end))).mean())
     return PathChance(acceptance, _travelled(free + lost * FRACTIONS, lost), variance)
 
 
@@ -173,9 +175,9 @@ def _diffusion() -> Curves:
     return np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(axis=1)], axis=1)
 
 
-def _survival(works: Curves, dissipated: float) -> Float[np.ndarray, " _paths"]:
-    """Probability that a path gets to its end, given its works on the way."""
-    return np.exp(np.minimum(0.0, allowance(dissipated) - works[:, :-1].max(axis=1)))
+def _log_survival(works: Curves, dissipated: float) -> Float[np.ndarray, " _paths"]:
+    """Log probability that a path gets to its end, given its works on the way."""
+    return np.minimum(0.0, allowance(dissipated) - works[:, :-1].max(axis=1))
 
 
 def _travelled(works: Curves, dissipated: float) -> float:

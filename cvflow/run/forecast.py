@@ -178,7 +178,7 @@ class Forecaster:
             dissipated=lost,
             acceptance=chance.acceptance,
             evaluations_per_mode_change=each,
-            price=turn / between / chance.worth if between > 0 else inf,
+            price=turn / between * chance.paths if between > 0 else inf,
             mode_changes=changes,
             jumps=changes / rate / settings.run.walkers if rate > 0 else inf,
             hours=changes * each * hours,

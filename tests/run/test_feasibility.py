@@ -108,7 +108,7 @@ def test_a_forecast_counts_local_moves_and_paths_of_both_kinds():
     assert forecast.evaluations_per_mode_change == pytest.approx(turn / (between * accepted))
     assert forecast.hours == pytest.approx(100 * turn / (between * accepted) * 1e-3 / 2 / 3600)
     assert forecast.jumps == pytest.approx(100 / (between * accepted) / 64)
-    assert forecast.price == pytest.approx(turn / between / path_chance(1.5, gives_up=False).worth)
+    assert forecast.price == pytest.approx(turn / between * path_chance(1.5, gives_up=False).paths)
     assert forecaster.cheapest().price <= forecast.price
 
 

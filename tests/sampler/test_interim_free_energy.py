@@ -161,6 +161,15 @@ def test_what_is_allowed_costs_less_than_to_be_stricter_and_no_more_than_to_run_
     assert chance.travelled * chance.variance == pytest.approx(allowed, rel=0.25)  # a spread of 300 is known to 8 %
 
 
+@pytest.mark.parametrize("gives_up", [True, False])
+def test_however_much_is_lost_there_is_a_price(gives_up):
+    """A spring dragged through a bond in 64 steps loses thousands of kT; chances are zero in double precision then."""
+    prices = [price(lost, gives_up=gives_up) for lost in (-1.0, 0.0, 10.0, 300.0, 3000.0, 30000.0)]
+    assert not np.isnan(prices).any()
+    assert np.array_equal(prices, np.sort(prices))
+    assert prices[0] > 0
+
+
 def test_the_proposal_s_densities_do_not_come_in():
     rows = pilots(40, 2.0)
     wrong = rows.copy()
