@@ -153,7 +153,7 @@ def _address(scheduler: str) -> str:
     """The address that is given, or that stands in the file that is given."""
     file = Path(scheduler)
     try:
-        address = str(json.loads(file.read_text())["address"]) if file.is_file() else scheduler
+        address = str(json.loads(file.read_text(encoding="utf-8"))["address"]) if file.is_file() else scheduler
     except (OSError, ValueError, TypeError, KeyError):
         address = ""
     if not _ADDRESS.fullmatch(address):
