@@ -299,8 +299,11 @@ def sample(
     for note in setup.notes:
         warnings.warn(note, stacklevel=2)
     folder = Path(out)
-    way_on = lambda: _IN_MEMORY if setup.in_memory else _way_on(folder)  # noqa: E731
-    with _workplace(executor, scheduler, workers) as place, watching(quiet) as watch, _noting(way_on):
+    with (
+        _workplace(executor, scheduler, workers) as place,
+        watching(quiet) as watch,
+        _noting(lambda: _IN_MEMORY if setup.in_memory else _way_on(folder)),
+    ):
         summary = run_folder.begin(setup, folder, watch, place.workers, until, place.executor)
     return Result(folder, run_folder.open_record(folder), summary)
 

@@ -117,8 +117,6 @@ def price(dissipated: float, *, gives_up: bool) -> float:
         dissipated: mean work lost on a path [kT].
         gives_up: whether paths are given up early.
     """
-    if dissipated == inf:
-        return inf
     path = path_chance(dissipated, gives_up=gives_up)
     return path.travelled * path.paths
 

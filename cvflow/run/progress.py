@@ -89,7 +89,7 @@ def _stage(event: Under) -> str:
 def _line(event: Under) -> str:
     if isinstance(event, Trying):
         return f"{event.setting}: acceptance {_acceptance(event.progress):.2f}, {_speed(event.progress)}"
-    left = event.seconds / max(1, event.proposed) * (event.total - event.turns)
+    left = event.seconds / max(1, event.turns) * (event.total - event.turns)
     return (
         f"acceptance {_acceptance(event):.2f}, {event.mode_changes} mode changes, {_speed(event)}, "
         f"{int(left // 60)}:{int(left % 60):02d} left"
@@ -97,7 +97,7 @@ def _line(event: Under) -> str:
 
 
 def _acceptance(progress: Progress) -> float:
-    return progress.accepted / max(1, progress.proposed)
+    return progress.accepted / max(1, progress.turns)
 
 
 def _speed(progress: Progress) -> str:

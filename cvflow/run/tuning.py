@@ -153,13 +153,13 @@ class Search:
             return known
         setup, number = self.pilots.setup, len(self.trials)
         wanted = -(-pilot_jumps(setup, pilots_at(setting["steps"])) // ROUND)
-        rounds: list[np.ndarray] = []
-        while True:
+        rounds = [self.pilots.round(number, k, **setting) for k in range(wanted)]
+        found = _trial(setting, np.concatenate(rounds), setup, number)
+        while found.cost == inf and len(rounds) < PATIENCE * wanted:
             rounds.append(self.pilots.round(number, len(rounds), **setting))
             found = _trial(setting, np.concatenate(rounds), setup, number)
-            if len(rounds) >= wanted and (found.cost < inf or len(rounds) >= PATIENCE * wanted):
-                self.trials.append(found)
-                return found
+        self.trials.append(found)
+        return found
 
 
 def _trial(setting: PathSetting, rows: np.ndarray, setup: Setup, number: int) -> Trial:

@@ -143,7 +143,7 @@ def _risen(ways: _Ways) -> Profile:
     values: Profiles = np.array(
         [
             np.interp(PROGRESS, *_rising(x + (y - x) * FRACTIONS, works), left=np.nan, right=np.nan)
-            for x, y, works in zip(*ways[:3], strict=True)
+            for x, y, works in zip(ways.old, ways.new, ways.works, strict=True)
         ]
     )
     seen = np.isfinite(values).sum(axis=0) >= FEWEST // 2

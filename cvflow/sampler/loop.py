@@ -68,7 +68,6 @@ class Progress(NamedTuple):
     turns: int
     total: int
     production: bool
-    proposed: int
     accepted: int
     mode_changes: int
     steps: int
@@ -79,11 +78,11 @@ class Progress(NamedTuple):
 
 @dataclass
 class _Counters:
-    """For the progress line, over the turns seen by this process."""
+    """For the progress line, over all turns of the run."""
 
     states: States
     last_mode: Int[np.ndarray, " walkers"]
-    proposed: int = 0
+    turns: int = 0
     accepted: int = 0
     mode_changes: int = 0
     steps: int = 0
@@ -95,7 +94,7 @@ class _Counters:
         last = np.where(self.last_mode[walkers] == _NEVER, old, self.last_mode[walkers])
         self.mode_changes += int(((last >= 0) & (kept >= 0) & (kept != last)).sum())
         self.last_mode[walkers] = np.where(after >= 0, after, np.where(kept >= 0, kept, last))
-        self.proposed += len(rows)
+        self.turns += len(rows)
         self.accepted += int(rows["accepted"].sum())
         self.steps += int(rows["steps"].sum()) + int(rows["local_steps"].sum())
 
@@ -315,7 +314,7 @@ class Run:
         seconds = self._wall_before + time.perf_counter() - self._begun
         total = self._plan.total * self._plan.walkers
         return Progress(
-            seen.proposed, total, production, seen.proposed, seen.accepted, seen.mode_changes, seen.steps, seconds,
+            seen.turns, total, production, seen.accepted, seen.mode_changes, seen.steps, seconds,
             longer=self._plan.times > 1 and not production,
         )  # fmt: skip
 
@@ -332,7 +331,7 @@ class Run:
     def _train(self, trainer: Executor) -> "Future[Training] | None":
         """Start the next training, if it is wanted and all groups have made the turns it learns from."""
         version = len(self._flows)
-        if version > self._plan.last_version or min(self._next) < self._plan.learns_from(version):
+        if version > self._plan.last_version or min(self._next) < self._plan.trainings[version]:
             return None
         previous = self._flows[-1][0]
         rng = stream(self._plan.seed, Purpose.TRAINING, version)
@@ -347,7 +346,7 @@ class Run:
 
     def _histories(self, version: int) -> list[Float[np.ndarray, "samples cvs"]]:
         """Samples that a version learns from: each walker's equilibration and the first turns of adaptation."""
-        length = self._plan.learns_from(version)
+        length = self._plan.trainings[version]
         chains: list[np.ndarray] = []
         for group, samples in zip(self._groups, self._samples, strict=True):
             for place, walker in enumerate(group.walkers):

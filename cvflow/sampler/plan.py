@@ -1,7 +1,9 @@
 """What a run is to do: its lengths, and which flow version draws which jump."""
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -80,30 +82,24 @@ class Plan:
         """Jumps per walker between the first trainings."""
         return max(1, -(-self.retrain_every // self.walkers))
 
-    def learns_from(self, version: int) -> int:
-        """Jumps per walker that a version is trained on: a block more each time, later a quarter more.
+    @cached_property
+    def trainings(self) -> tuple[int, ...]:
+        """Jumps per walker that each version is trained on: a block more each time, later a quarter more.
 
         What a flow knows grows with the logarithm of its samples, and what a training costs with their number: with one
-        at every block, many walkers of a cheap system would wait for nothing else.
+        at every block, many walkers of a cheap system would wait for nothing else. The last block of adaptation trains
+        nothing, so that production need not wait for it.
         """
-        blocks = 0
-        for _ in range(version):
-            blocks += max(1, blocks // GROWTH)
-        return blocks * self.block
+        most = 0 if self.fixed else max(0, self.adaptation - 1) // self.block
+        blocks = [0]
+        while (more := blocks[-1] + max(1, blocks[-1] // GROWTH)) <= most:
+            blocks.append(more)
+        return tuple(count * self.block for count in blocks)
 
     @property
     def last_version(self) -> int:
-        """Version that production uses: the last that is trained before the last block of adaptation."""
-        if self.fixed:
-            return 0
-        return self._latest(max(0, self.adaptation - 1) // self.block * self.block)
-
-    def _latest(self, jump: int) -> int:
-        """The last version that needs no more than so many jumps."""
-        version = 0
-        while self.learns_from(version + 1) <= jump:
-            version += 1
-        return version
+        """Version that production uses."""
+        return len(self.trainings) - 1
 
     def production(self, jump: int) -> bool:
         """Whether a jump counts."""
@@ -123,10 +119,10 @@ class Plan:
         return self.adaptation + self.jumps
 
     def version_at(self, jump: int) -> int:
-        """Flow version that draws the proposals of this jump."""
+        """Flow version that draws the proposals of this jump: the last but one, while the next is being trained."""
         if jump >= self.adaptation:
             return self.last_version
-        return min(max(0, self._latest(jump) - 1), self.last_version)
+        return max(0, bisect_right(self.trainings, jump) - 2)
 
     def span(self, samples: Float[np.ndarray, "samples cvs"]) -> float:
         """Largest distance between two states' mean CVs, in the metric of `scale`, which takes the CVs' units off.

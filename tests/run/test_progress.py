@@ -4,7 +4,7 @@ from cvflow.run.progress import watching
 from cvflow.run.tuning import Trying
 from cvflow.sampler.loop import Progress
 
-SEEN = Progress(turns=30, total=120, production=False, proposed=30, accepted=6, mode_changes=2, steps=6000, seconds=3.0)
+SEEN = Progress(turns=30, total=120, production=False, accepted=6, mode_changes=2, steps=6000, seconds=3.0)
 
 
 def test_a_run_says_where_it_stands_and_what_is_left(capsys):
