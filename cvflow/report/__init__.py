@@ -92,8 +92,7 @@ def _illustrations(record: Record, summary: Summary) -> list[Illustration]:
     profiles = [
         _drawn(
             f"fes_{cv}.png",
-            f"Free energy along {cv}: F({cv}) with its error band and the flow's own −kT ln q. The flow learns the "
-            "density of the restraint's centre, a little broader than that of the CV.",
+            f"Free energy along {cv}: F({cv}) with its error band, and −ln q of the proposal{_of_centres(record)}.",
             partial(free_energy_figure, record, cv, _BINS, summary),
         )
         for cv in record.header.cvs
@@ -103,19 +102,39 @@ def _illustrations(record: Record, summary: Summary) -> list[Illustration]:
         *profiles,
         _drawn(
             "work.png",
-            "Works of all production paths between the first two states, accepted or not. The two histograms cross at "
-            "ΔF; the less they overlap, the less the paths relax.",
+            "Works of all production paths between the first two states, accepted or not, with the error of each bin. "
+            "The two histograms cross at ΔF; the less they overlap, the less the paths relax.",
             partial(work_figure, record, summary),
         ),
         _drawn("trace.png", "What every walker visited.", partial(trace_figure, record)),
         _drawn(
             "acceptance.png",
-            "Acceptance in a running window with its binomial error (68 %), dotted lines where a new version of the "
-            "flow begins to propose; below, how well each version predicts samples it was not trained on.",
+            f"Acceptance in a running window with its binomial error (68 %){_of_versions(record)}.",
             partial(acceptance_figure, record),
         ),
     ]
     return [illustration for illustration in found if illustration is not None]
+
+
+def _of_centres(record: Record) -> str:
+    if len(record.header.kappa) != len(record.header.cvs):
+        return ""
+    learns = ", which learns the density of the" if _learns(record) else " of the"
+    return f"{learns} restraint's centre, a little broader than that of the CV"
+
+
+def _of_versions(record: Record) -> str:
+    return _VERSIONS if _learns(record) else "; the proposal is fixed, and nothing was trained"
+
+
+_VERSIONS = (
+    ", dotted lines where a new version of the flow begins to propose; below, how well each version predicts samples "
+    "it was not trained on"
+)
+
+
+def _learns(record: Record) -> bool:
+    return any(flow.epochs for flow in record.flows)
 
 
 def _drawn(file: str, caption: str, make: Callable[[], Figure]) -> Illustration | None:

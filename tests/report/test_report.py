@@ -39,7 +39,7 @@ def test_the_page_holds_the_figures(record, tmp_path):
     write_report(record, tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert len(re.findall('src="data:image/png;base64,iVBOR', page)) == 4
-    assert "F(r) with its error band and the flow's own −kT ln q" in unescape(page)
+    assert "F(r) with its error band, and −ln q of the proposal" in unescape(page)
     assert "http" not in re.sub('base64,[^"]*', "", page)
 
 

@@ -31,25 +31,27 @@ class Running(NamedTuple):
 
 @in_our_style()
 def acceptance_figure(record: Record) -> Figure:
-    """Running acceptance, of all jumps and of those between states, above the flow's held-out likelihood."""
-    figure = Figure(figsize=(7.2, 6.4), layout="constrained")
-    turns = record.turns
+    """Running acceptance, of all jumps and of those between states, above a learning flow's held-out likelihood."""
+    turns, trained = record.turns, any(np.isfinite(flow.holdout_nll) for flow in record.flows)
+    figure = Figure(figsize=(7.2, 6.4 if trained else 4.4), layout="constrained")
     if not len(turns):
         say(figure.add_subplot(), "No jump was made yet.")
         return figure
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    panels = figure.subplots(1 + trained, 1, sharex=True, height_ratios=(3, 2)[: 1 + trained], squeeze=False)[:, 0]
     begins = version_begins(turns, record.flows)
-    for axes in (upper, lower):
-        shade_adaptation(axes, 0.0, float((~turns["production"] * (turns["jump"] + 1)).max()), "the flow adapts")
-        for begin in begins:
+    for axes in panels:
+        shade_adaptation(axes, 0.0, float((~turns["production"] * (turns["jump"] + 1)).max()))
+        for begin in begins if trained else ():
             axes.axvline(begin, color=GREY, linewidth=0.7, linestyle=(0, (1, 3)), zorder=1)
-    _draw_acceptance(upper, record)
-    end = int(turns["jump"].max()) + 1
-    _name_versions(upper, record.flows, begins, end)
-    _draw_training(lower, record.flows, begins, end)
-    handles, labels = upper.get_legend_handles_labels()
+    _draw_acceptance(panels[0], record)
+    panels[-1].set_xlabel("jump of each walker")
+    if trained:
+        end = int(turns["jump"].max()) + 1
+        _name_versions(panels[0], record.flows, begins, end)
+        _draw_training(panels[1], record.flows, begins, end)
+    handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))
-    figure.suptitle("Acceptance of the jumps, and training of the flow")
+    figure.suptitle(f"Acceptance of the jumps{', and training of the flow' if trained else '; the proposal is fixed'}")
     return figure
 
 
@@ -107,13 +109,7 @@ def _name_versions(axes: Axes, flows: list[FlowEntry], begins: list[int], end: i
 
 def _draw_training(axes: Axes, flows: list[FlowEntry], begins: list[int], end: int) -> None:
     """A step a version, as long as it proposes."""
-    axes.set_xlabel("jump of each walker")
     likelihood = np.array([flow.holdout_nll for flow in flows])
-    if np.isfinite(likelihood).any():
-        axes.plot(begins, likelihood, "s", color=GREEN, markersize=5)
-        axes.step([*begins, end], [*likelihood, likelihood[-1]], where="post", color=GREEN, linewidth=1.2)
-        axes.set_ylabel("held-out −⟨ln q⟩ [nats]")
-        return
-    axes.set_yticks([])
-    words = "The proposal is fixed: nothing was trained."
-    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color=GREY)
+    axes.plot(begins, likelihood, "s", color=GREEN, markersize=5)
+    axes.step([*begins, end], [*likelihood, likelihood[-1]], where="post", color=GREEN, linewidth=1.2)
+    axes.set_ylabel("held-out −⟨ln q⟩ [nats]")

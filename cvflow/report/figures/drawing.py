@@ -5,17 +5,18 @@ Colours are Okabe and Ito's, which colour-blind readers tell apart; lines differ
 
 import io
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from cvflow.report.regions import state_intervals
+from cvflow.report.regions import Interval, state_intervals
 from cvflow.store import Header
 
 BLUE, VERMILION, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#5A5A5A"
@@ -36,6 +37,9 @@ STYLE: Any = {
 """Over matplotlib's own defaults."""
 
 _DPI = 150
+
+_LETTER = 0.014
+"""Fraction of a figure's width that a letter of the usual size takes."""
 
 
 @contextmanager
@@ -83,15 +87,23 @@ def time_label(header: Header) -> str:
 
 
 def shade_states(axes: Axes, header: Header, cv: str) -> None:
-    """Tint the states along the x axis, as far as it reaches now, and name them along the top."""
+    """Tint the states along the x axis, as far as it reaches now, and name them along the top.
+
+    All pieces of a state have its one colour.
+    """
     low, high = axes.get_xlim()
-    for found, tint in zip(state_intervals(header, cv, low, high), cycle(_TINTS), strict=False):
-        axes.axvspan(found.low, found.high, color=tint, alpha=0.13, linewidth=0, zorder=0)
-        middle = (found.low + found.high) / 2
+    tints = dict(zip(header.states, cycle(_TINTS), strict=False))
+    found = state_intervals(header, cv, low, high)
+    for piece in found:
+        axes.axvspan(piece.low, piece.high, color=tints[piece.state], alpha=0.13, linewidth=0, zorder=0)
+        for end in (piece.low, piece.high):
+            if low < end < high:
+                axes.axvline(end, color=GREY, linewidth=0.8, linestyle=(0, (2, 3)), zorder=1)
+    for piece in named_pieces(found, low, high, lambda name: _LETTER * (len(name) + 1)):
         axes.text(
-            middle,
+            (piece.low + piece.high) / 2,
             0.985,
-            found.state,
+            piece.state,
             transform=axes.get_xaxis_transform(),
             ha="center",
             va="top",
@@ -99,13 +111,35 @@ def shade_states(axes: Axes, header: Header, cv: str) -> None:
             zorder=5,
             path_effects=[withStroke(linewidth=3, foreground="white")],
         )
-        for end in (found.low, found.high):
-            if low < end < high:
-                axes.axvline(end, color=GREY, linewidth=0.8, linestyle=(0, (2, 3)), zorder=1)
     axes.set_xlim(low, high)
 
 
-def shade_adaptation(axes: Axes, begin: float, end: float, label: str) -> None:
-    """Grey out the part of the x axis in which the flow was still learning."""
+def named_pieces(pieces: list[Interval], low: float, high: float, room: Callable[[str], float]) -> list[Interval]:
+    """Pieces of states that get a name: those with room for it, and the widest of a state that has no such piece.
+
+    Args:
+        pieces: of the axis.
+        low: where the axis begins.
+        high: where it ends.
+        room: fraction of the axis that a name takes.
+
+    Returns:
+        The pieces; one at the end of the axis, too narrow for its name, is widened inwards so that its middle is where
+        the name fits.
+    """
+    widest = {piece.state: piece for piece in sorted(pieces, key=lambda piece: piece.high - piece.low)}
+    named = []
+    for piece in pieces:
+        need = room(piece.state) * (high - low)
+        if piece.high - piece.low >= need:
+            named.append(piece)
+        elif piece == widest[piece.state]:
+            middle = float(np.clip((piece.low + piece.high) / 2, low + need / 2, max(low, high - need / 2)))
+            named.append(Interval(piece.state, middle - need / 2, middle + need / 2))
+    return named
+
+
+def shade_adaptation(axes: Axes, begin: float, end: float) -> None:
+    """Grey out the part of the x axis before production."""
     if end > begin:
-        axes.axvspan(begin, end, color=GREY, alpha=0.12, linewidth=0, zorder=0, label=label)
+        axes.axvspan(begin, end, color=GREY, alpha=0.12, linewidth=0, zorder=0, label="adaptation")

@@ -24,7 +24,7 @@ _IN_TITLE = 2
 
 @in_our_style()
 def free_energy_figure(record: Record, cv: str, bins: int = 60, summary: Summary | None = None) -> Figure:
-    """F(ξ) [kT] with its error band, the flow's own -ln q, the states, and ΔF with what chain and BAR say of it.
+    """F(ξ) [kT] with its error band, -ln q of the proposal, the states, and ΔF with what chain and BAR say of it.
 
     Args:
         record: the run.
@@ -50,7 +50,7 @@ def free_energy_figure(record: Record, cv: str, bins: int = 60, summary: Summary
     else:
         say(axes, f"{cv} never moved in production: there is no profile to draw.")
     lines = [_difference(comparison) for comparison in found] if len(found) <= _IN_TITLE else []
-    figure.suptitle(f"F({cv}) with its error band and the flow's own −kT ln q")
+    figure.suptitle(f"F({cv}) with its error band, and −ln q of the proposal")
     axes.set_title("\n".join(lines))
     return figure
 
@@ -98,10 +98,12 @@ def _draw_flow(axes: Axes, record: Record, estimated: FreeEnergyProfile) -> None
     flow = flow - np.nanmin(flow)
     label = f"−ln q of the proposal, to compare with p({estimated.cv})"
     if len(header.kappa) == len(header.cvs):  # positions have one κ for all coordinates, and no blur of their own
+        learns = any(flow.epochs for flow in record.flows)
+        whose = "−ln q of the flow, which learns the density of" if learns else "−ln q of the fixed proposal of"
         blur = np.sqrt(header.kT / header.kappa[column])
         unit = f" {header.units[column]}" if header.units[column] else ""
         label = (
-            "−ln q of the flow, which learns the density of the restraint's centre λ:\n"
+            f"{whose} the restraint's centre λ{':' if learns else ', to compare with'}\n"
             f"p({estimated.cv}) blurred by 1/√(βκ) = {blur:.2g}{unit}"
         )
     axes.plot(x, flow, "--", color=VERMILION, linewidth=1.6, label=label, zorder=4)

@@ -16,6 +16,9 @@ from cvflow.store import Header, Record
 _LEVELS = 14
 """Steps of the colour scale, at most."""
 
+_MARGIN = 0.06
+"""Fraction of the picture, at each side, in which no state's name has its middle."""
+
 _FINE = 400
 """Points a side on which the states' borders are sought."""
 
@@ -86,7 +89,14 @@ def _draw_states(axes: Axes, found: FreeEnergySurface, header: Header) -> None:
         if np.isfinite(here).any():
             lowest = middles[np.unravel_index(np.nanargmin(here), here.shape)]
             halo = [withStroke(linewidth=3, foreground="white")]
-            axes.text(lowest[0], lowest[1], name, ha="center", va="center", zorder=5, path_effects=halo)
+            place = [_inside(axis, point) for axis, point in zip((found.first, found.second), lowest, strict=True)]
+            axes.text(*place, name, ha="center", va="center", zorder=5, path_effects=halo)
+
+
+def _inside(axis: Axis, point: float) -> float:
+    """The point, or the nearest one where a name is not cut off by the edge."""
+    low, high = _ends(axis)
+    return float(np.clip(point, low + _MARGIN * (high - low), high - _MARGIN * (high - low)))
 
 
 def _ends(axis: Axis) -> tuple[float, float]:

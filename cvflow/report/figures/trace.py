@@ -1,10 +1,14 @@
 """The CVs of every walker over time."""
 
+from typing import Any
+
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cvflow.core.states import States
+from cvflow.estimate.grid import cv_period
 from cvflow.estimate.modes import crossings
 from cvflow.report.figures.drawing import (
     BLUE,
@@ -12,6 +16,7 @@ from cvflow.report.figures.drawing import (
     VERMILION,
     cv_label,
     in_our_style,
+    named_pieces,
     say,
     shade_adaptation,
     time_label,
@@ -20,8 +25,15 @@ from cvflow.report.plumed_text import turn_times
 from cvflow.report.regions import state_intervals
 from cvflow.store import Record
 
+Turns = Float[np.ndarray, " _turns"]
+
 _WALKERS = 12
 _CVS = 3
+
+_LINE_HEIGHT = 0.16
+"""Fraction of a panel's height that a state's name takes."""
+
+_LINE: Any = {"color": BLUE, "linewidth": 0.5, "alpha": 0.5}
 
 
 @in_our_style()
@@ -55,8 +67,8 @@ def _draw(axes: Axes, record: Record, chain: np.ndarray, column: int) -> None:
     times = turn_times(header, chain["jump"])
     learning = times[~chain["production"]]
     if len(learning):
-        shade_adaptation(axes, learning[0], times[min(len(learning), len(times) - 1)], "the flow adapts")
-    axes.plot(times, chain["cv"][:, column], "-", color=BLUE, linewidth=0.5, alpha=0.5)
+        shade_adaptation(axes, learning[0], times[min(len(learning), len(times) - 1)])
+    axes.plot(*unbroken(times, chain["cv"][:, column], cv_period(header, header.cvs[column])), **_LINE)
     axes.plot(times, chain["cv"][:, column], ".", color=BLUE, markersize=2.5, label="after each turn")
     changed = crossings(chain, States(header.states, header.cvs)).by_jump
     label = "jump accepted into another state"
@@ -65,16 +77,26 @@ def _draw(axes: Axes, record: Record, chain: np.ndarray, column: int) -> None:
     axes.plot(times[changed], values, "D", color=VERMILION, markersize=size, markerfacecolor="none", label=label)
 
 
+def unbroken(times: Turns, values: Turns, period: float) -> tuple[Turns, Turns]:
+    """The line through all points, with a gap (NaN) wherever a CV on a circle has gone over its seam.
+
+    From +π to -π is no way at all, and a line between the two would run through all that lies between them.
+    """
+    over = np.flatnonzero(np.abs(np.diff(values)) > 0.5 * period) + 1
+    return np.insert(times, over, np.nan), np.insert(values, over, np.nan)
+
+
 def _state_names(panels: np.ndarray, record: Record, cv: str) -> None:
     """Boundaries of the states as lines in every panel, their names at its right."""
     low, high = panels[0].get_ylim()
-    for found in state_intervals(record.header, cv, low, high):
-        for axes in panels:
-            for end in (found.low, found.high):
-                if low < end < high:
-                    axes.axhline(end, color=GREY, linewidth=0.8, linestyle=(0, (2, 3)), zorder=1)
+    pieces = state_intervals(record.header, cv, low, high)
+    named = named_pieces(pieces, low, high, lambda _: _LINE_HEIGHT)
+    for axes in panels:
+        for end in {end for piece in pieces for end in (piece.low, piece.high) if low < end < high}:
+            axes.axhline(end, color=GREY, linewidth=0.8, linestyle=(0, (2, 3)), zorder=1)
+        for piece in named:
             place = {"transform": axes.get_yaxis_transform(), "ha": "left", "va": "center", "color": GREY}
-            axes.text(1.005, (found.low + found.high) / 2, found.state, fontsize=8, **place)
+            axes.text(1.005, (piece.low + piece.high) / 2, piece.state, fontsize=8, **place)
     panels[0].set_ylim(low, high)
 
 

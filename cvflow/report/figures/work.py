@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from cvflow.estimate.cautions import Estimate, comparisons
 from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
-from cvflow.estimate.work import DirectedWorks, crossing_works
+from cvflow.estimate.work import CrossingWorks, DirectedWorks, crossing_works
 from cvflow.report.figures.drawing import BLUE, VERMILION, in_our_style, say
 from cvflow.store import Record
 
@@ -28,6 +28,20 @@ class Direction(NamedTuple):
     works: Float[np.ndarray, " connecting"]
     weights: Float[np.ndarray, " connecting"]
     proposed: int
+
+    @property
+    def effective(self) -> float:
+        """Kish's number of equal paths that they are worth; that of the paths where all weigh the same."""
+        return float(self.weights.sum() ** 2 / (self.weights**2).sum()) if len(self.weights) else 0.0
+
+
+class Histogram(NamedTuple):
+    """A direction's density of works in bins, with the standard error of each [1/kT]."""
+
+    edges: Float[np.ndarray, " edges"]
+    density: Float[np.ndarray, " bins"]
+    stderr: Float[np.ndarray, " bins"]
+    shown: int
 
 
 @in_our_style()
@@ -53,8 +67,7 @@ def work_figure(record: Record, summary: Summary | None = None) -> Figure:
     ]
     figure.suptitle(f"Works of the paths between {names[0]} and {names[1]}")
     if not any(len(direction.works) for direction in directions):
-        proposed = sum(direction.proposed for direction in directions)
-        say(axes, f"No path connects {names[0]} and {names[1]} ({proposed} proposed in production): no work to show.")
+        say(axes, _nothing(works, names))
         return figure
     bar = comparisons(summarise(record) if summary is None else summary)[0].bar
     _draw(axes, directions, bar)
@@ -63,23 +76,34 @@ def work_figure(record: Record, summary: Summary | None = None) -> Figure:
     return figure
 
 
+def _nothing(works: CrossingWorks, names: list[str]) -> str:
+    """Why there is no work to show."""
+    proposed = sum(len(directed.works) for directed in works)
+    if any(np.isinf(directed.works).any() for directed in works):
+        return (
+            f"Production starts in one of {names[0]} and {names[1]} alone: how probable it is to propose the way back "
+            f"is not known, and without that the works of {proposed} paths have no zero."
+        )
+    return f"No path connects {names[0]} and {names[1]} ({proposed} proposed in production): no work to show."
+
+
 def _direction(name: str, directed: DirectedWorks, sign: float) -> Direction:
-    connecting = directed.works < _CAP
+    connecting = np.isfinite(directed.works) & (directed.works < _CAP)
     return Direction(name, sign * directed.works[connecting], directed.weights[connecting], len(directed.works))
 
 
 def _draw(axes: Axes, directions: list[Direction], bar: Estimate) -> None:
-    edges = _edges(np.concatenate([direction.works for direction in directions]), bar)
-    for direction, color, line in zip(directions, (BLUE, VERMILION), ("-", "--"), strict=True):
+    edges = _edges(directions, bar)
+    for direction, color, line, shift in zip(directions, (BLUE, VERMILION), ("-", "--"), (-0.1, 0.1), strict=True):
         if not len(direction.works):
             continue
-        counts, _ = np.histogram(direction.works, bins=edges)
-        weighted, _ = np.histogram(direction.works, bins=edges, weights=direction.weights)
-        density = weighted / (direction.proposed * np.diff(edges))
-        axes.stairs(density, edges, fill=True, color=color, alpha=0.25)
-        axes.stairs(
-            density, edges, color=color, linestyle=line, linewidth=1.6, label=_legend(direction, int(counts.sum()))
-        )
+        found = histogram(direction, edges)
+        axes.stairs(found.density, edges, fill=True, color=color, alpha=0.25)
+        legend = _legend(direction, found.shown)
+        axes.stairs(found.density, edges, color=color, linestyle=line, linewidth=1.6, label=legend)
+        middles, filled = 0.5 * (edges[1:] + edges[:-1]) + shift * (edges[1] - edges[0]), found.density > 0
+        points = (middles[filled], found.density[filled], found.stderr[filled])
+        axes.errorbar(*points, fmt="none", ecolor=color, elinewidth=1.1, capsize=2)
     if np.isfinite(bar.value):
         label = "ΔF from BAR" + (", ± one standard error" if np.isfinite(bar.stderr) else "")
         axes.axvline(bar.value, color="black", linewidth=1.2, label=label)
@@ -93,17 +117,32 @@ def _draw(axes: Axes, directions: list[Direction], bar: Estimate) -> None:
 def _legend(direction: Direction, shown: int) -> str:
     apart = direction.proposed - len(direction.works)
     text = f"{direction.name}: {len(direction.works)} of {direction.proposed} paths"
+    if direction.effective < 0.99 * len(direction.works):
+        text += f", by their weights worth {direction.effective:.3g} equal ones"
     beyond = len(direction.works) - shown
     left_out = [f"{apart} that were given up or do not connect the states are left out"] if apart else []
     left_out += [f"{beyond} outside the axis"] if beyond else []
     return "\n".join([text, *(["; ".join(left_out)] if left_out else [])])
 
 
-def _edges(works: Float[np.ndarray, " paths"], bar: Estimate) -> Float[np.ndarray, " edges"]:
-    """Bins over the bulk: a few works of hundreds of kT would squeeze the rest into one bin."""
+def histogram(direction: Direction, edges: Float[np.ndarray, " edges"]) -> Histogram:
+    """Density of all proposed paths' works; the error of a bin is that of a sum of independent weights."""
+    shown = int(((direction.works >= edges[0]) & (direction.works <= edges[-1])).sum())
+    weighted, squares = (np.histogram(direction.works, edges, weights=direction.weights**power)[0] for power in (1, 2))
+    norm = direction.proposed * np.diff(edges)
+    return Histogram(edges, weighted / norm, np.sqrt(squares) / norm, shown)
+
+
+def _edges(directions: list[Direction], bar: Estimate) -> Float[np.ndarray, " edges"]:
+    """Bins over the bulk: a few works of hundreds of kT would squeeze the rest into one bin.
+
+    As many as the paths are worth: where few of them weigh most, fine bins would show those paths one by one.
+    """
+    works = np.concatenate([direction.works for direction in directions])
+    effective = sum(direction.effective for direction in directions)
     lower, middle, upper = np.percentile(works, [25, 50, 75])
     reach = 5 * max(upper - lower, 0.5)
     inside = [*works[np.abs(works - middle) <= reach], *([bar.value] if np.isfinite(bar.value) else [])]
     low, high = min(inside), max(inside)
     margin = max(0.05 * (high - low), 0.25)
-    return np.linspace(low - margin, high + margin, int(np.clip(2 * np.sqrt(len(works)), 10, 50)) + 1)
+    return np.linspace(low - margin, high + margin, int(np.clip(2 * np.sqrt(effective), 6, 50)) + 1)

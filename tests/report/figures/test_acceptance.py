@@ -49,9 +49,14 @@ def test_names_of_versions_keep_apart(record):
     assert not {" v0", " v1", " v2"} & words
 
 
-def test_a_fixed_proposal_is_said_in_words(record):
+def test_a_fixed_proposal_has_no_empty_panel_of_trainings(record):
     fixed = record.flows[-1]._replace(holdout_nll=float("nan"), epochs=0)
-    assert "nothing was trained" in all_words(acceptance_figure(record._replace(flows=[fixed])))
+    figure = acceptance_figure(record._replace(flows=[fixed]))
+    assert len(figure.axes) == 1
+    assert figure.axes[0].get_xlabel() == "jump of each walker"
+    words = all_words(figure)
+    assert "the proposal is fixed" in words
+    assert " v3" not in words.split("\n")
 
 
 def test_while_the_flow_adapts():

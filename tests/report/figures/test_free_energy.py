@@ -26,11 +26,33 @@ def test_the_flow_is_shifted_to_zero(record):
 def test_the_title_has_the_difference_by_both_estimators(record):
     summary = summarise(record)
     words = all_words(free_energy_figure(record, "r", summary=summary))
-    assert "F(r) with its error band and the flow's own −kT ln q" in words
+    assert "F(r) with its error band, and −ln q of the proposal" in words
     assert f"chain {summary['delta_f_chain'][0]['value_kT']:.2f} ± " in words
     assert "BAR " in words
     assert "compact" in words.split("\n")
     assert "blurred by 1/√(βκ) = 0.066" in words
+
+
+def test_a_fixed_proposal_does_not_learn(record):
+    assert "the flow, which learns" in all_words(free_energy_figure(record, "r"))
+    fixed = [record.flows[-1]._replace(epochs=0, holdout_nll=float("nan"))]
+    words = all_words(free_energy_figure(record._replace(flows=fixed), "r"))
+    assert "learns" not in words
+    assert "−ln q of the fixed proposal of the restraint's centre λ, to compare with p(r)" in words
+
+
+def test_pieces_of_a_state_have_one_colour_and_their_names_are_not_cut_off():
+    states = {"left": "phi < 0 or phi > 2.1", "right": "0 < phi < 2.1"}
+    figure = free_energy_figure(fake_record(THREE, Lengths(2, 5, 40), states=states, periods=[2 * np.pi] * 2), "phi")
+    axes = figure.axes[0]
+    tints = {patch.get_x(): patch.get_facecolor() for patch in axes.patches}
+    left, right, again = (tints[x] for x in sorted(tints))
+    assert left == again != right
+    figure.draw_without_rendering()
+    frame = axes.get_window_extent()
+    names = [text.get_window_extent() for text in axes.texts]
+    assert len(names) == 3
+    assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 for box in names)
 
 
 def test_units_are_named_where_there_are_any(record, three):

@@ -43,6 +43,16 @@ def test_states_units_and_the_scale_are_named(around):
         assert text in words
 
 
+def test_names_of_states_keep_off_the_edges(around):
+    shifted = around.turns.copy()
+    for name in ("cv_kept", "cv"):
+        shifted[name][:, 1] = np.pi - 0.01
+    figure = surface_figure(around._replace(turns=shifted), "phi", "psi", 20)
+    names = {text.get_text(): text.get_position()[1] for text in figure.axes[0].texts}
+    assert set(names) == {"left", "middle", "right"}
+    assert all(abs(place) < 0.9 * np.pi for place in names.values())
+
+
 def test_states_of_a_third_cv_are_left_out():
     record = with_third_cv(fake_record(THREE, Lengths(2, 2, 20)))
     assert "up" not in all_words(surface_figure(record, "phi", "psi")).split("\n")

@@ -3,8 +3,9 @@ import numpy as np
 from cvflow.core.states import States
 from cvflow.estimate.modes import count_modes, crossings
 from cvflow.report.figures import png, trace_figure
+from cvflow.report.figures.trace import unbroken
 from tests.report.figures.reading import all_words, curve
-from tests.report.synthetic import Lengths, fake_record
+from tests.report.synthetic import THREE, Lengths, fake_record
 
 
 def test_a_panel_a_walker_with_all_its_turns(record):
@@ -15,6 +16,25 @@ def test_a_panel_a_walker_with_all_its_turns(record):
         time, values = curve(axes, "after each turn")
         assert np.array_equal(values, chain["cv"][:, 0])
         assert np.allclose(time, chain["jump"] * 250 * 0.014)
+
+
+def test_a_line_over_the_seam_of_a_circle_has_a_gap():
+    values, times = np.array([3.0, -3.0, -2.9, 3.1, 0.2]), np.arange(5.0)
+    x, y = unbroken(times, values, 2 * np.pi)
+    assert np.array_equal(y, [3.0, np.nan, -3.0, -2.9, np.nan, 3.1, 0.2], equal_nan=True)
+    assert np.array_equal(x[np.isfinite(y)], times)
+    assert np.array_equal(unbroken(times, values, np.inf)[1], values)
+
+
+def test_no_line_of_a_torsion_is_longer_than_half_its_period():
+    record = fake_record(THREE, Lengths(2, 5, 60), periods=[2 * np.pi] * 2)
+    turns = record.turns.copy()
+    turns["cv"] = (3.1 + 0.3 * turns["cv"] + np.pi) % (2 * np.pi) - np.pi
+    for axes in trace_figure(record._replace(turns=turns)).axes:
+        line = next(line for line in axes.get_lines() if line.get_linestyle() == "-")
+        steps = np.abs(np.diff(line.get_ydata()))
+        assert np.nanmax(steps) <= np.pi
+        assert np.isnan(steps).any()
 
 
 def test_mode_changes_are_those_that_are_counted(record):

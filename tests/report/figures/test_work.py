@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cvflow.core.frames import Outcome
+from cvflow.estimate.cautions import Estimate
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.work import crossing_works
 from cvflow.report.figures import work_figure
+from cvflow.report.figures.work import Direction, _edges, histogram
 from tests.report.figures.reading import all_words, curve
 from tests.report.synthetic import Lengths, all_failed, fake_record, with_turns
 
@@ -22,6 +26,39 @@ def test_histograms_are_densities_of_all_paths(record):
         shown = (values > edges[0]) & (values < edges[-1])
         assert (density * np.diff(edges)).sum() == pytest.approx(shown.mean())
         assert (density * np.diff(edges) * edges[:-1]).sum() < values[shown].mean()
+
+
+def test_few_heavy_paths_make_few_bins_with_their_errors():
+    """Paths that survived early rejection: fine bins would show the heaviest one by one."""
+    rng = np.random.default_rng(0)
+    works, weights = rng.normal(size=100), np.where(np.arange(100) < 90, 0.05, 5.0)
+    heavy = Direction("p_F", works, weights, 200)
+    assert heavy.effective == pytest.approx(weights.sum() ** 2 / (weights**2).sum())
+    assert heavy.effective < 15
+    even = heavy._replace(weights=np.ones(100))
+    nowhere = Estimate(np.nan, np.nan)
+    assert len(_edges([heavy, heavy], nowhere)) < len(_edges([even, even], nowhere)) / 2
+    edges = np.array([-10.0, 0.0, 10.0])
+    found = histogram(heavy, edges)
+    assert (found.density * np.diff(edges)).sum() == pytest.approx(weights.sum() / 200)
+    assert found.stderr[0] == pytest.approx(np.sqrt((weights[works < 0] ** 2).sum()) / 200 / 10)
+    assert found.shown == 100
+
+
+def test_what_weighted_paths_are_worth_is_said_and_bins_have_error_bars(record):
+    survival = np.where(np.arange(len(record.turns)) % 10 == 0, -3.0, 0.0)
+    figure = work_figure(with_turns(record, log_survival=survival))
+    assert "by their weights worth" in all_words(figure)
+    assert len(figure.axes[0].containers) == 2
+    assert "worth" not in all_words(work_figure(record))
+
+
+def test_no_start_in_one_state_leaves_the_works_without_a_zero(record):
+    turns = record.turns[record.turns["cv_old"][:, 0] < 4.62]
+    turns = turns[turns["walker"] == 0].copy()
+    turns["jump"] = np.arange(len(turns))
+    alone = record._replace(turns=turns, header=replace(record.header, walkers=1))
+    assert "is not known, and without that the works of" in all_words(work_figure(alone))
 
 
 def test_the_crossing_is_marked_with_its_error(record):
