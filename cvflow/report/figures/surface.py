@@ -89,8 +89,8 @@ def _draw_states(axes: Axes, found: FreeEnergySurface, header: Header) -> None:
         if np.isfinite(here).any():
             lowest = middles[np.unravel_index(np.nanargmin(here), here.shape)]
             halo = [withStroke(linewidth=3, foreground="white")]
-            place = [_inside(axis, point) for axis, point in zip((found.first, found.second), lowest, strict=True)]
-            axes.text(*place, name, ha="center", va="center", zorder=5, path_effects=halo)
+            x_there, y_there = _inside(found.first, lowest[0]), _inside(found.second, lowest[1])
+            axes.text(x_there, y_there, name, ha="center", va="center", zorder=5, path_effects=halo)
 
 
 def _inside(axis: Axis, point: float) -> float:
