@@ -25,7 +25,7 @@ from cvflow.report.plumed_text import turn_times
 from cvflow.report.regions import state_intervals
 from cvflow.store import Record
 
-Turns = Float[np.ndarray, " _turns"]
+_Points = Float[np.ndarray, " _turns"]
 
 _WALKERS = 12
 _CVS = 3
@@ -77,7 +77,7 @@ def _draw(axes: Axes, record: Record, chain: np.ndarray, column: int) -> None:
     axes.plot(times[changed], values, "D", color=VERMILION, markersize=size, markerfacecolor="none", label=label)
 
 
-def unbroken(times: Turns, values: Turns, period: float) -> tuple[Turns, Turns]:
+def unbroken(times: _Points, values: _Points, period: float) -> tuple[_Points, _Points]:
     """The line through all points, with a gap (NaN) wherever a CV on a circle has gone over its seam.
 
     From +π to -π is no way at all, and a line between the two would run through all that lies between them.
