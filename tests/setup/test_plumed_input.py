@@ -60,7 +60,9 @@ def test_what_would_act_now_and_then_or_out_of_sight_is_refused(line, said):
         check("d: DISTANCE ATOMS=1,2", *line.splitlines())
 
 
-@pytest.mark.parametrize("line", ["INCLUDE FILE=bias.inc", "include FILE={bias.inc}", "{INCLUDE} ...\nfile=bias.inc\n..."])
+@pytest.mark.parametrize(
+    "line", ["INCLUDE FILE=bias.inc", "include FILE={bias.inc}", "{INCLUDE} ...\nfile=bias.inc\n..."]
+)
 def test_files_are_read_however_they_are_included(tmp_path, line):
     """As PLUMED 2.10 takes each of these."""
     (tmp_path / "bias.inc").write_text("d: DISTANCE ATOMS=1,2\nm: metad ARG=d\n")

@@ -14,7 +14,7 @@ from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.engines.external import ExternalSpec, Gromacs
 from cvflow.engines.external.gromacs import prepared
 from cvflow.engines.external.gromacs_dump import DumpedResidue
-from cvflow.engines.external.gromacs_mdp import check_possible, with_settings
+from cvflow.engines.external.gromacs_mdp import LAW, check_possible, overridden, with_settings
 from tests.engines.external import butane
 
 PROGRAM = Gromacs("", "topol.top", "start.gro")
@@ -73,6 +73,42 @@ def test_a_barostat_is_refused(value):
     check_possible("pcoupl = ; as mdout.mdp may have it\n")
     with pytest.raises(ValueError, match="constant volume"):
         check_possible(f"Pcoupl = {value}\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "awh = yes", "pull-coord1-rate = 0.01", "Pull_Coord12_Rate = -1e-3", "pull_coord1_start = yes",
+        "pull-coord2-expression = x1 + 0.1*t", "pull-pbc-ref-prev-step-com = yes", "deform = 0 0 0 1e-3 0 0",
+        "electric-field-x = 1 0 0 0", "E-z = 1 2 0", "annealing = no single", "simulated-tempering = yes",
+        "delta-lambda = 1e-4", "free-energy = expanded", "accelerate = 0.1 0 0", "cos-acceleration = 0.1",
+        "rotation = yes", "swapcoords = Z", "density-guided-simulation-active = true", "imd-group = Ligand",
+        "colvars-active = true", "disre-tau = 10", "orire-tau = 1",
+    ],
+)  # fmt: skip
+def test_forces_that_change_or_remember_are_refused(line):
+    with pytest.raises(ValueError, match=r"is refused: forces of a path must be of one energy"):
+        check_possible(f"rvdw = 1\n {line} ; as it was\n")
+
+
+def test_what_changes_nothing_passes():
+    """As mdout.mdp has it, and a free energy at one λ."""
+    check_possible(
+        "awh = no\npull = yes\npull-coord1-rate = 0\npull-coord1-start = no\npull-coord1-k = 1000\nE-x = \n"
+        "pull-coord2-expression = x1*sqrt(2)\ndeform =\nelectric-field-x = 0 0 0 0\nannealing =\nimd-group =\n"
+        "simulated-tempering = no\nfree-energy = yes\ninit-lambda = 0.5\ndelta-lambda = 0\ndisre-tau = 0\n"
+        "rotation = no\nswapcoords = no\naccelerate =\ncos-acceleration = 0\ncolvars-active = false\n"
+    )
+
+
+def test_settings_are_known_wherever_their_keys_have_a_hyphen():
+    """As GROMACS reads them; a setting that is there twice it would refuse."""
+    assert with_settings("genvel = yes\nNst_List=5\ntc_grps = System\n", LAW).count("list") == 1
+    assert overridden("genvel = yes\nverletbuffertolerance = -1\n") == (
+        "gen-vel = yes", "verlet-buffer-tolerance = -1"
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="p-coupl = C-rescale in the"):
+        check_possible("p-coupl = C-rescale\n")
 
 
 TOML = """
