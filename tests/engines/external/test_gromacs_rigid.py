@@ -5,20 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from MDAnalysis.lib.formats.libmdaxdr import TRRFile, TRRFrame
+from MDAnalysis.lib.formats.libmdaxdr import TRRFrame
 
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.doctor.verify import four_atoms, rigid_chain
 from cvflow.doctor.verify.rigid_chain import CHAIN_MASSES as MASSES
 from cvflow.doctor.verify.rigid_chain import SOFT_CHAIN, STIFF_CHAIN, largest_z
 from cvflow.engines.external import Gromacs
-from cvflow.engines.external.gromacs import NAME, prepared
+from cvflow.engines.external.gromacs import prepared
 from cvflow.engines.external.gromacs_mdp import LAW
 from cvflow.engines.external.gromacs_rigid import kept_lengths
 from cvflow.engines.external.rigid import tangential
 from cvflow.host.cores import available_cores
 from cvflow.host.pool import Pool
 from tests.engines.external import butane, gromacs_chain, rigid_water
+from tests.engines.external.given_velocities import given
 from tests.engines.external.one_jump import CHUNKS, MUTANTS, Case, jumps
 
 THRESHOLD = 5.0
@@ -67,20 +68,6 @@ def test_a_bond_that_has_become_longer_is_noticed():
     assert kept_lengths(end(0.0), end(1e-7), ((0, 1),))
     assert not kept_lengths(end(0.0), end(1e-4), ((0, 1),))
     assert kept_lengths(end(0.0), end(1e-4), ())
-
-
-def given(monkeypatch, v):
-    """Let paths begin with these velocities; returns where the last ones will be."""
-    kept, ends = {}, Gromacs.ends
-
-    def watched(self, folder, order):
-        with TRRFile(str(folder / f"{NAME}.trr")) as states:
-            kept["v"] = [frame.v.copy() for frame in states][-1]
-        return ends(self, folder, order)
-
-    monkeypatch.setattr(Gromacs, "write", lambda self, folder, order, rng: self._write(folder, order, v))
-    monkeypatch.setattr(Gromacs, "ends", watched)
-    return kept
 
 
 def there_and_back(engine, x, masses, a, b, kappa, monkeypatch):
