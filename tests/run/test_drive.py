@@ -109,7 +109,11 @@ def test_a_program_that_fails_now_and_then_costs_rejections(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("mood", "words"),
-    [("timed", "the sum of PLUMED's biases is 0.2 and then 0 kJ/mol"), ("drifting", "CV x is ")],
+    [
+        ("timed", "the sum of PLUMED's biases is 0.3 and then 0 kJ/mol"),
+        ("late", "the sum of PLUMED's biases is 0.2 and then 0 kJ/mol"),
+        ("drifting", "CV x is "),
+    ],
 )
 def test_what_changes_in_time_is_found_by_looking_twice(mood, words, tmp_path, capsys):
     """At a path's end and at the beginning of the next, which is the same configuration."""

@@ -57,15 +57,17 @@ class _Run(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What PLUMED says of a configuration.
+    """What PLUMED and the program say of a configuration.
 
     Attributes:
         cv: values of the CVs.
         bias: the sum of all biases [kJ/mol].
+        potential: the program's own potential energy [kJ/mol]; NaN where it does not tell.
     """
 
     cv: Point
     bias: float
+    potential: float
 
 
 class ExternalEngine(Engine):
@@ -112,9 +114,22 @@ class ExternalEngine(Engine):
         path = self._probed(frame, steps)
         next_path = self._probed(path.ends.frame)
         return tuple(
-            Seen(self._values(run.colvar, row), float(biases(run.colvar)[row]))
+            Seen(self._values(run.colvar, row), float(biases(run.colvar)[row]), run.ends.potentials[row])
             for run, row in ((path, -1), (next_path, 0))
         )  # type: ignore[return-value]
+
+    def try_action(self, frame: Frame) -> None:
+        """Run a path of one step that is held where it begins: that the action CVFLOW can be loaded, and writes its row.
+
+        Raises:
+            ProgramFailedError: it does not.
+        """
+        here = self.cv_values(frame)
+        try:
+            self._run(frame, 1, Steering(here, here, np.ones_like(here), 1), np.random.default_rng(0))
+        except PathFailedError as failure:
+            reason = f"a path with the action CVFLOW does not run: {failure.reason}"
+            raise ProgramFailedError(reason, failure.lines) from failure
 
     def steer(
         self, frame: Frame, steering: Steering, rng: np.random.Generator, criterion: EarlyRejection | None = None

@@ -138,7 +138,8 @@ class Gromacs(Program):
         from pyedr import edr_to_dict
 
         try:
-            energies = edr_to_dict(str(folder / f"{NAME}.edr"), verbose=False)["Total Energy"]
+            table = edr_to_dict(str(folder / f"{NAME}.edr"), verbose=False)
+            energies, potentials = table["Total Energy"], table["Potential"]
             with TRRFile(str(folder / f"{NAME}.trr")) as states:
                 first, *_, last = states
             with TRRFile(str(folder / START)) as states:
@@ -154,7 +155,9 @@ class Gromacs(Program):
             reason = "rigid bonds have not kept their lengths: is path.timestep too long?"
             raise PathFailedError(Outcome.UNCONVERGED, reason)
         frame = Frame(last.x.astype(float), last.box.astype(float))
-        return PathEnds(float(energies[0]), float(energies[-1]), frame)
+        return PathEnds(
+            float(energies[0]), float(energies[-1]), frame, (float(potentials[0]), float(potentials[-1]))
+        )
 
     def last_words(self, folder: Path) -> list[str]:
         """Warnings and errors stand in blocks, far above the last line."""

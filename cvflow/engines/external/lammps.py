@@ -126,7 +126,7 @@ class Lammps(Program):
     def ends(self, folder: Path, order: PathOrder) -> PathEnds:
         try:
             given, (first, last) = read_dump(folder / _START)[0], read_dump(folder / _ENDS)
-            steps, energies = _thermo((folder / _LOG).read_text(encoding="utf-8"))
+            steps, potentials, kinetic = _thermo((folder / _LOG).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError) as error:
             reason = f"LAMMPS's {_ENDS} or {_LOG} is missing or cut off"
             raise PathFailedError(Outcome.PROGRAM_FAILED, reason) from error
@@ -134,8 +134,11 @@ class Lammps(Program):
             raise PathFailedError(Outcome.PROGRAM_FAILED, "LAMMPS did not get to its last step")
         if not np.array_equal(first.of(*_V), given.of(*_V)):
             raise PathFailedError(Outcome.PROGRAM_FAILED, "LAMMPS did not begin with the velocities it was given")
-        before, after = np.array(energies) * self._worth.energy
-        return PathEnds(float(before), float(after), self._frame(last))
+        before, after = (potentials + kinetic) * self._worth.energy
+        first_potential, last_potential = potentials * self._worth.energy
+        return PathEnds(
+            float(before), float(after), self._frame(last), (float(first_potential), float(last_potential))
+        )
 
     def last_words(self, folder: Path) -> list[str]:
         """Errors, of LAMMPS and of PLUMED, are followed by what is said at every end."""
@@ -183,8 +186,8 @@ def _refusal(program: Lammps, failure: PathFailedError, words: list[str]) -> Exc
     return ProgramFailedError(f"LAMMPS refuses the script: {failure.reason}", words)
 
 
-def _thermo(log: str) -> tuple[list[int], list[float]]:
-    """Steps, and potential plus kinetic energies, of the two lines of the run.
+def _thermo(log: str) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Steps, potential and kinetic energies, of the two lines of the run.
 
     Raises:
         ValueError: there are not two.
@@ -194,4 +197,5 @@ def _thermo(log: str) -> tuple[list[int], list[float]]:
     rows = [words for words in lines[heading + 1 :] if len(words) == 3 and words[0].isdigit()]  # and no warnings
     if len(rows) != 2:
         raise ValueError("no energies")
-    return [int(row[0]) for row in rows], [float(row[1]) + float(row[2]) for row in rows]
+    potentials, kinetic = (np.array([float(row[column]) for row in rows]) for column in (1, 2))
+    return [int(row[0]) for row in rows], potentials, kinetic

@@ -39,11 +39,13 @@ class PathEnds(NamedTuple):
         before: potential plus kinetic energy at the first step, without PLUMED's biases [kJ/mol]; NaN if unknown.
         after: the same at the last step.
         frame: the configuration at the last step.
+        potentials: potential energies alone, of both steps; NaN if unknown.
     """
 
     before: float
     after: float
     frame: Frame
+    potentials: tuple[float, float] = (float("nan"), float("nan"))
 
 
 class Program(ABC):

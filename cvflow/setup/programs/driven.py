@@ -29,9 +29,6 @@ from cvflow.setup.steered import SteeredCVs
 INPUTS = "inputs"
 """Where the run's folder keeps copies of the user's files."""
 
-PROBED_STEPS = 20
-"""Of the path after which a configuration is looked at for the first time, before the next path begins with it."""
-
 
 def from_driven(config: Config, folder: Path, with_starts: bool) -> Setup:
     """A run of an external program; it is asked for the CVs of the starts, so it must run.
@@ -136,11 +133,17 @@ def _threads(engine: ProgramSection) -> int:
 
 
 def _started(setup: Setup, engine: ExternalEngine, starts: WalkerStarts) -> Setup:
-    """The run with what there is to say of its starts; each is looked at once, by a path of one step."""
+    """The run with what there is to say of its starts; each is looked at once, by a path of one step.
+
+    Raises:
+        ValueError: they do not lie where they should, or something changes with time.
+        ProgramFailedError: the program does not run, or not with the action.
+    """
     frames = dict(zip(starts.names, starts.frames, strict=True))
     values = {state: engine.cv_values(frame) for state, frame in frames.items()}
     points = np.array([values[name] for name in starts.names])
     opening = opened(setup.states, starts.names, points, starts.said)
+    engine.try_action(next(iter(frames.values())))
     check_steady(engine, next(iter(frames.values())), setup, np.abs(points).max(axis=0))
     return replace(setup, notes=setup.notes + start_notes(opening), opening=opening)
 
@@ -150,7 +153,10 @@ def _at(spec: ExternalSpec, path: PathSettings) -> ExternalSpec:
 
 
 def check_steady(engine: ExternalEngine, frame: Frame, setup: Setup, scale: Point) -> None:
-    """Check that CVs and biases of a configuration at the end of a path are what they are when the next begins.
+    """Check that CVs and energies of a configuration at the end of a path are what they are when the next begins.
+
+    The path is as long as those of the run, each of which begins with nothing to remember: what does not show in it,
+    a bias that is first laid down later for example, shows in no path.
 
     Args:
         engine: of the run.
@@ -161,12 +167,16 @@ def check_steady(engine: ExternalEngine, frame: Frame, setup: Setup, scale: Poin
     Raises:
         ValueError: they are not.
     """
-    before, after = engine.seen_twice(frame, PROBED_STEPS)
+    run, path = setup.config.run, resolved(setup.config).path
+    before, after = engine.seen_twice(frame, max(run.local_steps, path.steps))
     if np.isfinite(before.cv).all():
         space = setup.space
         check_same_points(before.cv[None], after.cv[None], space.names, np.array(space.periods), 1e-4 * scale)
-    bias, again = np.array([before.bias]), np.array([after.bias])
-    check_same_energies(bias, again, "the sum of PLUMED's biases", 0.05 * setup.kT)
+    for what, bias, again in (
+        ("the sum of PLUMED's biases", before.bias, after.bias),
+        ("the program's potential energy", before.potential, after.potential),
+    ):
+        check_same_energies(np.array([bias]), np.array([again]), what, 0.05 * setup.kT)
 
 
 def _overridden(engine: ProgramSection, program: Program) -> tuple[str, ...]:

@@ -94,11 +94,15 @@ def observables(x: np.ndarray) -> dict[str, np.ndarray]:
 def write_files(folder: Path) -> None:
     """topol.top and a structure."""
     (folder / "topol.top").write_text(TOP)
-    x = exact_draws(1, np.random.default_rng(0))[0]
+    (folder / "start.gro").write_text(structure(exact_draws(1, np.random.default_rng(0))[0]))
+
+
+def structure(x: np.ndarray) -> str:
+    """A .gro file."""
     atoms = "".join(
         f"{1:5d}{'CHN':<5s}{f'C{i}':>5s}{i:5d}{''.join(f'{c:8.3f}' for c in row)}\n" for i, row in enumerate(x, 1)
     )
-    (folder / "start.gro").write_text(f"chain\n    4\n{atoms}{BOX:10.5f}{BOX:10.5f}{BOX:10.5f}\n")
+    return f"chain\n    4\n{atoms}{BOX:10.5f}{BOX:10.5f}{BOX:10.5f}\n"
 
 
 def spec(folder: str, action: str, timestep: float) -> ExternalSpec:

@@ -168,6 +168,51 @@ def test_the_words_of_a_config_are_the_program_s(user):
     )  # fmt: skip
 
 
+def refused(user, capsys, action, mdp=butane.MDP, words=""):
+    """The line that `cvflow drive` refuses with; nothing is written."""
+    (user / "CVFlow.so").write_bytes(action)
+    (user / "forces.mdp").write_text(mdp)
+    text = TOML % f"maxwarn = 3\n{words}"
+    (user / "run.toml").write_text(text.replace('a = "start.gro"', 'a = "other.gro", b = "start.gro"'))
+    drawn = butane.exact_draws(50, np.random.default_rng(4))
+    (user / "other.gro").write_text(butane.structure(drawn[butane.value(drawn) < -0.5][0]))
+    assert execute(["drive", str(user / "run.toml"), "--out", str(user / "out"), "--quiet"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert not (user / "out").exists()
+    return line
+
+
+def test_an_action_that_cannot_be_loaded_is_found_out_before_the_run(gromacs, plumed, user, capsys):
+    line = refused(user, capsys, b"no library")
+    assert "a path with the action CVFLOW does not run: `gmx mdrun` " in line
+    assert "cvflow_action.so" in line, "PLUMED's own words"
+
+
+PULL = """pull = yes
+pull-ngroups = 2
+pull-ncoords = 1
+pull-group1-name = Ends
+pull-group2-name = Middle
+pull-coord1-groups = 1 2
+pull-coord1-geometry = distance
+pull-coord1-init = 0.2
+pull-coord1-k = 500
+pull-coord1-rate = %s
+pull-nstxout = 0
+pull-nstfout = 0
+"""
+
+
+def test_a_potential_that_changes_is_found_by_looking_twice(gromacs, library, user, capsys, monkeypatch):
+    """What no list of words knows: here a list that is empty."""
+    monkeypatch.setattr("cvflow.engines.external.gromacs.check_possible", lambda mdp: None)
+    (user / "index.ndx").write_text("[ Ends ]\n1\n[ Middle ]\n3\n")
+    mdp = butane.MDP + PULL % 0.1
+    line = refused(user, capsys, library.read_bytes(), mdp, 'index = "index.ndx"')
+    assert "the program's potential energy is " in line
+    assert "for the same configuration" in line
+
+
 def spaced(tmp_path, library) -> tuple[Path, Path]:
     """The molecule's files and the action in folders whose names have spaces."""
     files = tmp_path / "my files"
