@@ -119,7 +119,7 @@ class ExternalEngine(Engine):
         )  # type: ignore[return-value]
 
     def try_action(self, frame: Frame) -> None:
-        """Run a path of one step that is held where it begins: that the action CVFLOW can be loaded, and writes its row.
+        """Run a path of one step that is held where it begins: the action CVFLOW can be loaded, and writes its row.
 
         Raises:
             ProgramFailedError: it does not.

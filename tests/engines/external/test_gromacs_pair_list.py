@@ -24,7 +24,15 @@ vdw-modifier = Potential-switch
 rvdw-switch = 0.7
 rvdw = 0.8
 """
-BATH = "tcoupl = v-rescale\ntc-grps = System\ntau-t = 0.2\nref-t = 300\ngen-vel = yes\ngen-temp = 300\ngen-seed = 1\n"
+BATH = """nstxout = 5000
+nstvout = 5000
+tcoupl = v-rescale
+tc-grps = System
+tau-t = 0.2
+ref-t = 300
+gen-vel = yes
+gen-seed = 1
+"""
 STALE = {"nstlist": "100", "verlet-buffer-tolerance": "-1", "rlist": "0.8"}
 """A pair list of 200 fs without a buffer."""
 
@@ -40,7 +48,7 @@ def equilibrated(folder):
     gmx(folder, "solvate", "-cs", "spc216.gro", "-box", "1.86206", "1.86206", "1.86206", "-o", "solvated.gro")
     with (folder / "topol.top").open("a") as topology:
         topology.write(f"SOL {MOLECULES}\n")
-    runs = {"min": "integrator = steep\nnsteps = 100\n", "eq": f"integrator = md\ndt = 0.002\nnsteps = 5000\nnstxout = 5000\nnstvout = 5000\n{BATH}"}
+    runs = {"min": "integrator = steep\nnsteps = 100\n", "eq": f"integrator = md\ndt = 0.002\nnsteps = 5000\n{BATH}"}
     start = "solvated.gro"
     for name, mdp in runs.items():
         (folder / f"{name}.mdp").write_text(FORCES + mdp)
