@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,19 @@ Beside = Annotated[
 ReportOut = Annotated[
     Path | None,
     typer.Option("--out", help="Folder to write into, where the run's own is read-only or somebody else's."),
+]
+
+
+class VectorFormat(StrEnum):
+    """Formats for a paper."""
+
+    SVG = "svg"
+    PDF = "pdf"
+
+
+Formats = Annotated[
+    list[VectorFormat] | None,
+    typer.Option("--format", help="Write each figure in a vector format besides PNG; repeatable."),
 ]
 Folder = Annotated[Path, typer.Argument(help="The --out folder of a run.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file.")]

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvflow.cli.options import Beside, Folder, ReportOut
+from cvflow.cli.options import Beside, Folder, Formats, ReportOut, VectorFormat
 from cvflow.config.section import ConfigError
 
+if TYPE_CHECKING:
+    from cvflow.report import Form
 
-def report(folder: Folder, beside: Beside = None, out: ReportOut = None) -> None:
+
+def report(folder: Folder, beside: Beside = None, out: ReportOut = None, formats: Formats = None) -> None:
     """Write figures, tables, summary.json and report.html again, from the store alone."""
     from cvflow.cli.outcome import show
     from cvflow.run import run_folder
 
     with _needing_production():
-        runs = run_folder.report(folder, beside or [], out)
+        runs = run_folder.report(folder, beside or [], out, _forms(formats))
     show(runs[0].summary, folder, runs, out)
 
 
@@ -41,6 +44,7 @@ def fes(
     cv: Annotated[list[str] | None, typer.Option("--cv", help="Name of a CV; twice for two. Else the first.")] = None,
     bins: Annotated[int, typer.Option("--bins", min=2, max=1000, help="Number of bins, a CV.")] = 60,
     out: ReportOut = None,
+    formats: Formats = None,
 ) -> None:
     """Write the free energy along a CV, or along two, fes.dat and fes_<cv>.png, from the store alone."""
     from cvflow.report import write_fes
@@ -49,8 +53,12 @@ def fes(
     record = open_record(folder)
     place = out or folder
     with _needing_production(), writing_into(place):
-        files = write_fes(record, place, cv or record.header.cvs[:1], bins)
+        files = write_fes(record, place, cv or record.header.cvs[:1], bins, _forms(formats))
     typer.echo(f"wrote {' and '.join(str(place / name) for name in files)}")
+
+
+def _forms(formats: list[VectorFormat] | None) -> list["Form"]:
+    return [vector.value for vector in formats or []]
 
 
 @contextmanager

@@ -94,7 +94,8 @@ def _flows(made: Proposals) -> _Flows:
     chance, named = made.chance, (made.start >= 0) & (made.aim >= 0) & (made.start != made.aim)
     pair = (made.start * states + made.aim)[named]
     weights = (np.ones(len(pair)), chance[named], chance[named] ** 2)
-    proposed, crossed, squares = (np.bincount(pair, w, states**2).reshape(states, states) for w in weights)
+    sums = (np.bincount(pair, weight, states**2).astype(float) for weight in weights)
+    proposed, crossed, squares = (of_pairs.reshape(states, states) for of_pairs in sums)
     both = (proposed > 0) & (proposed.T > 0)
     return _Flows(proposed, np.where(both, crossed, 0.0), squares)
 

@@ -2,35 +2,71 @@
 
 import math
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from cvflow.core.frames import Outcome
-from cvflow.estimate.cautions import Estimate, comparisons, discovery
+from cvflow.estimate.cautions import Estimate, comparisons, discovery, plus_minus
+from cvflow.estimate.comparison import Compared
+from cvflow.estimate.convergence import production
+from cvflow.estimate.passages import passages, spent
 from cvflow.estimate.schema import Summary
+from cvflow.estimate.verdict import verdict
 from cvflow.report.beside import NOTE, Shown, lines, names
+from cvflow.report.citation import CITATIONS
 from cvflow.report.tables import TableRows, duration, summary_rows
-from cvflow.store import Record
+from cvflow.store import Header, Record
 
 
 class Illustration(NamedTuple):
-    """A figure as it is written: file name, caption for the page, PNG."""
+    """A figure as it is written.
+
+    Attributes:
+        file: name of the picture.
+        caption: for the page.
+        image: PNG.
+        alt: what is in the picture, for those who do not see it.
+        beside: files that go with it: its data, and itself in other formats.
+    """
 
     file: str
     caption: str
     image: bytes
+    alt: str = ""
+    beside: Mapping[str, bytes] = MappingProxyType({})
 
 
 def html_report(
-    record: Record, summary: Summary, illustrations: Sequence[Illustration], runs: Sequence[Shown] = ()
+    record: Record,
+    summary: Summary,
+    illustrations: Sequence[Illustration],
+    runs: Sequence[Shown] = (),
+    pairs: Sequence[Compared] = (),
 ) -> str:
-    """The whole page; `runs` are this one and those beside it, if there are any."""
+    """The whole page.
+
+    Args:
+        record: the run.
+        summary: of it.
+        illustrations: its figures.
+        runs: this one and those beside it, if there are any.
+        pairs: estimates of all pairs of its states.
+    """
     return _templates().get_template("report.html").render(
         header=record.header,
+        title=_title(record.header),
+        headlines=[found.headline for found in comparisons(summary)],
+        verdict=verdict(summary, production(record).shape[1]),
+        pairs=_pairs(pairs),
+        passages=_passages(record),
+        spent=_spent(record, summary),
+        versions=sorted(record.header.versions.items()),
+        citations=CITATIONS,
         summary=summary,
         discovery=discovery(summary),
         differences=_differences(summary),
@@ -56,7 +92,15 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     found.filters["base64"] = lambda data: b64encode(data).decode()
+    found.filters["code"] = _code
     return found
+
+
+def _code(words: str) -> Markup:
+    """Text with what stands between backticks set as code."""
+    parts = [Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+             for place, part in enumerate(words.split("`"))]  # fmt: skip
+    return Markup("").join(parts)
 
 
 def _differences(summary: Summary) -> TableRows:
@@ -73,6 +117,62 @@ def _key(estimate: Estimate) -> str:
     """A figure that stands out, if it is one: no number without its error does."""
     text = estimate.text("")
     return Markup("<strong>{}</strong>").format(text) if math.isfinite(estimate.errors) else text
+
+
+def _title(header: Header) -> str:
+    """The system's name; where that is only its engine's, the states and the CVs that tell them apart."""
+    if header.system != header.engine:
+        return header.system
+    return f"{', '.join(header.states) or 'one state'} by {', '.join(header.cvs)}"
+
+
+def _pairs(pairs: Sequence[Compared]) -> TableRows:
+    """Every difference, where there are more than the first state's."""
+    if len(pairs) < 2:
+        return []
+    return [
+        (
+            f"{found.chain.start} → {found.chain.end}",
+            *(plus_minus(part.value, part.stderr) for part in (found.best.found, found.chain, found.bar)),
+            f"{found.effective_paths:.3g}",
+        )
+        for found in pairs
+    ]
+
+
+def _passages(record: Record) -> TableRows:
+    """From each state into each other: proposals, how many got there, and how probable a turn is to go there."""
+    found, names = passages(record), list(record.header.states)
+    return [
+        (
+            f"{one} → {other}",
+            f"{found.proposed[a, b]:,}",
+            f"{found.accepted[a, b]:,}",
+            f"{found.accepted[a, b] / found.proposed[a, b]:.3g}" if found.proposed[a, b] else "–",
+            f"{found.moved[a, b]:,}",
+            _finite(float(found.probability[a, b]), ".3g"),
+        )
+        for a, one in enumerate(names)
+        for b, other in enumerate(names)
+    ]
+
+
+def _spent(record: Record, summary: Summary) -> TableRows:
+    """Where the force evaluations went, as a part of all that are known."""
+    steps = summary.steps
+    of_run = [
+        ("equilibration, and making starts", "", steps.equilibration),
+        ("pilot jumps that settings were found by", "", steps.pilots),
+        ("adaptation", "", steps.adaptation),
+        ("local moves of production", f"{int(record.turns['production'].sum()):,}", steps.local),
+        *((f"paths of production: {one.fate}", f"{one.paths:,}", one.steps) for one in spent(record)),
+    ]
+    total = sum(count for _, _, count in of_run if count is not None)
+    rows = [
+        (what, moves, "not known" if count is None else f"{count:,}", f"{100 * (count or 0) / max(total, 1):.1f} %")
+        for what, moves, count in of_run
+    ]
+    return [*rows, ("all", "", f"{total:,}", "100 %")]
 
 
 def _states(record: Record, summary: Summary) -> TableRows:

@@ -11,7 +11,9 @@ import numpy as np
 from cvflow.core.frames import Outcome
 from cvflow.estimate.free_energy import FreeEnergyProfile
 from cvflow.estimate.grid import Axis, cv_period
+from cvflow.estimate.running import RunningDifferences
 from cvflow.estimate.surface import FreeEnergySurface
+from cvflow.estimate.work import CrossingWorks
 from cvflow.store import Header, Record
 
 ByName = Mapping[str, np.ndarray]
@@ -79,6 +81,27 @@ def surface_text(surface: FreeEnergySurface, kT: float) -> str:
     }
     constants = _grid(surface.first) | _grid(surface.second) | _ENERGIES
     return plumed_text(columns, constants, block=first.shape[1])
+
+
+def running_text(found: RunningDifferences, first: str) -> str:
+    """ΔF [kT] and its error of each state from the first, after ever more jumps of each walker; nan where unknown."""
+    columns: dict[str, np.ndarray] = {"jumps": found.jumps, "force_evaluations": found.evaluations}
+    for index in range(len(found.names)):
+        columns |= {f"delta_f.{index + 1}": found.value[:, index], f"stderr.{index + 1}": found.stderr[:, index]}
+    names = {f"state_{index}": "_".join(name.split()) for index, name in enumerate([first, *found.names])}
+    return plumed_text(columns, names | {"units_delta_f": "kT"})
+
+
+def works_text(works: CrossingWorks, start: str, end: str) -> str:
+    """Works w [kT] and weights of all proposals between two states, of `crossing_works`; direction 0 is forward."""
+    both = [directed.works for directed in works], [directed.weights for directed in works]
+    columns = {
+        "direction": np.repeat([0, 1], [len(directed.works) for directed in works]),
+        "work": np.concatenate(both[0]),
+        "weight": np.concatenate(both[1]),
+    }
+    names = {"state_0": "_".join(start.split()), "state_1": "_".join(end.split())}
+    return plumed_text(columns, names | {"units_work": "kT", "work_500": "given_up_or_not_connecting"})
 
 
 def _energies(free_energy: np.ndarray, stderr: np.ndarray, kT: float) -> ByName:

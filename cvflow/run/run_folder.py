@@ -20,7 +20,7 @@ from cvflow.host.atomic import copy_whole, write_whole
 from cvflow.host.interrupt import terminable
 from cvflow.host.journal import LOG, journal
 from cvflow.host.stopping import Stopping, stopping
-from cvflow.report import Shown, shown, write_report
+from cvflow.report import Form, Shown, shown, write_report
 from cvflow.run.folder_lock import FolderLock, folder_lock
 from cvflow.run.overwriting import MARK, check_free
 from cvflow.run.same_run import checked_config, checked_versions
@@ -154,13 +154,16 @@ def resume(
                 return _finish(run, pool, store, folder, stop)
 
 
-def report(folder: Path, beside: Sequence[Path] = (), out: Path | None = None) -> list[Shown]:
+def report(
+    folder: Path, beside: Sequence[Path] = (), out: Path | None = None, forms: Sequence[Form] = ()
+) -> list[Shown]:
     """Write the report of a folder's run again, with other runs beside it if folders are named.
 
     Args:
         folder: of the run.
         beside: of the other runs.
         out: where to write; into the run's own folder without.
+        forms: vector formats that each figure is written in besides PNG.
 
     Returns:
         This run, then the others.
@@ -175,7 +178,7 @@ def report(folder: Path, beside: Sequence[Path] = (), out: Path | None = None) -
     record = open_record(folder)
     others = [shown(other, open_record(other), record.header) for other in beside]
     with writing_into(place := out or folder):
-        return [Shown(place, record.header, write_report(record, place, others)), *others]
+        return [Shown(place, record.header, write_report(record, place, others, forms)), *others]
 
 
 @contextmanager

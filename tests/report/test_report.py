@@ -9,8 +9,10 @@ from cvflow.estimate.cautions import cautions
 from cvflow.estimate.free_energy import profile
 from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
+from cvflow.estimate.work import crossing_works
 from cvflow.proposals.io import from_bytes
 from cvflow.report import write_fes, write_report
+from cvflow.report.illustrations import _cv_pairs
 from tests.report.conftest import strangers
 from tests.report.synthetic import Lengths, fake_record
 
@@ -26,7 +28,9 @@ def test_everything_is_written(three, tmp_path):
     summary = write_report(three, folder)
     assert names(folder) == {
         *("COLVAR", "jumps.dat", "fes.dat", "fes_phi.png", "fes_psi.png", "fes_phi_psi.png"),
-        *("work.png", "acceptance.png", "trace.png"),
+        *("fes_phi.dat", "fes_psi.dat", "fes_phi_psi.dat", "delta_f.png", "delta_f.dat"),
+        *(f"{name}.{kind}" for name in ("work", "work_1_3", "work_2_3") for kind in ("png", "dat")),
+        *("acceptance.png", "trace.png"),
         *("flow.safetensors", "flow.cvf", "report.html", "summary.json"),
     }
     assert Summary.model_validate_json((folder / "summary.json").read_text()) == summary == summarise(three)
@@ -38,9 +42,29 @@ def test_everything_is_written(three, tmp_path):
 def test_the_page_holds_the_figures(record, tmp_path):
     write_report(record, tmp_path)
     page = (tmp_path / "report.html").read_text()
-    assert len(re.findall('src="data:image/png;base64,iVBOR', page)) == 4
+    assert len(re.findall('src="data:image/png;base64,iVBOR', page)) == 5
     assert "F(r) with its error band, and −ln q of the proposal" in unescape(page)
     assert "http" not in re.sub('base64,[^"]*', "", page)
+
+
+def test_figures_for_a_paper_and_the_data_beside_them(record, tmp_path):
+    write_report(record, tmp_path, forms=("svg", "pdf"))
+    pictures = {path.stem for path in tmp_path.glob("*.png")}
+    assert pictures == {"fes_r", "delta_f", "work", "trace", "acceptance"}
+    for kind in ("svg", "pdf"):
+        assert {path.stem for path in tmp_path.glob(f"*.{kind}")} == pictures
+    works = pandas.read_csv(tmp_path / "work.dat", sep=r"\s+", comment="#", header=None)
+    found = crossing_works(record, 0, 1)
+    assert np.array_equal(works[works[0] == 0][1], found.forward.works)
+    assert np.array_equal(works[works[0] == 1][2], found.reverse.weights)
+    running = pandas.read_csv(tmp_path / "delta_f.dat", sep=r"\s+", comment="#", header=None)
+    assert running[2].iloc[-1] == summarise(record).delta_f[0].value_kT
+
+
+def test_of_many_cvs_each_pair_of_neighbours_is_drawn():
+    assert _cv_pairs(["a"]) == []
+    assert _cv_pairs(["a", "b", "c"]) == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert _cv_pairs(["a", "b", "c", "d", "e"]) == [("a", "b"), ("c", "d")]
 
 
 def test_writing_twice_gives_the_same_bytes(record, tmp_path):

@@ -4,18 +4,22 @@ Built with matplotlib's objects, not with pyplot: no global state, no window, no
 """
 
 from cvflow.report.figures.acceptance import acceptance_figure
-from cvflow.report.figures.drawing import laid_out, png
+from cvflow.report.figures.drawing import alt_text, laid_out, png, vector
 from cvflow.report.figures.free_energy import free_energy_figure
+from cvflow.report.figures.running import running_figure
 from cvflow.report.figures.surface import surface_figure
 from cvflow.report.figures.trace import trace_figure
 from cvflow.report.figures.work import work_figure
 
 __all__ = [
     "acceptance_figure",
+    "alt_text",
     "free_energy_figure",
     "laid_out",
     "png",
+    "running_figure",
     "surface_figure",
     "trace_figure",
+    "vector",
     "work_figure",
 ]

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import rc_context, rcdefaults, rcParams
@@ -67,6 +67,25 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     return buffer.getvalue()
+
+
+@in_our_style()
+def vector(figure: Figure, form: Literal["svg", "pdf"]) -> bytes:
+    """The figure as a file for a paper: its text stays text, and the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    nothing = {"svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "cvflow", "pdf.fonttype": 42}):
+        figure.savefig(buffer, format=form, dpi=_DPI, metadata=nothing[form])
+    return buffer.getvalue()
+
+
+def alt_text(figure: Figure) -> str:
+    """What stands above a figure and its panels, and on its axes, in a line: for those who do not see it."""
+    panels = [axes for axes in figure.axes if axes.axison]
+    titles = [figure.get_suptitle(), *(axes.get_title() for axes in panels)]
+    axes = [f"{panel.get_ylabel()} against {panel.get_xlabel()}" for panel in panels if panel.get_xlabel()]
+    said = [text.get_text() for panel in figure.axes if not panel.axison for text in panel.texts]
+    return ". ".join(" ".join(part.split()) for part in dict.fromkeys([*titles, *axes[:1], *said]) if part)
 
 
 def say(axes: Axes, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Works of the paths between the first two states, forward and reverse, and where they cross."""
+"""Works of the paths between two states, forward and reverse, and where they cross."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,8 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cvflow.estimate.cautions import Estimate, comparisons
-from cvflow.estimate.schema import Summary
-from cvflow.estimate.summary import summarise
+from cvflow.estimate.cautions import Estimate
+from cvflow.estimate.comparison import compared_pairs
 from cvflow.estimate.work import CrossingWorks, DirectedWorks, crossing_works
 from cvflow.report.figures.drawing import BLUE, VERMILION, in_our_style, say
 from cvflow.store import Record
@@ -45,22 +44,27 @@ class Histogram(NamedTuple):
 
 
 @in_our_style()
-def work_figure(record: Record, summary: Summary | None = None) -> Figure:
+def work_figure(record: Record, pair: tuple[int, int] = (0, 1), bar: Estimate | None = None) -> Figure:
     """p_F(w) and p_R(-w), which cross at ΔF (Crooks, Phys. Rev. E 1999), with BAR's ΔF and its error.
 
     Each histogram's area is the fraction of its paths that connect the two states: with the others at w = ∞, that is
     the normalisation for which Crooks' relation holds.
+
+    Args:
+        record: the run.
+        pair: the two states, as indices into the header's.
+        bar: BAR's ΔF of the pair [kT], where it is at hand.
 
     Raises:
         ValueError: there are no production turns yet.
     """
     figure = Figure(figsize=(7.2, 4.8), layout="constrained")
     axes = figure.add_subplot()
-    names = list(record.header.states)
-    if len(names) < 2:
+    if len(record.header.states) < 2:
         say(axes, "Fewer than two named states: there are no works between states.")
         return figure
-    works = crossing_works(record, 0, 1)
+    names = [list(record.header.states)[index] for index in pair]
+    works = crossing_works(record, *pair)
     directions = [
         _direction(f"p_F(w), {names[0]} → {names[1]}", works.forward, 1.0),
         _direction(f"p_R(−w), {names[1]} → {names[0]}", works.reverse, -1.0),
@@ -69,7 +73,9 @@ def work_figure(record: Record, summary: Summary | None = None) -> Figure:
     if not any(len(direction.works) for direction in directions):
         say(axes, _nothing(works, names))
         return figure
-    bar = comparisons(summarise(record) if summary is None else summary)[0].bar
+    if bar is None:
+        of_pair = compared_pairs(record, [pair])[0].bar
+        bar = Estimate(of_pair.value, of_pair.stderr)
     _draw(axes, directions, bar)
     axes.set_title(f"BAR: ΔF = {bar.text()}" if np.isfinite(bar.value) else "BAR: ΔF not determined")
     figure.legend(loc="outside lower left", alignment="left")

@@ -5,6 +5,7 @@ import pytest
 
 from cvflow.core.frames import Outcome
 from cvflow.estimate.cautions import Estimate
+from cvflow.estimate.comparison import compared_pairs
 from cvflow.estimate.summary import summarise
 from cvflow.estimate.work import crossing_works
 from cvflow.report.figures import work_figure
@@ -62,10 +63,16 @@ def test_no_start_in_one_state_leaves_the_works_without_a_zero(record):
 
 
 def test_the_crossing_is_marked_with_its_error(record):
-    summary = summarise(record)
-    figure = work_figure(record, summary)
-    assert curve(figure.axes[0], "ΔF from BAR")[0][0] == summary["delta_f_bar"][0]["value_kT"]
+    figure = work_figure(record)
+    assert curve(figure.axes[0], "ΔF from BAR")[0][0] == summarise(record)["delta_f_bar"][0]["value_kT"]
     assert "one standard error" in all_words(figure)
+
+
+def test_any_two_states_have_their_works(three):
+    figure = work_figure(three, (1, 2))
+    assert "Works of the paths between middle and right" in all_words(figure)
+    found = compared_pairs(three, [(1, 2)])[0].bar
+    assert curve(figure.axes[0], "ΔF from BAR")[0][0] == found.value
 
 
 def test_paths_that_do_not_connect_are_counted_not_drawn(record):
