@@ -13,7 +13,7 @@ from cvflow.host.atomic import write_whole
 from cvflow.proposals.export import exported
 from cvflow.report.beside import Shown, beside_table, shown
 from cvflow.report.html import html_report
-from cvflow.report.illustrations import BINS, Form, free_energy_profile, free_energy_surface, illustrations
+from cvflow.report.illustrations import REPORT_BINS, Form, free_energy_profile, free_energy_surface, illustrations
 from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text, surface_text
 from cvflow.report.tables import final_table
 from cvflow.store import Record
@@ -48,7 +48,7 @@ def write_report(
     files |= {
         "COLVAR": colvar_text(record).encode(),
         "jumps.dat": jumps_text(record).encode(),
-        "fes.dat": _fes(record, _main_cvs(record), BINS),
+        "fes.dat": _fes(record, _main_cvs(record), REPORT_BINS),
         "flow.safetensors": record.flows[-1].data,
         **exported(record.flows[-1].data, record.header.cvs, record.header.units),
         "report.html": html_report(record, summary, pictures, runs, list(pairs.values())).encode(),

@@ -31,7 +31,7 @@ from cvflow.report.html import Illustration
 from cvflow.report.plumed_text import fes_text, running_text, surface_text, works_text
 from cvflow.store import Record
 
-BINS = 60
+REPORT_BINS = 60
 
 Form = Literal["svg", "pdf"]
 
@@ -56,8 +56,8 @@ def illustrations(
         forms: vector formats that each figure is written in besides.
     """
     found = [
-        *(free_energy_surface(record, first, second, BINS, forms) for first, second in _cv_pairs(record.header.cvs)),
-        *(free_energy_profile(record, cv, BINS, summary, forms) for cv in record.header.cvs),
+        *(free_energy_surface(record, first, second, REPORT_BINS, forms) for first, second in _cv_pairs(record.header.cvs)),
+        *(free_energy_profile(record, cv, REPORT_BINS, summary, forms) for cv in record.header.cvs),
         _running(record, forms),
         *(_works(record, pair, pairs[pair], forms) for pair in list(pairs)[:_MOST_PAIRS]),
         drawn("trace.png", "What every walker visited. Its data: COLVAR.", partial(trace_figure, record), forms),

@@ -7,11 +7,10 @@ import matplotlib
 import pytest
 from matplotlib import rc_context
 
-from cvflow import report
 from cvflow.api import Result
 from cvflow.cli.commands import execute
 from cvflow.estimate.summary import summarise
-from cvflow.report import write_fes, write_report
+from cvflow.report import illustrations, write_fes, write_report
 from cvflow.store import HDF5Store
 from tests.report.synthetic import POLYMER, fake_record
 
@@ -61,8 +60,8 @@ def test_a_figure_that_fails_costs_nothing_else(record, tmp_path, monkeypatch, c
     def fails(*arguments):
         raise RuntimeError("latex could not\nbe found")
 
-    monkeypatch.setattr(report, "work_figure", fails)
-    monkeypatch.setattr(report, "free_energy_figure", fails)
+    monkeypatch.setattr(illustrations, "work_figure", fails)
+    monkeypatch.setattr(illustrations, "free_energy_figure", fails)
     assert write_report(record, tmp_path).text() == (tmp_path / "summary.json").read_text()
     assert "warning: work.png could not be drawn (RuntimeError: latex could not be found)" in caplog.messages
     there = {path.name for path in tmp_path.iterdir()}
