@@ -13,7 +13,7 @@ from cvflow.host.atomic import write_whole
 from cvflow.proposals.export import exported
 from cvflow.report.beside import Shown, beside_table, shown
 from cvflow.report.html import html_report
-from cvflow.report.illustrations import REPORT_BINS, Form, free_energy_profile, free_energy_surface, illustrations
+from cvflow.report.illustrations import REPORT_BINS, Form, free_energy_profile, free_energy_surface, run_illustrations
 from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text, surface_text
 from cvflow.report.tables import final_table
 from cvflow.store import Record
@@ -41,7 +41,7 @@ def write_report(
     summary = summarise(record)
     which = list(combinations(range(len(record.header.states)), 2))
     pairs = dict(zip(which, compared_pairs(record, which), strict=True))
-    pictures = illustrations(record, summary, pairs, forms)
+    pictures = run_illustrations(record, summary, pairs, forms)
     runs = [Shown(folder, record.header, summary), *others]
     files = {picture.file: picture.image for picture in pictures}
     files |= {file: data for picture in pictures for file, data in picture.beside.items()}

@@ -44,7 +44,7 @@ _VERSIONS = (
 )
 
 
-def illustrations(
+def run_illustrations(
     record: Record, summary: Summary, pairs: Mapping[tuple[int, int], Compared], forms: Sequence[Form] = ()
 ) -> list[Illustration]:
     """All figures that can be drawn.
@@ -56,7 +56,7 @@ def illustrations(
         forms: vector formats that each figure is written in besides.
     """
     found = [
-        *(free_energy_surface(record, first, second, REPORT_BINS, forms) for first, second in _cv_pairs(record.header.cvs)),
+        *(free_energy_surface(record, *cvs, REPORT_BINS, forms) for cvs in _cv_pairs(record.header.cvs)),
         *(free_energy_profile(record, cv, REPORT_BINS, summary, forms) for cv in record.header.cvs),
         _running(record, forms),
         *(_works(record, pair, pairs[pair], forms) for pair in list(pairs)[:_MOST_PAIRS]),

@@ -7,6 +7,7 @@ import matplotlib
 import pytest
 from matplotlib import rc_context
 
+from cvflow import report
 from cvflow.api import Result
 from cvflow.cli.commands import execute
 from cvflow.estimate.summary import summarise
