@@ -270,7 +270,8 @@ def sample(
         flow: settings of `[flow]`.
         proposal: settings of `[proposal]`, in place of a flow.
         walls: on CVs, part of the potential, from `cvflow.wall`: ``[cvflow.wall("d", upper=1.2, kappa=2000)]``.
-        **run: settings of `[run]`: seed, walkers, adapt_jumps, adapt_limit, jumps, local_steps, local.
+        **run: settings of `[run]`: seed, walkers, adapt_jumps, adapt_limit, jumps, local_steps,
+            equilibration_moves, local.
 
     Settings with units may be OpenMM quantities: ``path={"timestep": 0.5 * unit.femtosecond}``.
 

@@ -62,12 +62,11 @@ def difference(example):
 
 def test_torch_potential(torch_potential, tmp_path, monkeypatch, capsys):
     """What `main` does, with an eighth of the jumps: its own system, kernel, proposal and states."""
-    monkeypatch.setattr("cvflow.sampler.walkers.batch.EQUILIBRATION_SAMPLES", 8)
     monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
     done, sample = [], cvflow.sample
 
     def fewer(system, **settings):
-        done.append(sample(system, **settings | {"jumps": 25, "local_steps": 8, "out": tmp_path / settings["out"]}))
+        done.append(sample(system, **settings | {"jumps": 25, "local_steps": 8, "equilibration_moves": 8, "out": tmp_path / settings["out"]}))
         return done[-1]
 
     monkeypatch.setattr(cvflow, "sample", fewer)

@@ -24,7 +24,7 @@ from cvflow.host.text_file import text_of
 
 
 class RunSection(Section):
-    """Lengths and the seed; jumps are per walker, and adaptation takes up to adapt_limit times adapt_jumps."""
+    """Lengths and the seed; jumps and moves are per walker, and adaptation takes up to adapt_limit times adapt_jumps."""
 
     seed: Whole = 1
     walkers: Annotated[int, Field(ge=1, le=100_000)] = 4
@@ -32,6 +32,7 @@ class RunSection(Section):
     adapt_limit: Count = 5
     jumps: Count = 400
     local_steps: Whole = 500
+    equilibration_moves: Count = 24
     local: Literal["hmc", "mala", "ghmc", "langevin"] = "hmc"
     local_timestep: Positive | None = None
 

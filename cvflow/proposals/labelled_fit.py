@@ -31,10 +31,13 @@ class LabelledLearner:
     Attributes:
         states: the named states.
         within: whether jumps that keep the label are proposed.
+        unweighted: samples at the beginning of each history that say nothing of the weights: those of an equilibration
+            that goes on for long within the state of its start.
     """
 
     states: States
     within: bool
+    unweighted: int = 0
 
     def __call__(
         self,
@@ -57,7 +60,7 @@ class LabelledLearner:
             fit(_visits_of(k, chains, labels), space, blur, each, _part(previous, self.states.names[k]), rng)
             for k in known
         ]
-        weights = shares_of(known, labels)
+        weights = shares_of(known, [chain[self.unweighted :] for chain in labels])
         return Training(
             proposal=LabelledProposal(
                 tuple(self.states.names[k] for k in known),

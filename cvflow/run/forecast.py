@@ -19,7 +19,6 @@ from cvflow.core.states import States
 from cvflow.proposals.labelled import changes
 from cvflow.run.cost_model import LossCurve, Prospect, loss_curve, path_chance, prospect
 from cvflow.run.tuning import PilotRuns, Trying, pilot_jumps
-from cvflow.sampler.walkers.base import EQUILIBRATION_SAMPLES
 from cvflow.sampler.walkers.process import EQUILIBRATION_MOVES
 from cvflow.setup import Setup
 from cvflow.setup.specification import Springs
@@ -38,6 +37,9 @@ SHORTEST_PATH = 64
 
 SHARES = (0.25, 0.5, 1.0)
 """Lengths of pilot paths over the longest."""
+
+MOST_SAMPLES = 24
+"""Moves of equilibration that are sampled before pilots, however many the run itself has."""
 
 JUMPS = 6
 """Of each walker in a round of pilots: each round begins where equilibration ended, in every state that has a start."""
@@ -172,7 +174,7 @@ class Forecaster:
         changes = ceil((2 / WANTED) ** 2)
         hours = self.turns.seconds_per_step / self.workers / 3600
         adapting = settings.run.adapt_jumps * (settings.run.local_steps + within + path)
-        before = (EQUILIBRATION_MOVES + EQUILIBRATION_SAMPLES) * settings.run.local_steps + adapting
+        before = (EQUILIBRATION_MOVES + settings.run.equilibration_moves) * settings.run.local_steps + adapting
         return Forecast(
             steps=steps,
             dissipated=lost,
@@ -274,11 +276,13 @@ def piloted(
         ArithmeticError: a start falls apart, or nothing moves.
     """
     settings, begun = setup.settings, time.perf_counter()
+    samples = min(settings.run.equilibration_moves, MOST_SAMPLES)
+    setup = setup.changed(run={"equilibration_moves": samples})
     brief = setup.changed(run={"local_steps": min(settings.run.local_steps, FIRST_LOCAL_STEPS)})
     first = PilotRuns(brief, executor, brief.equilibrate(executor), pilot_jumps(brief, 4), watch).turns(0, steps=64)
     speed = turns_of(first, setup, 64).seconds_per_step / workers
     left = (seconds - (time.perf_counter() - begun)) / speed  # time steps that there is time for
-    moves = (EQUILIBRATION_MOVES + EQUILIBRATION_SAMPLES) * settings.run.walkers
+    moves = (EQUILIBRATION_MOVES + samples) * settings.run.walkers
     local_steps = int(min(settings.run.local_steps, max(FIRST_LOCAL_STEPS, 0.25 * left / moves)))
     longest = min(settings.path.steps, int(max(SHORTEST_PATH, 0.6 * left / (2 * PATHS * sum(SHARES)))))
     start = setup.changed(run={"local_steps": local_steps}).equilibrate(executor)

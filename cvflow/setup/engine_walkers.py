@@ -75,7 +75,9 @@ class EngineWalkers(Walkers):
         run, spec, local = setup.settings.run, self.spec(setup), _local(setup)
         relax = self.relax(run.local_steps)
         futures = [
-            executor.submit(equilibrate, spec, frame, relax, local, run.seed, walker, setup.states)
+            executor.submit(
+                equilibrate, spec, frame, relax, local, run.equilibration_moves, run.seed, walker, setup.states
+            )
             for walker, frame in enumerate(self.starts)
         ]
         found = [future.result() for future in futures]

@@ -367,7 +367,7 @@ def test_a_start_that_never_moves_ends_its_equilibration():
     states = States({"home": f"{phi - 1e-6} < phi < {phi + 1e-6}", "away": "phi < 9"}, ("phi",))
     made = spec(STIFF_CHAIN.system(), [PHI], 0.004, constraint_tolerance=FINE)
     with pytest.raises(ArithmeticError, match="walker 0 does not move: constraint not met"):
-        equilibrate(made, off, UnadjustedLangevin(20), HybridMonteCarlo(20), 1, 0, states)
+        equilibrate(made, off, UnadjustedLangevin(20), HybridMonteCarlo(20), 24, 1, 0, states)
 
 
 def test_a_configuration_is_put_on_its_bonds_as_a_start_from_a_file_is():

@@ -25,7 +25,6 @@ def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cvflow.sampler.loop.COMMIT_SECONDS", 0.0)
         patch.setattr("cvflow.sampler.loop.COMMIT_COSTS", 0)
-        patch.setattr("cvflow.sampler.walkers.batch.EQUILIBRATION_SAMPLES", 4)
         begin(folder, **RUN)
     return folder / "out"
 
@@ -177,7 +176,6 @@ def learned(tmp_path_factory):
 
 
 def _shorten(patch):
-    patch.setattr("cvflow.sampler.walkers.batch.EQUILIBRATION_SAMPLES", 4)
     patch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=4))
 
 

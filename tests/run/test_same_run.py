@@ -26,7 +26,7 @@ from cvflow.store import read_record
 from tests.report.synthetic import POLYMER, Lengths, fake_record
 
 SECTIONS = {
-    "run": {"walkers": 2, "adapt_jumps": 0, "jumps": 3, "local_steps": 4, "seed": 5},
+    "run": {"walkers": 2, "adapt_jumps": 0, "jumps": 3, "local_steps": 4, "equilibration_moves": 4, "seed": 5},
     "system": {"python": "model.py:valley"},
     "engine": {"name": "batch"},
     "path": {"kernel": "langevin", "steps": 6, "timestep": 0.3},
@@ -51,8 +51,7 @@ MOLECULE = {
 
 
 def shorten(patch):
-    """No report, and a short equilibration."""
-    patch.setattr("cvflow.sampler.walkers.batch.EQUILIBRATION_SAMPLES", 4)
+    """No report."""
     patch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
 
 

@@ -31,9 +31,8 @@ SMALL = (
 
 @pytest.fixture
 def small(monkeypatch):
-    """Few settings, a short equilibration, no report."""
+    """Few settings, no report."""
     monkeypatch.setattr("cvflow.run.setting_scan._VARIATIONS", SMALL)
-    monkeypatch.setattr("cvflow.sampler.walkers.batch.EQUILIBRATION_SAMPLES", 4)
     monkeypatch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=4))
     monkeypatch.setattr("cvflow.run.run_folder.write_report", lambda record, folder: summarise(record))
 
@@ -43,9 +42,7 @@ def whole(tmp_path_factory):
     """A scan over all that there is to vary, by the command."""
     folder = tmp_path_factory.mktemp("scan")
     config = written(folder, run=SHORT, path={"steps": 6})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cvflow.sampler.walkers.batch.EQUILIBRATION_SAMPLES", 4)
-        code = execute(["scan", str(config), "--jumps", "8", "--out", str(folder / "out")])
+    code = execute(["scan", str(config), "--jumps", "8", "--out", str(folder / "out")])
     return code, folder / "out", json.loads((folder / "out" / "scan.json").read_text())
 
 

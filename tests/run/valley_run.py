@@ -17,7 +17,7 @@ from tests import valley
 PROPOSAL = {"means": [[0.0], [4.0]], "sigmas": [[0.9], [1.0]], "weights": [0.5, 0.5]}
 AROUND = {"means": [[1.0], [2.2]], "sigmas": [[0.3], [0.3]], "weights": [0.5, 0.5]}
 SECTIONS = {
-    "run": {"walkers": 8, "adapt_jumps": 0, "jumps": 6, "local_steps": 8, "seed": 5},
+    "run": {"walkers": 8, "adapt_jumps": 0, "jumps": 6, "local_steps": 8, "equilibration_moves": 4, "seed": 5},
     "system": {"python": f"{valley.__file__}:valley"},
     "engine": {"name": "batch"},
     "path": {"kernel": "langevin", "steps": 8, "timestep": 0.3},
@@ -77,8 +77,7 @@ def made(folder, store, watch, **sections):
 
 @pytest.fixture
 def short(monkeypatch):
-    """A short equilibration and few epochs."""
-    monkeypatch.setattr("cvflow.sampler.walkers.batch.EQUILIBRATION_SAMPLES", 4)
+    """Few epochs."""
     monkeypatch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=4))
 
 

@@ -38,7 +38,6 @@ TICK = 0.25
 def test_commits_take_a_twentieth_of_the_time_or_less(tmp_path, monkeypatch, cost):
     """The clock's own tick is all that a commit seems to take at least."""
     clock, gap = _Clock(cost), 20 * (cost + TICK)
-    monkeypatch.setattr("cvflow.sampler.walkers.batch.EQUILIBRATION_SAMPLES", 4)
     monkeypatch.setattr("cvflow.sampler.loop.time", SimpleNamespace(perf_counter=clock.perf_counter))
     monkeypatch.setattr(HDF5Store, "commit", lambda store, commit: clock.commit())
     with pytest.raises(ValueError, match="nothing was committed"):  # the run is over, its report finds no store

@@ -11,9 +11,6 @@ from jaxtyping import Float
 from cvflow.core.frames import Frame
 from cvflow.sampler.jump_proposal import Learned
 
-EQUILIBRATION_SAMPLES = 24
-"""Local moves at the end of equilibration, whose CV values train the first flow and give the states' mean CVs."""
-
 OwnForm = TypeVar("OwnForm")
 
 

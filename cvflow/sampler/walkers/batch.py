@@ -16,7 +16,7 @@ from cvflow.engines.batch.paths import Paths
 from cvflow.host.faults import blaming
 from cvflow.sampler.ensemble import EnsembleMove, EnsembleState, step
 from cvflow.sampler.jump_proposal import JumpProposal, Learned
-from cvflow.sampler.walkers.base import EQUILIBRATION_SAMPLES, EquilibratedGroup, GroupState, TurnResult, WalkerGroup
+from cvflow.sampler.walkers.base import EquilibratedGroup, GroupState, TurnResult, WalkerGroup
 from cvflow.sampler.walkers.turn_rows import CVsOfATurn, Seconds, turn_rows
 
 
@@ -50,9 +50,9 @@ class BatchGroup(WalkerGroup[EnsembleState]):
         return self._group_state(EnsembleState(flat, self.paths.kernel.cv.value(flat)))
 
     def equilibrated(
-        self, group_state: GroupState[EnsembleState], moves: EnsembleMove
+        self, group_state: GroupState[EnsembleState], moves: EnsembleMove, samples: int
     ) -> EquilibratedGroup[EnsembleState]:
-        """Sample the starts' surroundings by local moves.
+        """Sample the starts' surroundings by so many local moves.
 
         Raises:
             ArithmeticError: most chains never moved: the time step is too long, or the starts are bad.
@@ -60,25 +60,27 @@ class BatchGroup(WalkerGroup[EnsembleState]):
         """
         torch.set_num_threads(self.threads)
         with blaming("equilibration"):
-            return self._equilibrated(group_state.state, moves)
+            return self._equilibrated(group_state.state, moves, samples)
 
-    def _equilibrated(self, state: EnsembleState, moves: EnsembleMove) -> EquilibratedGroup[EnsembleState]:
-        samples, steps = [], 0
+    def _equilibrated(
+        self, state: EnsembleState, moves: EnsembleMove, samples: int
+    ) -> EquilibratedGroup[EnsembleState]:
+        visited, steps = [], 0
         generator = self._generator(Purpose.EQUILIBRATION, 0)
         moved = torch.zeros(len(self.walkers), dtype=torch.bool, device=self.device)
-        for _ in range(EQUILIBRATION_SAMPLES):
+        for _ in range(samples):
             before = state.x
             state, info = moves.step(state, self.paths, generator)
             steps += int(info.path.steps.sum())
             moved |= (state.x != before).any(dim=1)
-            samples.append(_array(state.cv))
+            visited.append(_array(state.cv))
         stuck = int((~moved).sum())
         if 2 * stuck > len(moved):
             raise ArithmeticError(
-                f"{stuck} of {len(moved)} chains did not move in {EQUILIBRATION_SAMPLES} local moves of {moves.steps} "
+                f"{stuck} of {len(moved)} chains did not move in {samples} local moves of {moves.steps} "
                 "steps: shorten run.local_timestep"
             )
-        return EquilibratedGroup(self._group_state(state), np.stack(samples, axis=1), steps)
+        return EquilibratedGroup(self._group_state(state), np.stack(visited, axis=1), steps)
 
     def take_turn(
         self, executor: Executor, group_state: GroupState[EnsembleState], jump: int, learned: Learned

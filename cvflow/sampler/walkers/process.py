@@ -20,7 +20,7 @@ from cvflow.engines.verlet import VerletEngine
 from cvflow.sampler.jump import JumpState, realise
 from cvflow.sampler.jump_proposal import JumpProposal, Learned, Orders, WalkerNoise
 from cvflow.sampler.local import LocalMove
-from cvflow.sampler.walkers.base import EQUILIBRATION_SAMPLES, EquilibratedGroup, GroupState, TurnResult, WalkerGroup
+from cvflow.sampler.walkers.base import EquilibratedGroup, GroupState, TurnResult, WalkerGroup
 from cvflow.sampler.walkers.turn_rows import CVsOfATurn, Seconds, turn_rows
 
 EQUILIBRATION_MOVES = 16
@@ -154,7 +154,14 @@ def _at_constant_pressure(state: JumpState, engine: Engine, local_steps: int, rn
 
 
 def equilibrate(
-    spec: EngineSpec, frame: Frame, relax: LocalMove, local: LocalMove, seed: int, walker: int, states: States
+    spec: EngineSpec,
+    frame: Frame,
+    relax: LocalMove,
+    local: LocalMove,
+    samples: int,
+    seed: int,
+    walker: int,
+    states: States,
 ) -> EquilibratedGroup[JumpState]:
     """Relax a start, then sample its surroundings with local moves, within the state that it begins in.
 
@@ -167,6 +174,7 @@ def equilibrate(
         frame: the start.
         relax: moves that bring it to the temperature; none may blow up.
         local: moves that sample.
+        samples: how many of these; each gives a sample to train the first flow, and the states' mean CVs, from.
         seed: of the run.
         walker: its number.
         states: the named states, by the first of the engine's CVs.
@@ -193,14 +201,14 @@ def equilibrate(
         state = moved if _at_home(moved, home, states) else state
     if not completed:
         raise ArithmeticError(f"the start of walker {walker} does not move: {info.path.outcome.words}, path after path")
-    samples = []
-    for _ in range(EQUILIBRATION_SAMPLES):
+    visited = []
+    for _ in range(samples):
         moved, info = local.step(state, engine, rng)
         steps += info.path.steps
         moved = _at_constant_pressure(moved, engine, local.steps, rng)
         state = moved if _at_home(moved, home, states) else state
-        samples.append(state.cv)
-    return EquilibratedGroup(state_at(state), np.array([samples]), steps)
+        visited.append(state.cv)
+    return EquilibratedGroup(state_at(state), np.array([visited]), steps)
 
 
 def _at_home(state: JumpState, home: int, states: States) -> bool:

@@ -105,8 +105,11 @@ class BatchWalkers(Walkers):
     def equilibrate(self, setup: Setup, executor: Executor) -> Equilibrated:
         assert self.starts is not None
         group = self._group(setup, probing_springs(setup))
-        moves = self.local(setup.settings, setup.settings.run.local_steps or EQUILIBRATION_STEPS)
-        found = executor.submit(group.equilibrated, group.state_at(self.starts), moves).result()
+        run = setup.settings.run
+        moves = self.local(setup.settings, run.local_steps or EQUILIBRATION_STEPS)
+        found = executor.submit(
+            group.equilibrated, group.state_at(self.starts), moves, run.equilibration_moves
+        ).result()
         return Equilibrated([found.group_state], found.samples, found.steps)
 
     def groups(self, setup: Setup, kappa: Springs) -> list[WalkerGroup]:

@@ -45,7 +45,7 @@ class Line:
 
 def equilibrated(z):
     start = Frame(np.full((1, 3), z), None)
-    return process.equilibrate(Line(), start, Stepping(), Stepping(), 1, 0, STATES).samples[0, :, 0]
+    return process.equilibrate(Line(), start, Stepping(), Stepping(), 24, 1, 0, STATES).samples[0, :, 0]
 
 
 def test_equilibration_stays_in_its_state_and_what_lies_between():
@@ -53,7 +53,7 @@ def test_equilibration_stays_in_its_state_and_what_lies_between():
 
 
 def test_a_start_in_no_state_goes_where_it_likes():
-    assert equilibrated(0.0)[-1] == process.EQUILIBRATION_MOVES + process.EQUILIBRATION_SAMPLES
+    assert equilibrated(0.0)[-1] == process.EQUILIBRATION_MOVES + 24
 
 
 def test_states_travel_to_workers():
@@ -73,7 +73,7 @@ def test_a_minimum_in_another_state_is_not_where_equilibration_begins(monkeypatc
     """The start is taken as it was given; one of no named state may go down to the minimum."""
     monkeypatch.setattr(process, "engine_for", lambda spec: Sliding())
     left, nowhere = (
-        process.equilibrate(Line(), Frame(np.array([[z, 0, 0]]), None), Stepping(), Stepping(), 1, 0, STATES)
+        process.equilibrate(Line(), Frame(np.array([[z, 0, 0]]), None), Stepping(), Stepping(), 24, 1, 0, STATES)
         for z in (-60.0, 0.0)
     )
     assert left.samples[0, :, 0].tolist() == list(range(-43, -19))
