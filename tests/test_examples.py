@@ -66,7 +66,8 @@ def test_torch_potential(torch_potential, tmp_path, monkeypatch, capsys):
     done, sample = [], cvflow.sample
 
     def fewer(system, **settings):
-        done.append(sample(system, **settings | {"jumps": 25, "local_steps": 8, "equilibration_moves": 8, "out": tmp_path / settings["out"]}))
+        short = {"jumps": 25, "local_steps": 8, "equilibration_moves": 8, "out": tmp_path / settings["out"]}
+        done.append(sample(system, **settings | short))
         return done[-1]
 
     monkeypatch.setattr(cvflow, "sample", fewer)

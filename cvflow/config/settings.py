@@ -24,7 +24,7 @@ from cvflow.host.text_file import text_of
 
 
 class RunSection(Section):
-    """Lengths and the seed; jumps and moves are per walker, and adaptation takes up to adapt_limit times adapt_jumps."""
+    """Lengths and the seed, counted per walker; adaptation takes up to adapt_limit times adapt_jumps."""
 
     seed: Whole = 1
     walkers: Annotated[int, Field(ge=1, le=100_000)] = 4

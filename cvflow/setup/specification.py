@@ -35,8 +35,8 @@ from cvflow.store import Store
 from cvflow.store.trajectory import Trajectories
 
 WEIGHTED_MOVES = 24
-"""Moves of a walker's equilibration, the last ones, that count in the weights of a flow's labels: a walker does not leave
-its state in them, so that more of them would hold the weights where the starts are."""
+"""Moves of a walker's equilibration, the last ones, that count in the weights of a flow's labels: it does not leave its
+state in them, so that more of them would hold the weights where the starts are."""
 
 Visited = Float[np.ndarray, "walkers samples cvs"]
 """CV values."""
@@ -202,7 +202,8 @@ class Setup:
             within_states=path.within_states,
         )
         if self.by_labels:
-            plan = replace(plan, learn=LabelledLearner(self.states, path.within_states, max(0, run.equilibration_moves - WEIGHTED_MOVES)))
+            unweighted = max(0, run.equilibration_moves - WEIGHTED_MOVES)
+            plan = replace(plan, learn=LabelledLearner(self.states, path.within_states, unweighted))
         return self.steered.planned(plan, self, kappa)
 
     def run(

@@ -101,6 +101,21 @@ def test_shares_of_the_labels_follow_the_later_history():
     assert shares_of([0, 1], [np.ones(50, dtype=int)])[0] == pytest.approx(0.5 / 40), "never without weight"
 
 
+def test_a_long_equilibration_says_nothing_of_the_weights_and_much_of_the_densities():
+    rng = np.random.default_rng(8)
+    low, high = rng.normal(3.5, 0.2, (400, 1)), rng.normal(5.7, 0.35, (400, 1))
+    turns = np.concatenate([low[:90], high[:10]])
+    histories = [np.concatenate([start, turns]) for start in (low, high)]
+    weights, samples = [], []
+    for learn in (LEARN, replace(LEARN, unweighted=400)):
+        training = learn(histories, LINE, BLUR, SHORT, None, np.random.default_rng(9))
+        weights.append(training.proposal.weights[1])
+        samples.append(training.samples)
+    assert weights[0] > 0.25
+    assert weights[1] == pytest.approx(0.1, abs=0.05)
+    assert samples == [1000, 1000]
+
+
 def test_it_is_stored_as_it_is():
     proposal = trained(learn=LabelledLearner(STATES, within=True)).proposal
     data = to_bytes(proposal, ["q0"])

@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import cvflow
@@ -109,6 +110,18 @@ def test_lammps_steps_are_all_counted(counter, tmp_path):
     with ThreadPoolExecutor(1) as one:
         run_folder.begin(setup, tmp_path / "out", lambda progress: None, executor=one)
     assert steps_in(tmp_path / "out")["total"] == counter.done
+
+
+@pytest.mark.parametrize("moves", [3, 40])
+def test_each_walker_makes_as_many_moves_of_equilibration_as_are_asked_for(moves, tmp_path):
+    with ThreadPoolExecutor(1) as one:
+        pair(
+            tmp_path / "out", executor=one, path={"steps": 40, "timestep": 0.002, "kappa": 400.0}, jumps=2, walkers=2,
+            equilibration_moves=moves,
+        )  # fmt: skip
+    samples = read_record(tmp_path / "out" / "run.h5").pilot
+    assert samples.shape[:2] == (2, moves)
+    assert len(np.unique(samples)) > moves, "they move"
 
 
 def test_a_batch_counts_every_chain(tmp_path, monkeypatch):
