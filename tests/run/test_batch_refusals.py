@@ -108,7 +108,7 @@ def test_walkers_that_leave_their_states_before_the_run_are_named(tmp_path):
     """Said on the way, and kept with the run: its states' border lies in the first mode."""
     said, broad = [], {"means": [[0.0], [4.0]], "sigmas": [[2.0], [2.0]], "weights": [0.5, 0.5]}
     states = {"left": "z < 0.5", "right": "z >= 0.5"}
-    record = begin(tmp_path, said.append, states=states, proposal=broad)
+    record = begin(tmp_path, said.append, run={"equilibration_moves": 24}, states=states, proposal=broad)
     *opening, line = [event for event in said if isinstance(event, str)]
     assert [words.split(":")[0] for words in opening] == ["start left", "start right"]
     assert "equilibration took" in line
