@@ -6,14 +6,14 @@ import pytest
 
 from cvflow import report
 
-DRAWN = report._illustrations
+DRAWN = report.run_illustrations
 
 
 @contextmanager
 def undrawn():
     """Reports have no figures meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "_illustrations", lambda record, summary: [])
+        patch.setattr(report, "run_illustrations", lambda *of_run: [])
         yield
 
 
@@ -21,5 +21,5 @@ def undrawn():
 def drawn():
     """They have."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "_illustrations", DRAWN)
+        patch.setattr(report, "run_illustrations", DRAWN)
         yield

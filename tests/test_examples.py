@@ -62,7 +62,7 @@ def difference(example):
 
 def test_torch_potential(torch_potential, tmp_path, monkeypatch, capsys):
     """What `main` does, with an eighth of the jumps: its own system, kernel, proposal and states."""
-    monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
+    monkeypatch.setattr("cvflow.report.run_illustrations", lambda *of_run: [])
     done, sample = [], cvflow.sample
 
     def fewer(system, **settings):
@@ -85,7 +85,7 @@ def test_torch_potential(torch_potential, tmp_path, monkeypatch, capsys):
 
 def test_torch_potential_from_a_config(torch_potential, tmp_path, monkeypatch):
     """As its docstring says: python = "torch_potential.py:ring"."""
-    monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
+    monkeypatch.setattr("cvflow.report.run_illustrations", lambda *of_run: [])
     (tmp_path / "torch_potential.py").write_text((EXAMPLES / "torch_potential.py").read_text())
     (tmp_path / "ring.toml").write_text(
         """

@@ -54,7 +54,7 @@ def documented():
 @pytest.fixture
 def peptide(tmp_path, monkeypatch):
     """Files by the names that the page has for them; a run without the figures of a hundred pairs of CVs."""
-    monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
+    monkeypatch.setattr("cvflow.report.run_illustrations", lambda *of_run: [])
     for file, name in (("helix", "native"), ("unfolded", "strand"), ("unfolding", "unfolding")):
         copy(ROOT / "tests" / "data" / "peptide" / f"{file}.pdb", tmp_path / f"{name}.pdb")
     return tmp_path

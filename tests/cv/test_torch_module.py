@@ -105,7 +105,7 @@ def run(folder, build, atoms):
 @pytest.fixture
 def without_figures(monkeypatch):
     """Nobody looks at them here."""
-    monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
+    monkeypatch.setattr("cvflow.report.run_illustrations", lambda *of_run: [])
 
 
 @pytest.mark.usefixtures("without_figures")

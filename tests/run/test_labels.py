@@ -28,7 +28,7 @@ def long(tmp_path_factory):
     """Of the valley, whose right side holds 15 %."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=60))
-        patch.setattr("cvflow.report._illustrations", lambda record, summary: [])
+        patch.setattr("cvflow.report.run_illustrations", lambda *of_run: [])
         return sample(
             tmp_path_factory.mktemp("labels") / "out", valley.valley(weight=WEIGHT), walkers=128, adapt_jumps=16,
             adapt_limit=1, jumps=60, proposal=None, flow={"retrain_every": 512, "labels": True},

@@ -161,7 +161,7 @@ path = {{ kernel = "langevin", steps = 2, timestep = 0.3 }}
 
 def test_scripts_and_readers_are_told(tmp_path, monkeypatch, capsys):
     """A bad fixed proposal through the whole program: summary, page, terminal and API."""
-    monkeypatch.setattr("cvflow.report._illustrations", lambda record, summary: [])
+    monkeypatch.setattr("cvflow.report.run_illustrations", lambda *of_run: [])
     (tmp_path / "run.toml").write_text(CONFIG)
     out = tmp_path / "out"
     assert execute(["run", str(tmp_path / "run.toml"), "--out", str(out)]) == 0
