@@ -169,14 +169,22 @@ def shortened(config, out, *settings):
 FEW_JUMPS = ("run.adapt_jumps=8", "run.adapt_limit=1", "run.jumps=2", "flow.retrain_every=8", "run.local_steps=4")
 
 
-def test_tetrapeptide(tmp_path):
-    """Two torsions from one structure: the other state's start is made."""
-    summary = shortened("tetrapeptide/tetrapeptide.toml", tmp_path / "out", "path.steps=20", *FEW_JUMPS)
+TETRAPEPTIDE = {
+    "tetrapeptide.toml": (["phi3", "psi3"], ()),
+    "six_torsions.toml": (["phi1", "psi1", "phi2", "psi2", "phi3", "psi3"], ("run.equilibration_moves=24",)),
+}
+
+
+@pytest.mark.parametrize("config", TETRAPEPTIDE)
+def test_tetrapeptide(config, tmp_path):
+    """Torsions from one structure: the other state's start is made."""
+    names, settings = TETRAPEPTIDE[config]
+    summary = shortened(f"tetrapeptide/{config}", tmp_path / "out", "path.steps=20", *FEW_JUMPS, *settings)
     assert (summary["exact"]["value"], summary["jumps"]["proposed"]) == (True, 8)
     assert not summary["jumps"]["failed"]
     assert (tmp_path / "out" / "start_left.pdb").is_file()
     record = read_record(tmp_path / "out" / "run.h5")
-    assert record.header.cvs == ["phi3", "psi3"]
+    assert record.header.cvs == names
     states = States(record.header.states, record.header.cvs)
     assert sorted(states.assign(record.pilot[:, -1])) == [0, 0, 1, 1]
 
