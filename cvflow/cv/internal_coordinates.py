@@ -88,6 +88,15 @@ class Chain:
         near, next_near, _ = self._parts(coordinates)
         return np.log(near[..., 0]) + np.log(near[..., -1]) + np.log(next_near).sum(axis=-1)
 
+    def mirrored(self, coordinates: InternalCoordinates) -> InternalCoordinates:
+        """Coordinates of the shapes' mirror images: torsions change their sign."""
+        near, next_near, torsions = self._parts(coordinates)
+        return np.concatenate([near, next_near, np.where(torsions == -pi, torsions, -torsions)], axis=-1)
+
+    def reversed(self, coordinates: InternalCoordinates) -> InternalCoordinates:
+        """Coordinates of the shapes with their atoms counted from the other end: each kind in the opposite order."""
+        return np.concatenate([part[..., ::-1] for part in self._parts(coordinates)], axis=-1)
+
     def beads_at(self, coordinates: InternalCoordinates) -> Beads:
         """A shape with these coordinates, which must exist; its first atom is at the origin."""
         near, next_near, torsions = self._parts(coordinates)

@@ -18,7 +18,7 @@ from cvflow.proposals import contaminated_normal, torsion_histograms
 from cvflow.proposals.base import CVPoints, Proposal
 from cvflow.proposals.contaminated_normal import ContaminatedNormal
 from cvflow.proposals.fit import FitSettings, Training
-from cvflow.proposals.history import Visits, effective_size, replayed, split
+from cvflow.proposals.history import Split, Visits, effective_size, replayed, split
 from cvflow.proposals.pair_functions import PairFunctions, distances, learn
 from cvflow.proposals.torsion_histograms import TorsionHistograms
 
@@ -125,9 +125,8 @@ class ConformationLearner:
         chain = self.shapes.chain
         histories = [self._centres(history, rng) for history in chains]
         parts = split(replayed(histories, settings.most_samples), round(1 / settings.holdout), rng)
-        lengths, angles = np.split(parts.seen, [chain.lengths], axis=1)
-        untilted = Untilted(contaminated_normal.fitted(lengths, settings.epsilon), torsion_histograms.fitted(angles))
-        proposal = self._tilted(untilted, parts.seen, 0 if previous is None else previous.version + 1, rng)
+        version = 0 if previous is None else previous.version + 1
+        proposal = self._with_images(parts, settings.epsilon, version, rng)
         return Training(
             proposal=proposal,
             holdout_nll=_nll(proposal, parts.held_out),
@@ -144,6 +143,32 @@ class ConformationLearner:
         beads = self.shapes.beads(history)
         return self.shapes.chain.coordinates(beads + self.blur * rng.standard_normal(beads.shape))
 
+    def _with_images(
+        self, parts: Split, epsilon: float, version: int, rng: np.random.Generator
+    ) -> ConformationProposal:
+        """The fit to the samples and to their images, of each kind unless held-out samples are less likely then.
+
+        Many potentials are the same for mirror images, or for a chain that is read backwards, and images of samples are
+        as good as samples then. Where they are not, as in a chiral molecule, they are left out: held-out samples have
+        lost more than two standard errors. All fits have the same random numbers, so that those do not decide.
+        """
+        samples, seed = parts.seen, int(rng.integers(2**63))
+        best = self._fitted(samples, epsilon, version, np.random.default_rng(seed))
+        for image in (self.shapes.chain.mirrored, self.shapes.chain.reversed):
+            more = np.concatenate([samples, image(samples)])
+            other = self._fitted(more, epsilon, version, np.random.default_rng(seed))
+            gain = _log_density(other, parts.held_out) - _log_density(best, parts.held_out)
+            if gain.mean() > -2 * gain.std() / np.sqrt(len(gain)):
+                samples, best = more, other
+        return best
+
+    def _fitted(
+        self, samples: Internal, epsilon: float, version: int, rng: np.random.Generator
+    ) -> ConformationProposal:
+        lengths, angles = np.split(samples, [self.shapes.chain.lengths], axis=1)
+        untilted = Untilted(contaminated_normal.fitted(lengths, epsilon), torsion_histograms.fitted(angles))
+        return self._tilted(untilted, samples, version, rng)
+
     def _tilted(
         self, untilted: Untilted, samples: Internal, version: int, rng: np.random.Generator
     ) -> ConformationProposal:
@@ -158,5 +183,10 @@ class ConformationLearner:
 
 
 def _nll(proposal: ConformationProposal, internal: Internal) -> float:
+    return -float(_log_density(proposal, internal).mean())
+
+
+def _log_density(proposal: ConformationProposal, internal: Internal) -> Values:
+    """Of internal coordinates: without their volume."""
     log_tilt = proposal.log_tilt(proposal.shapes.chain.beads_at(internal))
-    return -float((proposal.untilted.log_density(internal) + log_tilt - proposal.log_mass).mean())
+    return proposal.untilted.log_density(internal) + log_tilt - proposal.log_mass

@@ -91,6 +91,15 @@ def test_a_mirror_image_is_not_turned_into_the_original():
     assert np.abs(aligned(mirrored, a) - a).max() > 0.1
 
 
+def test_images_are_those_of_the_positions():
+    x = beads(5, 20)
+    coordinates = CHAIN.coordinates(x)
+    assert np.allclose(CHAIN.mirrored(coordinates), CHAIN.coordinates(x * [1, 1, -1]))
+    assert np.allclose(CHAIN.reversed(coordinates), CHAIN.coordinates(x[:, ::-1]))
+    edge = np.where(np.arange(coordinates.shape[1]) < CHAIN.lengths, coordinates, -np.pi)
+    assert (CHAIN.mirrored(edge) == edge).all(), "half a turn is its own image, and stays in [-π, π)"
+
+
 def test_points_are_observed_distances_and_coordinates():
     x = target.exact_draws(5, np.random.default_rng(8))[:, :4]
     points = target.SHAPES.points(x)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from cvflow.cv.internal_coordinates import Chain, Shapes
 from cvflow.doctor.verify import driven_chain as target
 from cvflow.proposals import contaminated_normal, torsion_histograms
 from cvflow.proposals.conformations import ConformationLearner, ConformationProposal
@@ -109,3 +110,34 @@ def test_a_stored_proposal_is_the_same(learned):
 def test_pairs_are_at_least_three_places_apart():
     x = target.exact_draws(3, np.random.default_rng(12))[:, :4]
     assert np.allclose(distances(x)[:, 0], np.linalg.norm(x[:, 3] - x[:, 0], axis=1))
+
+
+SIX = Shapes(Chain("six", tuple(range(6))), ((0, 5),))
+
+
+def six(count: int, seed: int, lean: float, shift: float) -> np.ndarray:
+    """Points of a chain of six; leaning torsions tell it from its mirror image, a shifted bond from its reverse."""
+    rng = np.random.default_rng(seed)
+    near = rng.normal([1 + shift, 1, 1, 1, 1], 0.03, (count, 5))
+    torsions = rng.vonmises(lean, 2.0, (count, 3)) * (1.0 if lean else rng.choice([-1, 1], (count, 1)))
+    return SIX.points(SIX.chain.beads_at(np.hstack([near, rng.normal(1.6, 0.03, (count, 4)), torsions])))
+
+
+@pytest.mark.parametrize(("lean", "shift"), [(0.0, 0.0), (0.0, 0.2), (1.0, 0.0), (1.0, 0.2)])
+def test_images_are_learned_from_where_they_are_as_likely(lean, shift):
+    chains = [six(200, seed, lean, shift) for seed in range(2)]
+    learner = ConformationLearner(SIX, 0.0)
+    made = learner(chains, line(13), np.zeros(13), FitSettings(), None, np.random.default_rng(0)).proposal
+    assert isinstance(made, ConformationProposal)
+    fresh = SIX.internal(six(1000, 9, lean, shift))
+    mirrored = SIX.points(SIX.chain.beads_at(SIX.chain.mirrored(fresh)))
+    gap = made.log_density(SIX.points(SIX.chain.beads_at(fresh))) - made.log_density(mirrored)
+    ends = made.untilted.lengths.mean[[0, 4]]
+    if lean:
+        assert gap.mean() > 1
+    else:
+        assert np.abs(gap).max() < 1e-6
+    if shift:
+        assert ends[0] - ends[1] > 0.15
+    else:
+        assert ends[0] == pytest.approx(ends[1], abs=1e-12)
