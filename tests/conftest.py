@@ -47,6 +47,20 @@ def no_gromacs():
     return "NO GROMACS: paths through gmx are not tested (install gmx, and cvflow[gromacs])" if missing else None
 
 
+def no_gromacs_mpi():
+    missing = [name for name in ("gmx_mpi", "mpirun") if shutil.which(name) is None]
+    return f"NO GROMACS WITH MPI: paths under mpirun are not tested ({' and '.join(missing)})" if missing else None
+
+
+@cache
+def no_plumed_mpi():
+    """By asking it."""
+    asked = ["plumed", "--no-mpi", "config", "-q", "has", "mpi"]
+    missing = bool(no_plumed()) or subprocess.run(asked, check=False, timeout=60).returncode != 0
+    mend = "build it with --enable-mpi and the MPI of gmx_mpi"
+    return f"NO PLUMED WITH MPI: paths of two ranks are not tested ({mend})" if missing else None
+
+
 @cache
 def no_lammps():
     """By asking it for `fix plumed`, which `lmp -h` does not list where it is a plugin."""
@@ -69,6 +83,8 @@ NEEDS = {
     "opencl": with_opencl.missing,
     "ase": no_ase,
     "gromacs": no_gromacs,
+    "gromacs_mpi": no_gromacs_mpi,
+    "plumed_mpi": no_plumed_mpi,
     "lammps": no_lammps,
     "harness": no_compiler,
     "sanitised": no_compiler,

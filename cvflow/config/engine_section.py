@@ -86,6 +86,7 @@ class ProgramSection(Section):
         temperature: of the thermostat between paths [K]; a model in reduced units has kT in its place.
         action: the library that holds the action CVFLOW.
         time_limit: seconds of wall time for one process.
+        keep_failed: how many folders of failed paths each process keeps.
         plumed: a file whose lines stand before the CVs'.
         inputs: files that a path's folder gets.
     """
@@ -98,6 +99,7 @@ class ProgramSection(Section):
     temperature: Positive | None = None
     action: str = "CVFlow.so"
     time_limit: Positive = 600.0
+    keep_failed: NonNegativeInt = 0
     plumed: str | None = None
     inputs: list[str] = Field(default_factory=list)
     kT: Positive | None = None

@@ -1,5 +1,6 @@
 """Paths of kernel K5 in an external program that PLUMED is built into."""
 
+import logging
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ import numpy as np
 from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Exactness, Frame, Outcome, PathResult, Point, Steering
 from cvflow.engines.base import Engine
+from cvflow.engines.external.kept import FOLDER, kept
 from cvflow.engines.external.plumed_files import LINKED_ACTION, Columns, biases, input_text, period, read_columns
 from cvflow.engines.external.process import PathFailedError, ProgramFailedError, run
 from cvflow.engines.external.program import COLVAR, INPUT, ROW, PathEnds, PathOrder, Program
+
+_LOG = logging.getLogger(__name__)
 
 LARGEST_TOLD_ENERGY = 1e12
 """|H| [kJ/mol], as a program tells it, from which an end of a path counts as blown up; the same for its reverse."""
@@ -32,6 +36,7 @@ class ExternalSpec:
         timestep: of the dynamics [ps].
         schedule: LINEAR or COSINE.
         time_limit: seconds of wall time for one process.
+        keep_failed: how many folders of failed paths each process keeps, the last ones.
     """
 
     program: Program
@@ -42,6 +47,7 @@ class ExternalSpec:
     timestep: float
     schedule: str = "LINEAR"
     time_limit: float = 600.0
+    keep_failed: int = 0
 
     def build(self) -> "ExternalEngine":
         """Build the engine; the program is not run yet."""
@@ -146,28 +152,42 @@ class ExternalEngine(Engine):
     def _path(self, frame: Frame, steps: int, steering: Steering | None, rng: np.random.Generator) -> PathResult:
         try:
             done = self._run(frame, steps, steering, rng)
-            energies = np.array([done.ends.before, done.ends.after]) + biases(done.colvar)[[0, -1]]
-            protocol = 0.0 if done.row is None else float(done.row.values["protocol_work"][-1]) / self.kT
-            work = (energies[1] - energies[0]) / self.kT if self._spec.program.knows_energies else protocol
-            cv = self._values(done.colvar, -1)
-            sound = all(np.isfinite(numbers).all() for numbers in (work, cv, done.ends.frame.positions))
-            if not sound or (self._spec.program.knows_energies and not (np.abs(energies) < LARGEST_TOLD_ENERGY).all()):
-                raise PathFailedError(
-                    Outcome.DIVERGED, "energies, CVs or positions are no numbers: is path.timestep too long?"
-                )
         except PathFailedError as failure:
             return self._failed(failure, frame, steps, steering is not None)
         self._last_failures.pop(steering is not None, None)
         return PathResult(
             frame=done.ends.frame,
-            cv=cv,
+            cv=self._values(done.colvar, -1),
             potential_energy=float("nan"),
-            work=float(work),
-            protocol_work=protocol,
+            work=self._work(done),
+            protocol_work=self._protocol_work(done),
             heat=0.0,
             steps=steps,
             outcome=Outcome.COMPLETED,
         )
+
+    def _energies(self, done: _Run) -> np.ndarray:
+        """At both ends, PLUMED's biases among them."""
+        return np.array([done.ends.before, done.ends.after]) + biases(done.colvar)[[0, -1]]
+
+    def _protocol_work(self, done: _Run) -> float:
+        return 0.0 if done.row is None else float(done.row.values["protocol_work"][-1]) / self.kT
+
+    def _work(self, done: _Run) -> float:
+        before, after = self._energies(done)
+        return float(after - before) / self.kT if self._spec.program.knows_energies else self._protocol_work(done)
+
+    def _check_sound(self, done: _Run) -> None:
+        """Both ends are numbers.
+
+        Raises:
+            PathFailedError: they are not.
+        """
+        numbers = (self._work(done), self._values(done.colvar, -1), done.ends.frame.positions)
+        small = not self._spec.program.knows_energies or (np.abs(self._energies(done)) < LARGEST_TOLD_ENERGY).all()
+        if not small or not all(np.isfinite(each).all() for each in numbers):
+            reason = "energies, CVs or positions are no numbers: is path.timestep too long?"
+            raise PathFailedError(Outcome.DIVERGED, reason)
 
     def _failed(self, failure: PathFailedError, frame: Frame, steps: int, steered: bool) -> PathResult:
         """Count the failure; the second of its kind in a row, among steered or among local paths, is the last.
@@ -185,9 +205,13 @@ class ExternalEngine(Engine):
         return PathResult(frame, nowhere, nan, nan, nan, nan, steps, failure.outcome)
 
     def _run(self, frame: Frame, steps: int, steering: Steering | None, rng: np.random.Generator) -> _Run:
-        """Run one path in a folder of its own."""
+        """Run one path in a folder of its own.
+
+        Raises:
+            PathFailedError: it did not get to its end.
+        """
         spec, order = self._spec, PathOrder(frame, steps, self._spec.timestep, self.kT)
-        folder = Path(tempfile.mkdtemp(prefix="cvflow-path-"))
+        folder = Path(tempfile.mkdtemp(prefix=FOLDER))
         try:
             lines = (*spec.lines, *spec.program.plumed_lines(order))
             text = input_text(lines, spec.cvs, steps, steering, spec.schedule, f"./{LINKED_ACTION}", self.kT)
@@ -201,9 +225,14 @@ class ExternalEngine(Engine):
             colvar = read_columns(folder / COLVAR)
             _check_length(colvar, order, folder)
             row = read_columns(folder / ROW) if steering else None
-            return _Run(spec.program.ends(folder, order), colvar, row)
+            done = _Run(spec.program.ends(folder, order), colvar, row)
+            self._check_sound(done)
+            return done
         except PathFailedError as failure:
             failure.lines = spec.program.last_words(folder)
+            if spec.keep_failed:
+                failure.reason += f"; its files are in {kept(folder, spec.keep_failed)}"
+                _LOG.warning("a path failed: %s", failure.reason)
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -21,7 +21,9 @@ from cvflow.engines.external.program import INPUT, PathEnds, PathOrder, Program
 START, NAME = "start.trr", "path"
 """The state a path begins from, and what GROMACS calls its files."""
 
-_COMPLAINT = re.compile(r"^(?:WARNING|ERROR) \d.*?(?=\n\s*\n)|(?<=Fatal error:\n).*?(?=\n\s*\n)", re.M | re.S)
+_WARNING, _ERROR = (re.compile(rf"^{word} \d.*?(?=\n\s*\n)", re.M | re.S) for word in ("WARNING", "ERROR"))
+_BOX = re.compile(r"^Program: .*?\n\s*\n(.*?)(?=\n\s*\n(?:For more information|-{20,}))", re.M | re.S)
+"""What ends a GROMACS program, between lines; with several ranks each has its say."""
 
 
 @dataclass(frozen=True)
@@ -160,10 +162,12 @@ class Gromacs(Program):
         )
 
     def last_words(self, folder: Path) -> list[str]:
-        """Warnings and errors stand in blocks, far above the last line."""
+        """Errors stand in blocks, far above the last line; warnings count where there are too many of them."""
         printed = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace") if (folder / OUTPUT).exists() else ""
-        blocks = [" ".join(block.split()) for block in _COMPLAINT.findall(printed)]
-        return blocks or super().last_words(folder)
+        boxes = _BOX.findall(printed)
+        warnings = _WARNING.findall(printed) if any("Too many warnings" in box for box in boxes) else []
+        blocks = [" ".join(block.split()) for block in (*warnings, *_ERROR.findall(printed), *boxes)]
+        return list(dict.fromkeys(blocks)) or super().last_words(folder)
 
     def _write(self, folder: Path, order: PathOrder, velocities: np.ndarray) -> None:
         shutil.copy(self.top, folder)
@@ -207,7 +211,6 @@ class Gromacs(Program):
         run(self._grompp(), folder, _PATIENCE, self.environment)
         run([self.gmx, "dump", "-s", f"{NAME}.tpr"], folder, _PATIENCE, self.environment)
         found = molecules((folder / OUTPUT).read_text(encoding="utf-8", errors="replace"))
-        (folder / OUTPUT).unlink()
         run([self.gmx, "--version"], folder, _PATIENCE, self.environment)
         library = _LIBRARY.search((folder / OUTPUT).read_text(encoding="utf-8", errors="replace"))
         mpi = library is not None and library[1].lower() not in ("thread_mpi", "none")

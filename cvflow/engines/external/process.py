@@ -41,7 +41,7 @@ class ProgramFailedError(RuntimeError):
 
 
 def run(command: Sequence[str], folder: Path, time_limit: float, environment: Mapping[str, str]) -> None:
-    """Run a program in a folder to its end; what it prints goes to `program.out` there.
+    """Run a program in a folder to its end; what it prints goes to `program.out` there, in the place of an earlier's.
 
     Args:
         command: the program and its arguments.
@@ -53,7 +53,7 @@ def run(command: Sequence[str], folder: Path, time_limit: float, environment: Ma
         PathFailedError: it ended with an error, was killed, is not there, or ran into the time limit.
     """
     name = " ".join(command[:2])
-    with (folder / OUTPUT).open("ab") as output:
+    with (folder / OUTPUT).open("wb") as output:
         try:
             # A session of its own: what the program starts is killed with it, and Ctrl-C is the main process's alone.
             program = subprocess.Popen(

@@ -102,7 +102,10 @@ def _assembled(
     states = checked_states(config, names)
     starts = in_one_box(starts)
     frames = dict(zip(starts.names, starts.frames, strict=True))
-    spec = ExternalSpec(program, lines, names, action, kT, config.path.timestep, time_limit=engine.time_limit)
+    spec = ExternalSpec(
+        program, lines, names, action, kT, config.path.timestep,
+        time_limit=engine.time_limit, keep_failed=engine.keep_failed,
+    )  # fmt: skip
     running = _at(spec, resolved(config).path).build()
     if frames:
         periods = running.periods(next(iter(frames.values())))

@@ -3,6 +3,7 @@
 import random
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,23 @@ def test_a_failure_is_a_rejection_and_the_second_in_a_row_the_end(mood, outcome,
         engine.steer(START, STEERING, seeded(True))
     if mood == "crash":
         assert stopped.value.lines[-1] == "last words: the forces are wrong"
+
+
+@pytest.mark.parametrize(("mood", "left"), [("crash", "program.out"), ("nan", "energies.dat")])
+def test_the_last_folders_of_failed_paths_are_kept_and_named(mood, left, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    engine = replace(spec(mood), keep_failed=2).build()
+    for steps in (5, 6, 7):
+        engine.free_path(START, steps, 0.0, seeded(True))
+        engine.free_path(START, steps, 0.0, seeded(False))
+    folders = sorted(tmp_path.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
+    assert len(folders) == 2
+    assert all((folder / left).is_file() for folder in folders)
+    assert " 7 " in (folders[-1] / "commands.sh").read_text()
+    named = [record.getMessage() for record in caplog.records]
+    assert len(named) == 3
+    assert named[-1].startswith("a path failed: ")
+    assert named[-1].endswith(f"its files are in {folders[-1]}")
 
 
 def test_a_path_that_gets_to_its_end_makes_good_for_a_failure():

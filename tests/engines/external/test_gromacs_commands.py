@@ -11,10 +11,11 @@ from cvflow.cli.commands import execute
 from cvflow.config.engine_section import GromacsSection
 from cvflow.config.settings import parse
 from cvflow.core.frames import Frame, Outcome, Steering
-from cvflow.engines.external import ExternalSpec, Gromacs
+from cvflow.engines.external import ExternalSpec, Gromacs, ProgramFailedError
 from cvflow.engines.external.gromacs import prepared
 from cvflow.engines.external.gromacs_dump import DumpedResidue
 from cvflow.engines.external.gromacs_mdp import LAW, check_possible, overridden, with_settings
+from cvflow.engines.external.process import OUTPUT
 from tests.engines.external import butane
 
 PROGRAM = Gromacs("", "topol.top", "start.gro")
@@ -166,6 +167,55 @@ def test_the_words_of_a_config_are_the_program_s(user):
     assert (engine.program, engine.threads, engine.mdrun_options) == (
         ["no such srun", "-n", "8", "gmx_mpi"], 2, ["-nb", "cpu"]
     )  # fmt: skip
+
+
+WARNED = """
+WARNING 1 [file path.mdp]:
+  The centre of mass moves.
+
+
+"""
+BOX = """
+-------------------------------------------------------
+Program:     gmx %s, version 2025.2
+Source file: src/gromacs/a.cpp (line 131)
+MPI rank:    1 (out of 2)
+
+%s
+
+For more information and tips for troubleshooting, please check the GROMACS
+website at https://manual.gromacs.org/current/user-guide/run-time-errors.html
+-------------------------------------------------------
+"""
+
+
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        (WARNED + BOX % ("grompp", "Fatal error:\nToo many warnings (1)."),
+         ["WARNING 1 [file path.mdp]: The centre of mass moves.", "Fatal error: Too many warnings (1)."]),
+        (WARNED + "ERROR 1 [file path.mdp]:\n  Cut-offs.\n\n" + BOX % ("grompp", "Fatal error:\nOne error"),
+         ["ERROR 1 [file path.mdp]: Cut-offs.", "Fatal error: One error"]),
+        (2 * (BOX % ("mdrun", "Internal error (bug):\nPLUMED:\n\n(tools/a.cpp:1)\nno MPI")),
+         ["Internal error (bug): PLUMED: (tools/a.cpp:1) no MPI"]),
+        (WARNED + "terminate called\n", ["WARNING 1 [file path.mdp]:", "  The centre of mass moves.",
+                                         "terminate called"]),
+    ],
+)  # fmt: skip
+def test_the_words_of_a_failure_are_the_error_s(tmp_path, printed, said):
+    (tmp_path / OUTPUT).write_text(printed)
+    assert PROGRAM.last_words(tmp_path) == said
+
+
+def test_warnings_of_grompp_are_not_the_words_of_mdrun(gromacs, library, user):
+    """PLUMED's error, in the place of warnings that were let pass."""
+    program = prepared(Gromacs(butane.MDP, str(user / "topol.top"), str(user / "start.gro"), maxwarn=3))
+    engine = ExternalSpec(program, ("phi: NONSENSE ATOMS=1,2",), ("phi",), str(library), butane.KT, 0.001).build()
+    with pytest.raises(ProgramFailedError) as caught:
+        engine.cv_values(Frame(butane.exact_draws(1, np.random.default_rng(3))[0], butane.box()))
+    said = " ".join(caught.value.lines)
+    assert "NONSENSE" in said
+    assert "WARNING" not in said
 
 
 def refused(user, capsys, action, mdp=butane.MDP, words=""):
