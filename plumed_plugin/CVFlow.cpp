@@ -6,8 +6,10 @@
 
 #include "bias/Bias.h"
 #include "core/ActionRegister.h"
+#include "core/ActionSet.h"
 #include "core/PlumedMain.h"
 #include "core/Value.h"
+#include "tools/Communicator.h"
 #include "tools/IFile.h"
 #include "tools/OFile.h"
 #include "tools/Units.h"
@@ -118,10 +120,10 @@ class CVFlow : public Bias {
   cvflow::Schedule schedule_ = cvflow::Schedule::LINEAR;
   int seed_ = -1;
   OFile rows_, states_;
-  std::string stateFile_;
+  std::string rowFile_ = "jumps.dat", stateFile_;
   int stateStride_ = 0;
 
-  long long firstStep_ = -1, offset_ = 0, now_ = -1;
+  long long firstStep_ = -1, offset_ = 0, now_ = -1, engineStep_ = -1;
   Point centre_, s_, sOld_;
   double work_ = 0.0, biasOld_ = 0.0, logQOld_ = 0.0, logQNew_ = 0.0, logQ_ = 0.0;
   bool begun_ = false, written_ = false;
@@ -129,10 +131,13 @@ class CVFlow : public Bias {
   // MODE=BIAS
   double strength_ = 0.0, floor_ = 0.0;
 
+  void checkScalars();
   void findPeriods();
   void parseEnds();
   void parseModel();
   void checkVariables(const std::string& file);
+  double unitOf(const std::string& name, const std::string& unit);
+  void checkFiles();
   void parseTemperature();
   void parsePath();
   void parseBias();
@@ -148,7 +153,8 @@ class CVFlow : public Bias {
   Point inPeriod(Point place) const;
   cvflow::LogDensity logQ(const Point& place) const;
   Point proposed(cvflow::Stream& stream) const;
-  double lengthUnit() const;
+  const Units& plumedUnits() const;
+  std::uint32_t replica();
   double way(unsigned i, double from, double to) const;
   double stretch(const Point& s, const Point& centre) const;
   Point centreAt(long long step) const;
@@ -188,7 +194,7 @@ void CVFlow::registerKeywords(Keywords& keys) {
   keys.add("optional","FMT","MODE=PATH: the format of the numbers in FILE; default is %.17g, which loses nothing");
   keys.add("optional","STATE_WFILE","MODE=PATH: the file for the state of the path, from which a restarted run goes on");
   keys.add("optional","STATE_WSTRIDE","MODE=PATH: steps between two states; written anyway when the MD engine makes a checkpoint");
-  keys.add("optional","STATE_RFILE","MODE=PATH: the file with the state to go on from when restarting; default is that of STATE_WFILE");
+  keys.add("optional","STATE_RFILE","MODE=PATH: the file with the state to go on from with RESTART; default is that of STATE_WFILE");
   keys.add("optional","BIASFACTOR","MODE=BIAS: the bias factor, larger than 1; inf for a flat distribution");
   keys.add("optional","BARRIER","MODE=BIAS: how far the bias may lie below its peak; default is 20 kT");
   keys.addOutputComponent("force2","default","the squared force of the bias");
@@ -206,6 +212,7 @@ CVFlow::CVFlow(const ActionOptions& ao):
     error("MODE must be PATH or BIAS, got " + mode);
   }
   steers_ = mode=="PATH";
+  checkScalars();
   findPeriods();
   if (steers_) {
     parseEnds();
@@ -222,6 +229,16 @@ CVFlow::CVFlow(const ActionOptions& ao):
   checkRead();
   declareComponents();
   describe();
+}
+
+void CVFlow::checkScalars() {
+#ifndef CVFLOW_UNITS_IN_ATOMS
+  for (unsigned i=0; i<getNumberOfArguments(); i++) {
+    if (getPntrToArgument(i)->getRank()>0) {
+      error("argument " + getPntrToArgument(i)->getName() + " is a vector or a matrix: a flow's variables are numbers");
+    }
+  }
+#endif
 }
 
 void CVFlow::findPeriods() {
@@ -257,7 +274,7 @@ void CVFlow::parseModel() {
   }
   checkVariables(file);
   for (const auto& variable : model_.variables) {
-    units_.push_back(variable.unit=="nm" ? 1.0/lengthUnit() : 1.0);
+    units_.push_back(unitOf(variable.name,variable.unit));
   }
 }
 
@@ -285,6 +302,25 @@ void CVFlow::checkVariables(const std::string& file) {
   }
 }
 
+/// PLUMED's units per unit of the model: lengths, energies and times are converted, angles and plain numbers need not be.
+double CVFlow::unitOf(const std::string& name, const std::string& unit) {
+  const Units& ours = plumedUnits();
+  if (unit=="nm") {
+    return 1.0/ours.getLength();
+  }
+  if (unit=="kJ/mol") {
+    return 1.0/ours.getEnergy();
+  }
+  if (unit=="ps") {
+    return 1.0/ours.getTime();
+  }
+  const bool plain = unit.empty() || unit=="1" || unit=="rad";
+  if (!plain && (ours.getLength()!=1.0 || ours.getEnergy()!=1.0 || ours.getTime()!=1.0)) {
+    error(name + " of MODEL is in " + unit + ", which is not converted: leave out UNITS");
+  }
+  return 1.0;
+}
+
 void CVFlow::parseTemperature() {
 #ifdef CVFLOW_UNITS_IN_ATOMS
   double temperature = -1.0;
@@ -298,11 +334,11 @@ void CVFlow::parseTemperature() {
   }
 }
 
-double CVFlow::lengthUnit() const {
+const Units& CVFlow::plumedUnits() const {
 #ifdef CVFLOW_UNITS_IN_ATOMS
-  return plumed.getAtoms().getUnits().getLength();
+  return plumed.getAtoms().getUnits();
 #else
-  return getUnits().getLength();
+  return getUnits();
 #endif
 }
 
@@ -349,27 +385,40 @@ void CVFlow::parsePath() {
   if (getStride()!=1) {
     error("MODE=PATH acts at every step: STRIDE must be 1");
   }
-  std::string file = "jumps.dat", format = "%.17g", restart;
-  parse("FILE",file);
+  std::string format = "%.17g", restart;
+  parse("FILE",rowFile_);
   parse("FMT",format);
   parse("STATE_WFILE",stateFile_);
   parse("STATE_WSTRIDE",stateStride_);
   if (stateStride_<0 || (stateStride_>0 && stateFile_.empty())) {
     error("STATE_WSTRIDE must be positive, and needs STATE_WFILE");
   }
-  restart = stateFile_;
+  checkFiles();
   parse("STATE_RFILE",restart);
   if (getRestart()) {
-    readState(restart);
+    readState(restart.empty() ? stateFile_ : restart);
+  } else if (!restart.empty()) {
+    warning("STATE_RFILE=" + restart + " is not read without RESTART: this path begins anew");
   }
   rows_.link(*this);
-  rows_.open(file);
+  rows_.open(rowFile_);
   rows_.fmtField(" "+format);
   if (!stateFile_.empty()) {
     states_.link(*this);
-    states_.enforceSuffix("");
     states_.open(stateFile_);
     states_.fmtField(" %.17g");
+  }
+}
+
+/// Two paths in one file would leave rows, or states, of one of them.
+void CVFlow::checkFiles() {
+  for (const CVFlow* other : plumed.getActionSet().select<CVFlow*>()) {
+    if (other->steers_ && other->rowFile_==rowFile_) {
+      error("FILE=" + rowFile_ + " is that of " + other->getLabel() + ", too: give each path a file of its own");
+    }
+    if (other->steers_ && !stateFile_.empty() && other->stateFile_==stateFile_) {
+      error("STATE_WFILE=" + stateFile_ + " is that of " + other->getLabel() + ", too: give each path a file of its own");
+    }
   }
 }
 
@@ -501,12 +550,19 @@ CVFlow::Point CVFlow::centreAt(long long step) const {
   return inPeriod(centre);
 }
 
+/// Which of the replicas of -multi this is.
+std::uint32_t CVFlow::replica() {
+  int found = comm.Get_rank()==0 ? multi_sim_comm.Get_rank() : 0;
+  comm.Bcast(found,0);
+  return static_cast<std::uint32_t>(found);
+}
+
 /// Choose the ends.
 void CVFlow::begin() {
   begun_ = true;
   const auto seed = static_cast<std::uint32_t>(std::max(seed_,0));
   if (from_.empty()) {
-    cvflow::Stream stream(seed,ORIGIN);
+    cvflow::Stream stream(seed,ORIGIN,replica());
     from_ = s_;
     for (unsigned i=0; i<from_.size(); i++) {
       const auto& variable = model_.variables[i];
@@ -515,7 +571,7 @@ void CVFlow::begin() {
     from_ = inPeriod(from_);
   }
   if (to_.empty()) {
-    cvflow::Stream stream(seed,TARGET);
+    cvflow::Stream stream(seed,TARGET,replica());
     to_ = proposed(stream);
   }
 }
@@ -526,6 +582,10 @@ void CVFlow::advance() {
   s_ = arguments();
   if (firstStep_<0) {
     firstStep_ = getStep();
+    if (engineStep_>=0 && firstStep_!=engineStep_) {
+      error("the state is of step " + std::to_string(engineStep_) + " of the MD engine, which goes on from step "
+            + std::to_string(firstStep_));
+    }
     now_ = offset_;
     if (!begun_) {
       begin();
@@ -606,7 +666,14 @@ void CVFlow::update() {
 
 void CVFlow::printPlace(OFile& file, const std::string& prefix, const Point& place) {
   for (unsigned i=0; i<place.size(); i++) {
-    file.printField(prefix+getPntrToArgument(i)->getName(),place[i]);
+    const std::string name = prefix+getPntrToArgument(i)->getName();
+    if (getPntrToArgument(i)->isPeriodic()) {
+      std::string low, high;
+      getPntrToArgument(i)->getDomain(low,high);
+      file.addConstantField("min_"+name).printField("min_"+name,low);
+      file.addConstantField("max_"+name).printField("max_"+name,high);
+    }
+    file.printField(name,place[i]);
   }
 }
 
@@ -635,7 +702,7 @@ void CVFlow::writeRow() {
 
 void CVFlow::writeState() {
   states_.rewind();
-  states_.printField("step",now_).printField("steps",steps_).printField("equilibrate",rest_);
+  states_.printField("engine_step",getStep()).printField("step",now_).printField("steps",steps_).printField("equilibrate",rest_);
   printPlace(states_,"from.",from_);
   printPlace(states_,"to.",to_);
   printPlace(states_,"cv_old.",now_<rest_ ? s_ : sOld_);
@@ -662,7 +729,7 @@ void CVFlow::readState(const std::string& name) {
     }
     return place;
   };
-  file.scanField("step",offset_).scanField("steps",steps).scanField("equilibrate",rest);
+  file.scanField("engine_step",engineStep_).scanField("step",offset_).scanField("steps",steps).scanField("equilibrate",rest);
   if (!file || steps!=steps_ || rest!=rest_) {
     error("the state in " + name + " is not that of a path with these STEPS and EQUILIBRATE");
   }

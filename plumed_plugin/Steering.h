@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <random>
+#include <vector>
 
 #include "Density.h"
 #include "Spline.h"
@@ -23,13 +24,18 @@ inline double fraction(Schedule schedule, double t) {
 class Stream {
   std::mt19937_64 bits_;
 
-  static std::mt19937_64 seeded(std::uint32_t seed, std::uint32_t purpose) {
-    std::seed_seq sequence{seed, purpose};
+  static std::mt19937_64 seeded(std::uint32_t seed, std::uint32_t purpose, std::uint32_t replica) {
+    std::vector<std::uint32_t> words{seed, purpose};
+    if (replica > 0) {
+      words.push_back(replica);
+    }
+    std::seed_seq sequence(words.begin(), words.end());
     return std::mt19937_64(sequence);
   }
 
 public:
-  Stream(std::uint32_t seed, std::uint32_t purpose) : bits_(seeded(seed, purpose)) {}
+  /// Replicas have streams of their own; the first has that of a run without replicas.
+  Stream(std::uint32_t seed, std::uint32_t purpose, std::uint32_t replica = 0) : bits_(seeded(seed, purpose, replica)) {}
 
   /// In [0, 1), of 53 bits.
   double uniform() {

@@ -1,7 +1,7 @@
 // What the tests ask of the evaluator, without PLUMED: doubles come in by stdin and go out by stdout.
 //   harness density FILE       points                               -> log q and its gradient, of each
 //   harness draw FILE          choice, normals, uniforms, of each   -> points
-//   harness centre WIDTH PERIOD COUNT SEED                          -> offsets of centres
+//   harness centre WIDTH PERIOD COUNT SEED [REPLICA]                -> offsets of centres
 //   harness fuzz               length (8 bytes) and bytes of files  -> how many were read, how many refused
 #include <cstdio>
 #include <cstdlib>
@@ -40,8 +40,8 @@ void draw(const cvflow::Model& model) {
   }
 }
 
-void centre(double width, double period, int count, std::uint32_t seed) {
-  cvflow::Stream stream(seed, 0);
+void centre(double width, double period, int count, std::uint32_t seed, std::uint32_t replica) {
+  cvflow::Stream stream(seed, 0, replica);
   while (count-- > 0) {
     give({cvflow::centreOffset(width, period, stream)});
   }
@@ -80,8 +80,9 @@ int main(int count, char** words) {
       density(cvflow::readModelFile(words[2]));
     } else if (task == "draw" && count == 3) {
       draw(cvflow::readModelFile(words[2]));
-    } else if (task == "centre" && count == 6) {
-      centre(std::atof(words[2]), std::atof(words[3]), std::atoi(words[4]), std::atoi(words[5]));
+    } else if (task == "centre" && (count == 6 || count == 7)) {
+      const auto replica = static_cast<std::uint32_t>(count == 7 ? std::atoi(words[6]) : 0);
+      centre(std::atof(words[2]), std::atof(words[3]), std::atoi(words[4]), std::atoi(words[5]), replica);
     } else if (task == "fuzz") {
       fuzz();
     } else {

@@ -177,12 +177,81 @@ def test_a_restarted_path_is_the_uninterrupted_one(driver):
     whole = path(driver, f"{words} FILE=whole")
     cut = f"{PATH} {words} FILE=cut"
     driver.steered(positions[:31], cut)
-    rest = driver.steered(positions[30:], f"{cut} RESTART=YES")
+    rest = driver.steered(positions[30:], f"{cut} RESTART=YES", "--initial-step", "30")
     for name in ("jump.work", "jump.bias", "jump.phi_cntr", "jump.step", "jump.logq"):
         np.testing.assert_allclose(rest[name], whole[name][30:], rtol=1e-12, atol=1e-12)
     one, two = driver.columns("whole"), driver.columns("cut")
     for name in set(one) - {"decision"}:
         np.testing.assert_allclose(two[name], one[name], rtol=1e-12)
+
+
+def test_a_state_of_another_step_of_the_engine_is_refused(driver):
+    words = f"{PATH} SEED=7 STATE_WFILE=state STATE_WSTRIDE=10"
+    driver.steered(wandering(50)[:31], words)
+    for step in (0, 29, 31):
+        done = driver.runs(wandering(50)[30:], f"{words} RESTART=YES", "--initial-step", str(step))
+        assert done.returncode != 0
+        assert f"the state is of step 30 of the MD engine, which goes on from step {step}" in done.stderr
+
+
+def test_a_state_that_is_not_read_is_warned_of(driver):
+    driver.steered(wandering(50)[:31], f"{PATH} SEED=7 STATE_WFILE=state STATE_WSTRIDE=10")
+    warned = "STATE_RFILE=state is not read without RESTART: this path begins anew"
+    assert warned in driver.runs(wandering(50), f"{PATH} SEED=7 STATE_RFILE=state").stdout
+    assert warned not in driver.runs(wandering(50), f"{PATH} SEED=7").stdout
+
+
+def test_two_paths_in_one_file_are_refused(driver):
+    second = "\nother: CVFLOW ARG=phi,r KAPPA=200,300 TEMP=300 STEPS=9 FROM=1,1 TO=2,1"
+    done = driver.runs(wandering(50), f"{PATH} SEED=7{second}")
+    assert done.returncode != 0
+    assert "FILE=jumps.dat is that of jump, too" in done.stderr
+    assert driver.runs(wandering(50), f"{PATH} SEED=7{second} FILE=other.dat").returncode == 0
+
+
+def test_a_vector_is_refused_before_the_first_step(driver):
+    done = driver.runs(
+        wandering(3), f"{PATH} SEED=7", before="v: DISTANCE ATOMS1=1,2 ATOMS2=3,4 NOPBC", arguments="phi,v"
+    )
+    assert done.returncode != 0
+    assert "ERROR in input to action CVFLOW" in done.stderr
+    assert "argument v is a vector or a matrix" in done.stderr
+
+
+@pytest.mark.parametrize(("unit", "units", "factor"), [("ps", "TIME=fs", 1000), ("kJ/mol", "ENERGY=j/mol", 1000)])
+def test_energies_and_times_follow_units(driver, unit, units, factor):
+    """log q per unit; the numbers are the same, so that the variable is a thousandth in the model's unit."""
+    words = "MODE=BIAS TEMP=300 BIASFACTOR=5"
+    driver.has(proposal(), ["phi", "r"], ["rad", unit])
+    found = driver.steered(wandering(20), words, before=f"UNITS {units}")
+    s = np.stack([found["phi"], found["r"] / factor], axis=1)
+    np.testing.assert_allclose(found["jump.logq"], proposal().log_density(s) - np.log(factor), atol=1e-9)
+
+
+def test_a_unit_that_nobody_can_convert_needs_plumed_s_own(driver):
+    words = "MODE=BIAS TEMP=300 BIASFACTOR=5"
+    driver.has(proposal(), ["phi", "r"], ["rad", "nm^2"])
+    driver.steered(wandering(3), words)
+    done = driver.runs(wandering(3), words, before="UNITS LENGTH=A")
+    assert done.returncode != 0
+    assert "r of MODEL is in nm^2, which is not converted: leave out UNITS" in done.stderr
+
+
+def test_places_of_periodic_arguments_have_their_domain(driver):
+    path(driver, ENDS)
+    lines = [line.split()[2:] for line in (driver.folder / "jumps.dat").read_text().splitlines() if "SET m" in line]
+    wanted = {f"{end}_{place}.phi" for end in ("min", "max") for place in ("cv_old", "from", "to", "cv_end")}
+    assert dict(lines) == {name: "-pi" if name.startswith("min") else "pi" for name in wanted}
+
+
+def test_replicas_have_streams_of_their_own(harness):
+    """The first has that of a run without replicas."""
+
+    def drawn(*replica):
+        return np.frombuffer(harness("centre", 0.1, 2 * np.pi, 5, 7, *replica).stdout).tolist()
+
+    assert drawn(0) == drawn()
+    assert len({tuple(drawn(replica)) for replica in range(4)}) == 4
 
 
 def test_the_bias_is_that_of_the_flow_and_no_deeper_than_the_barrier(driver):

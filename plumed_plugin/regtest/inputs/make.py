@@ -58,6 +58,7 @@ def main() -> None:
         "spline.cvf": to_cvf(spline(Domain.CIRCLE, Domain.LINE), ["phi", "r"], ["rad", "nm"]),
         "torus.cvf": to_cvf(torus, ["phi", "psi"], ["rad", "rad"]),
         "box.cvf": to_cvf(spline(Domain.BOX), ["r"], ["nm"]),
+        "area.cvf": to_cvf(spline(Domain.BOX), ["r"], ["nm^2"]),
     }
     for name, data in files.items():
         (HERE / name).write_bytes(data)
