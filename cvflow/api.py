@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import openmm
 from matplotlib.figure import Figure
@@ -26,6 +26,7 @@ from cvflow.host.faults import brief
 from cvflow.host.functions import check_not_importing, reference_to
 from cvflow.host.main_module import UnguardedError, check_not_a_worker
 from cvflow.host.stopping import seconds_of
+from cvflow.report import other_tools
 from cvflow.report.figures import free_energy_figure, laid_out, surface_figure
 from cvflow.run import run_folder
 from cvflow.run.folder_lock import LockLostError
@@ -41,6 +42,10 @@ from cvflow.setup import (
     molecule_from_function,
 )
 from cvflow.store import Record
+
+if TYPE_CHECKING:
+    import MDAnalysis
+    import pandas
 
 
 class FreeEnergy(NamedTuple):
@@ -113,6 +118,64 @@ class Result:
         if second is None:
             return laid_out(free_energy_figure(self.record, cv, bins))
         return laid_out(surface_figure(self.record, cv, second, bins))
+
+
+    def turns(self) -> "pandas.DataFrame":
+        """One row a turn: time [ps], walker, jump, whether of production, each CV, and the state that it ended in.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return other_tools.turns_frame(self.record)
+
+    def jumps(self) -> "pandas.DataFrame":
+        """One row a jump, as `jumps.dat` has them: every ingredient of its acceptance; works in kT.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return other_tools.jumps_frame(self.record)
+
+    def to_arviz(self) -> Any:
+        """Production as ArviZ's DataTree: "posterior" has each CV, two draws a turn, and "jumps" one draw a turn.
+
+        Raises:
+            ImportError: arviz-base is not installed.
+        """
+        return other_tools.arviz_tree(self.record)
+
+    def universe(self, walker: int = 0) -> "MDAnalysis.Universe":
+        """A walker's frames, one a turn; `ts.data` of each has the CVs by name, "state", "production" and "weight".
+
+        Args:
+            walker: its number, from 0.
+
+        Raises:
+            ValueError: there is no such walker, or no trajectory that MDAnalysis reads.
+        """
+        return other_tools.universe(self.record, self.folder, walker)
+
+    def to_alchemlyb(self, start: str, end: str) -> "pandas.DataFrame":
+        """The works between two states as alchemlyb's u_nk [kT]; its BAR of them is the run's.
+
+        Raises:
+            ImportError: pandas is not installed.
+            ValueError: a state is unknown, no paths lead there and back, or early rejection gave up paths, so that the
+                others have weights, which u_nk has not.
+        """
+        return other_tools.alchemlyb_table(self.record, start, end)
+
+    def to_mlcolvar(self, features: "Callable[[MDAnalysis.Universe], object] | None" = None) -> Any:
+        """Production's frames that lie in a named state as mlcolvar's DictDataset, labelled with the state's index.
+
+        Args:
+            features: makes the row of numbers of one frame, from a Universe that stands at it; the CVs without.
+
+        Raises:
+            ImportError: mlcolvar is not installed.
+            ValueError: there is no trajectory, or production has no frame in a named state.
+        """
+        return other_tools.mlcolvar_dataset(self.record, self.folder, features)
 
 
 def openmm_system(

@@ -18,6 +18,9 @@ from cvflow.store import Header, Record
 
 ByName = Mapping[str, np.ndarray]
 
+_OF_JUMPS = {"cv_old.": "cv_old", "from.": "centre_old", "to.": "centre_new", "cv_end.": "cv_end"}
+"""Points of a jump in CV space: the prefix of their columns, and the field of the store's rows."""
+
 _ENERGIES = {
     "units_free_energy": "kT",
     "units_stderr": "kT",
@@ -29,14 +32,18 @@ _ENERGIES = {
 
 def colvar_text(record: Record) -> str:
     """One row a turn, by jump and walker: the CVs [their units] after the turn's local move; time in ps."""
-    turns = _by_jump(record.turns)
     header = record.header
-    columns = _turn_columns(header, turns) | _by_cv("", header.cvs, turns["cv"])
     circles = {cv: period for cv in header.cvs if np.isfinite(period := cv_period(header, cv))}
     constants = _units(header, "")
     for cv, period in circles.items():
         constants |= _circle(cv, period)
-    return plumed_text(columns, constants)
+    return plumed_text(colvar_columns(record), constants)
+
+
+def colvar_columns(record: Record) -> dict[str, np.ndarray]:
+    """The columns of `COLVAR`."""
+    turns = _by_jump(record.turns)
+    return _turn_columns(record.header, turns) | _by_cv("", record.header.cvs, turns["cv"])
 
 
 def jumps_text(record: Record) -> str:
@@ -45,19 +52,22 @@ def jumps_text(record: Record) -> str:
     cv_old is ξ at the path's start and cv_end at its end, `from` is λ_0 and `to` is λ̃; works, heat and the logarithms
     are in kT, log_q per CV unit. log_acceptance = log_q_old - log_q_new - work.
     """
+    constants = {f"units_{name}": "kT" for name in ("work", "protocol_work", "shadow_work", "heat")}
+    for prefix in _OF_JUMPS:
+        constants |= _units(record.header, prefix)
+    constants |= {f"outcome_{outcome:d}": outcome.name.lower() for outcome in Outcome}
+    return plumed_text(jump_columns(record), constants)
+
+
+def jump_columns(record: Record) -> dict[str, np.ndarray]:
+    """The columns of `jumps.dat`."""
     header, turns = record.header, _by_jump(record.turns)
     columns = _turn_columns(header, turns) | {"flow_version": turns["flow_version"]}
-    sources = {"cv_old.": "cv_old", "from.": "centre_old", "to.": "centre_new", "cv_end.": "cv_end"}
-    for prefix, field in sources.items():
+    for prefix, field in _OF_JUMPS.items():
         columns |= _by_cv(prefix, header.cvs, turns[field])
     columns |= {name: turns[name] for name in ("steps", "log_q_old", "log_q_new", "work", "protocol_work")}
     columns["shadow_work"] = turns["work"] - turns["protocol_work"]
-    columns |= {name: turns[name] for name in ("heat", "log_acceptance", "accepted", "outcome")}
-    constants = {f"units_{name}": "kT" for name in ("work", "protocol_work", "shadow_work", "heat")}
-    for prefix in sources:
-        constants |= _units(header, prefix)
-    constants |= {f"outcome_{outcome:d}": outcome.name.lower() for outcome in Outcome}
-    return plumed_text(columns, constants)
+    return columns | {name: turns[name] for name in ("heat", "log_acceptance", "accepted", "outcome")}
 
 
 def fes_text(profile: FreeEnergyProfile, kT: float) -> str:
