@@ -111,7 +111,6 @@ def test_a_program_that_fails_now_and_then_costs_rejections(tmp_path, capsys):
     ("mood", "words"),
     [
         ("timed", "the sum of PLUMED's biases is 0.3 and then 0 kJ/mol"),
-        ("late", "the sum of PLUMED's biases is 0.2 and then 0 kJ/mol"),
         ("drifting", "CV x is "),
     ],
 )
@@ -122,6 +121,18 @@ def test_what_changes_in_time_is_found_by_looking_twice(mood, words, tmp_path, c
     (said,) = capsys.readouterr().err.strip().splitlines()
     assert words in said
     assert "for the same configuration: it must be a function of the positions alone" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_changes_late_in_a_path_is_found(tmp_path, capsys):
+    """As a bias that is laid down now and then: after more than 25 of a path's 30 steps."""
+    config = prepared(tmp_path / "user")
+    made = tmp_path / "user" / "program.py"
+    text = made.read_text()
+    assert 'if always == "timed":' in text
+    made.write_text(text.replace('if always == "timed":', "if steps > 25:"))
+    assert execute(["drive", str(config), "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    assert "the sum of PLUMED's biases is 0.3 and then 0 kJ/mol" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

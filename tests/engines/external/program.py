@@ -84,8 +84,6 @@ def main(steps, seed, timestep, kT, mood=""):
     values[1] = math.nan if mood == "lost" else values[1]
     if always == "timed":  # as MOVINGRESTRAINT, or TIME in a bias
         biases[1] += 0.2 * steps * timestep
-    if always == "late" and steps > 25:  # as a bias that is laid down now and then
-        biases[1] += 0.2
     if always == "drifting":  # as a CV that averages over what it has seen
         values[1] += 0.01 * steps * timestep
     ends = zip((0.0, steps * timestep), values, biases, strict=True)
