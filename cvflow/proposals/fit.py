@@ -186,7 +186,8 @@ def _descend(
 
 
 def _nll(proposal: LearnedProposal, points: CVPoints) -> float:
-    return -float(proposal.log_density(points).mean())
+    """Of the weights as they are now: the proposal itself takes them as they will be after training."""
+    return -float(replace(proposal).log_density(points).mean())
 
 
 def _blurred(

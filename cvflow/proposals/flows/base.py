@@ -2,16 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import log, pi
 from typing import Annotated, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from cvflow.core.cv_space import Domain
+from cvflow.proposals.flows.array_flow import ArrayFlow, LogVolumes, StandardArray
 from cvflow.proposals.standard_coordinates import BOUND
 
 StandardPoints = Float[Tensor, "count cvs"]
@@ -54,6 +57,27 @@ class Flow(nn.Module, ABC):
         base, log_volume = self.to_base(u)
         normal = -0.5 * (base**2 + log(2 * pi))
         return log_volume + torch.where(self.lines, normal, -log(2 * BOUND)).sum(dim=1)
+
+    def for_arrays(self) -> ArrayFlow:
+        """The flow for points as arrays, with the weights that it has now. Law: the same numbers, but for rounding."""
+        return TorchArrayFlow(self)
+
+
+@dataclass(frozen=True)
+class TorchArrayFlow:
+    """A flow for points as arrays, computed by itself."""
+
+    flow: Flow
+
+    def log_density(self, u: StandardArray) -> LogVolumes:
+        """Log density in nats, of the volume in standard coordinates."""
+        with torch.inference_mode():
+            return np.asarray(self.flow.log_density(torch.from_numpy(u)))
+
+    def from_base(self, base: StandardArray) -> StandardArray:
+        """Map draws of the base density to draws of the flow, point by point."""
+        with torch.inference_mode():
+            return np.asarray(self.flow.from_base(torch.from_numpy(base)))
 
 
 class Architecture(BaseModel):

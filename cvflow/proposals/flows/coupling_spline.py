@@ -11,11 +11,11 @@ from jaxtyping import Bool
 from pydantic import Field
 from torch import Tensor, nn
 from zuko.nn import MLP
-from zuko.transforms import CouplingTransform, DependentTransform
+from zuko.transforms import CouplingTransform
 
 from cvflow.core.cv_space import Domain
-from cvflow.proposals.flows.base import Architecture, Bins, Flow, Hidden, StandardPoints, layer_numbers
-from cvflow.proposals.flows.spline import Constant, SplineFlow, features, splines
+from cvflow.proposals.flows.base import Architecture, Bins, Flow, Hidden, layer_numbers
+from cvflow.proposals.flows.spline import Constant, SplineFlow, SplineModule
 
 
 class CouplingSpline(Architecture):
@@ -50,27 +50,20 @@ class CouplingSpline(Architecture):
 
 
 def _given(cvs: int, layer: int) -> Bool[Tensor, " cvs"]:
-    """Which CVs set the splines of the others."""
+    """OfEachCV CVs set the splines of the others."""
     return (torch.arange(cvs) % 2 == layer % 2) & torch.tensor(cvs > 1)
 
 
-class _Coupling(nn.Module):
-    given: Bool[Tensor, " cvs"]
-    circles: Bool[Tensor, " given"]
+class _Coupling(SplineModule):
+    """Splines of one half of the CVs, whose parameters follow from the other half."""
 
     def __init__(self, domains: Sequence[Domain], layer: int, sizes: CouplingSpline) -> None:
-        super().__init__()
         inputs, *hidden, outputs = sizes.widths(domains, layer)
-        self.conditioner: nn.Module = MLP(inputs, outputs, hidden) if inputs else Constant(outputs)
-        self.bins = sizes.bins
+        conditioner: nn.Module = MLP(inputs, outputs, hidden) if inputs else Constant(outputs)
         given = _given(len(domains), layer)
-        circles = torch.tensor([domain is Domain.CIRCLE for domain in domains])[given]
-        self.register_buffer("given", given, persistent=False)
-        self.register_buffer("circles", circles, persistent=False)
+        circles = torch.tensor([domain is Domain.CIRCLE for domain in domains])
+        super().__init__(~given, given, circles, conditioner, 1, sizes.bins)
 
     def forward(self) -> CouplingTransform:
         """The map as it is with the present weights."""
-        return CouplingTransform(self._splines, self.given)
-
-    def _splines(self, given: StandardPoints) -> DependentTransform:
-        return splines(self.conditioner(features(given, self.circles)), self.bins)
+        return CouplingTransform(self.splines, self.seen)

@@ -5,16 +5,18 @@ Written out, with every constant, in docs/flow.md. Sources: Durkan et al., NeurI
 """
 
 from collections.abc import Iterable, Sequence
-from math import pi
+from math import log, pi
 from typing import ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from zuko.nn import MaskedMLP
+from zuko.nn import Linear, MaskedMLP
 from zuko.transforms import AutoregressiveTransform, DependentTransform, MonotonicRQSTransform
 
 from cvflow.core.cv_space import Domain
+from cvflow.proposals.flows.array_flow import SplineArrayFlow, SplineKnots, SplineLayer
 from cvflow.proposals.flows.base import Architecture, Bins, Flow, Hidden, StandardPoints, Transforms, layer_numbers
 from cvflow.proposals.standard_coordinates import BOUND
 
@@ -29,8 +31,8 @@ class SplineFlow(Flow):
     place.
     """
 
-    def __init__(self, domains: Sequence[Domain], layers: Iterable[nn.Module]) -> None:
-        """Of layers that give, when called, a zuko transform of all CVs."""
+    def __init__(self, domains: Sequence[Domain], layers: "Iterable[SplineModule]") -> None:
+        """Of layers of splines."""
         super().__init__(domains)
         self.splines = nn.ModuleList(layers)
         self.turn = 2 * BOUND / len(self.splines)
@@ -48,8 +50,60 @@ class SplineFlow(Flow):
             u = self._turned(splines().inv(u), -self.turn)
         return u
 
+    def for_arrays(self) -> SplineArrayFlow:
+        layers = tuple(layer.for_arrays() for layer in self.splines if isinstance(layer, SplineModule))
+        return SplineArrayFlow(layers, self.lines.numpy(), self.circles.numpy(), self.turn)
+
     def _turned(self, u: StandardPoints, by: float) -> StandardPoints:
         return torch.where(self.circles, torch.remainder(u + by + BOUND, 2 * BOUND) - BOUND, u)
+
+
+class SplineModule(nn.Module):
+    """A layer: splines of the CVs in `mapped`, set by those in `seen`. Called, it gives zuko's transform of all CVs.
+
+    Attributes:
+        mapped: which CVs have a spline.
+        seen: which CVs the conditioner is given.
+        circles: which of those that it is given live on circles.
+        conditioner: gives the splines' parameters.
+        passes: how often the way back is gone, until each CV has those that it depends on.
+        bins: of each spline.
+    """
+
+    mapped: Bool[Tensor, " cvs"]
+    seen: Bool[Tensor, " cvs"]
+    circles: Bool[Tensor, " seen"]
+
+    def __init__(
+        self, mapped: Bool[Tensor, " cvs"], seen: Bool[Tensor, " cvs"], circles: Bool[Tensor, " cvs"],
+        conditioner: nn.Module, passes: int, bins: int,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.conditioner, self.passes, self.bins = conditioner, passes, bins
+        self.register_buffer("mapped", mapped, persistent=False)
+        self.register_buffer("seen", seen, persistent=False)
+        self.register_buffer("circles", circles[seen], persistent=False)
+
+    def for_arrays(self) -> SplineLayer:
+        """The layer in numpy, with the weights that it has now."""
+        steepest = -log(SLOPE)
+        masks = self.mapped.numpy(), self.seen.numpy(), self.circles.numpy()
+        if isinstance(self.conditioner, Constant):
+            fixed = SplineKnots.of(self.conditioner.bias.detach().numpy()[None], self.bins, steepest)
+            return SplineLayer(*masks, (), fixed, 1, self.bins, steepest)
+        linear = [part for part in self.conditioner.modules() if isinstance(part, Linear | nn.Linear)]
+        affine = tuple((_weights(part).T, part.bias.detach().numpy().copy()) for part in linear)
+        return SplineLayer(*masks, affine, None, self.passes, self.bins, steepest)
+
+    def splines(self, u: StandardPoints) -> DependentTransform:
+        """Zuko's splines, given the CVs in `seen`."""
+        return splines(self.conditioner(features(u, self.circles)), self.bins)
+
+
+def _weights(layer: Linear | nn.Linear) -> np.ndarray:
+    """A layer's weights, those that a mask takes out as zeros."""
+    mask = getattr(layer, "mask", None)
+    return (layer.weight if mask is None else layer.weight * mask).detach().numpy().copy()
 
 
 class AutoregressiveSpline(Architecture):
@@ -79,36 +133,30 @@ class AutoregressiveSpline(Architecture):
         return SplineFlow(domains, [_Autoregressive(domains, order, self) for order in orders])
 
 
-class _Autoregressive(nn.Module):
+class _Autoregressive(SplineModule):
     """One spline a CV, whose parameters follow from the CVs that come before it in the order."""
 
-    circles: Bool[Tensor, " cvs"]
-
     def __init__(self, domains: Sequence[Domain], order: list[int], sizes: AutoregressiveSpline) -> None:
-        super().__init__()
         rank = torch.tensor(order).argsort()
         circles = torch.tensor([domain is Domain.CIRCLE for domain in domains])
-        seen = torch.cat([rank, rank[circles]])  # what the features tell about: u or cos of each CV, then sines
-        depends = rank[:, None] > seen
+        told = torch.cat([rank, rank[circles]])  # what the features tell about: u or cos of each CV, then sines
+        depends = rank[:, None] > told
         outputs = 3 * sizes.bins - 1
-        self.conditioner: nn.Module = (
+        conditioner: nn.Module = (
             MaskedMLP(depends.repeat_interleave(outputs, dim=0), sizes.hidden)
             if depends.any()
             else Constant(len(domains) * outputs)
         )
-        self.register_buffer("circles", circles, persistent=False)
-        self.bins = sizes.bins
+        everything = torch.ones(len(domains), dtype=torch.bool)
+        super().__init__(everything, everything, circles, conditioner, len(domains), sizes.bins)
 
     def forward(self) -> AutoregressiveTransform:
         """The map as it is with the present weights."""
-        return AutoregressiveTransform(self._splines, passes=len(self.circles))
-
-    def _splines(self, u: StandardPoints) -> DependentTransform:
-        return splines(self.conditioner(features(u, self.circles)), self.bins)
+        return AutoregressiveTransform(self.splines, passes=self.passes)
 
 
 class Constant(nn.Module):
-    """Parameters that depend on nothing, the same for all points: the conditioner of a single CV."""
+    """SplineParameters that depend on nothing, the same for all points: the conditioner of a single CV."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()

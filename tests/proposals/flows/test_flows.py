@@ -6,6 +6,7 @@ import torch
 
 from cvflow.core.cv_space import Domain
 from cvflow.proposals.flows import ARCHITECTURES, architecture
+from cvflow.proposals.flows.base import TorchArrayFlow
 from tests.proposals.flows.cases import KINDS, MIXED, wild
 
 EACH = pytest.mark.parametrize("kind", KINDS)
@@ -91,3 +92,31 @@ def test_each_architecture_has_a_word_of_its_own():
     for other in ("splines", None, ["spline"]):
         with pytest.raises(ValueError, match="architecture must be one of 'spline', "):
             architecture(other)
+
+
+@EACH
+@pytest.mark.parametrize("domains", [MIXED, MIXED[:1], MIXED[1:2], MIXED[1:3], (Domain.LINE,) * 9])
+@pytest.mark.parametrize("count", [2, 200])
+def test_arrays_have_the_same_density_and_draws_as_torch(kind, domains, count):
+    """Far from the identity, at knots, at the ends of circles and beyond all knots."""
+    flow = wild(small(kind), domains)
+    quick, slow = flow.for_arrays(), TorchArrayFlow(flow)
+    u = base_points(len(domains), count).numpy()
+    u[0, 0] = -5.0
+    beyond = np.where(flow.lines.numpy(), 2 * u, u)
+    for points in (u, beyond):
+        np.testing.assert_allclose(quick.log_density(points), slow.log_density(points), rtol=0, atol=1e-10)
+        np.testing.assert_allclose(quick.from_base(points), slow.from_base(points), rtol=0, atol=1e-10)
+    assert np.abs(quick.from_base(u) - u).max() > 0.1, "far from the identity"
+
+
+@EACH
+def test_arrays_have_the_weights_of_when_they_were_asked_for(kind):
+    flow, u = wild(small(kind), MIXED), base_points(4).numpy()
+    before = flow.for_arrays()
+    expected = before.log_density(u)
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            parameter.mul_(0.1)
+    np.testing.assert_array_equal(before.log_density(u), expected)
+    assert np.abs(flow.for_arrays().log_density(u) - expected).max() > 0.1
