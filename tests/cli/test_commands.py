@@ -132,13 +132,18 @@ def test_systems_are_listed_with_their_parameters(tmp_path):
     assert "n_solvent = 200" in result.stdout
 
 
+def alone(folder):
+    """An environment in which no other run of this machine has claimed a core."""
+    return os.environ | {"XDG_RUNTIME_DIR": str(folder)}
+
+
 def test_interrupted_and_continued(tmp_path):
     """Ctrl-C commits, says how to go on, and exits 130; the rest of the run is what it would have been."""
     (tmp_path / "config.toml").write_text(CONFIG.replace("jumps = 3", "jumps = 200"))
     command = [sys.executable, "-W", "ignore", "-c", "from cvflow.cli import main; main()"]
     process = subprocess.Popen(
         [*command, "run", "config.toml", "--out", "out"], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, env=alone(tmp_path),
     )  # fmt: skip
     store = tmp_path / "out" / "run.h5"
     while not store.exists() and process.poll() is None:
@@ -160,7 +165,7 @@ def test_interrupted_while_tuning(tmp_path):
     command = [sys.executable, "-W", "ignore", "-c", "from cvflow.cli import main; main()"]
     process = subprocess.Popen(
         [*command, "run", "config.toml", "--out", "out"], cwd=tmp_path, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=alone(tmp_path),
     )  # fmt: skip
     lines = iter(process.stdout.readline, "")
     assert any(line.startswith("tuning 1 ") for line in lines)
