@@ -57,8 +57,8 @@ def test_flows_are_learned_on_circles_and_in_boxes(name, tmp_path):
     record = begin(
         tmp_path, system=named(name), proposal=None, flow={"retrain_every": 128, "hidden": [16], "bins": 6},
         run={
-            "walkers": 64, "equilibration_moves": 24, "adapt_jumps": 4, "adapt_limit": 1, "jumps": 10, "local_steps": 20,
-            "local_timestep": 0.02,
+            "walkers": 64, "equilibration_moves": 24, "adapt_jumps": 4, "adapt_limit": 1, "jumps": 10,
+            "local_steps": 20, "local_timestep": 0.02,
         },
         path={"kernel": kernel, "steps": steps, "timestep": timestep},
     )  # fmt: skip
