@@ -97,6 +97,16 @@ def test_report_and_fes_work_from_the_store_alone(done, tmp_path):
     assert len(rows) == 12
 
 
+@pytest.mark.parametrize("kind", ["svg", "pdf"])
+def test_figures_are_drawn_as_vectors_too(kind, done, tmp_path):
+    folder, _ = done
+    (tmp_path / "run.h5").write_bytes((folder / "out" / "run.h5").read_bytes())
+    assert cvflow("report", ".", "--format", kind, cwd=tmp_path).returncode == 0
+    drawn = {path.stem for path in tmp_path.glob("*.png")}
+    assert {"trace", "acceptance"} <= drawn
+    assert {path.stem for path in tmp_path.glob(f"*.{kind}")} == drawn
+
+
 def test_a_report_lists_other_runs_beside_this_one(done, tmp_path):
     folder, _ = done
     for name in ("mine", "yours"):
@@ -230,6 +240,7 @@ MISUSE = {
         ],
         "atom 0 is AR (Ar) of HOH there",
     ),
+    "report in an unknown format": (["report", "out", "--format", "bmp"], "not one of 'svg', 'pdf'"),
     "report of nothing": (["report", "."], "no run here"),
     "report beside nothing": (["report", "out", "--beside", "nowhere"], "nowhere: no run here"),
     "report beside a file": (["report", "out", "--beside", "garbage"], "garbage: no run here"),
