@@ -119,7 +119,6 @@ class Result:
             return laid_out(free_energy_figure(self.record, cv, bins))
         return laid_out(surface_figure(self.record, cv, second, bins))
 
-
     def turns(self) -> "pandas.DataFrame":
         """One row a turn: time [ps], walker, jump, whether of production, each CV, and the state that it ended in.
 

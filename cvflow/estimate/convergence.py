@@ -19,12 +19,13 @@ def production(record: Record) -> np.ndarray:
     Raises:
         ValueError: a walker has no production turn yet.
     """
-    turns = record.turns[record.turns["production"]]
-    chains = [turns[turns["walker"] == walker] for walker in range(record.header.walkers)]
-    shortest = min(len(chain) for chain in chains)
-    if shortest == 0:
+    made = np.flatnonzero(record.turns["production"])
+    walkers = record.turns["walker"][made]
+    lengths = np.bincount(walkers, minlength=record.header.walkers)
+    if lengths.min() == 0:
         raise ValueError("the run has no production turns yet: continue it with `cvflow resume`")
-    return np.stack([chain[:shortest] for chain in chains])
+    by_walker, begins = made[np.argsort(walkers, kind="stable")], np.cumsum(lengths) - lengths
+    return np.asarray(record.turns[by_walker[begins[:, None] + np.arange(lengths.min())]])
 
 
 def cv_chains(record: Record) -> Float[np.ndarray, "walkers draws cvs"]:

@@ -61,10 +61,10 @@ def first_jumps(record: Record, count: int) -> Record:
 
 def _place(record: Record) -> Int[np.ndarray, " turns"]:
     """Number of each turn among its walker's in production; negative before it."""
-    turns = record.turns
-    begins = {walker: turns["jump"][(turns["walker"] == walker) & turns["production"]].min(initial=2**31 - 1)
-              for walker in range(record.header.walkers)}  # fmt: skip
-    return np.asarray(turns["jump"] - np.array([begins[walker] for walker in turns["walker"]]))
+    turns, made = record.turns, record.turns[record.turns["production"]]
+    begins = np.full(record.header.walkers, np.iinfo(turns["jump"].dtype).max)
+    np.minimum.at(begins, made["walker"], made["jump"])
+    return np.asarray(turns["jump"] - begins[turns["walker"]])
 
 
 def _evaluations(record: Record, jumps: Int[np.ndarray, " lengths"]) -> Int[np.ndarray, " lengths"]:

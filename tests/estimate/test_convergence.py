@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cvflow.estimate.cautions import cautions, comparisons
-from cvflow.estimate.convergence import effective_sample_size, r_hat
+from cvflow.estimate.convergence import effective_sample_size, production, r_hat
 from cvflow.estimate.free_energy import chain_difference, profile
 from cvflow.estimate.modes import joined
 from cvflow.estimate.schema import INFINITY, EffectiveSamples, Summary
@@ -54,6 +54,20 @@ def test_without_a_way_there_and_back_nothing_is_determined(stuck):
     assert summary["delta_f"][0]["reason"].startswith("by the chains, in production no walkers went")
     assert "not determined by the chains: in production" in " ".join(cautions(summary))
     assert comparisons(summary)[0].chain.text() == "not determined"
+
+
+def test_production_has_each_walker_s_turns_in_their_order_cut_to_the_shortest():
+    """Whatever the order in which walkers ended their turns, and though some have made more."""
+    whole = fake_record(lengths=Lengths(4, 7, 40))
+    shuffled = whole.turns[np.random.default_rng(0).permutation(len(whole.turns))]
+    turns = shuffled[np.argsort(shuffled["jump"], kind="stable")][:-2]
+    found = production(whole._replace(turns=turns))
+    assert found.shape == (4, 39)
+    assert (found["walker"] == np.arange(4)[:, None]).all()
+    assert (found["jump"] == np.arange(7, 46)).all()
+    for row in found.reshape(-1)[::10]:
+        (own,) = turns[(turns["walker"] == row["walker"]) & (turns["jump"] == row["jump"])]
+        assert row["cv"] == own["cv"]
 
 
 def test_no_number_stands_in_bold_then(stuck, record):

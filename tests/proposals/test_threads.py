@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from cvflow.proposals.threads import one_thread
 from tests.exchanging import TWO, Hopping, begun, plan, untrained
@@ -38,6 +39,17 @@ def test_a_run_proposes_and_trains_with_one_thread_and_gives_them_back():
         run.go(pool)
     assert seen == {("proposed", 1), ("trained", 1)}
     assert torch.get_num_threads() == 3
+
+
+def test_numpy_computes_with_one_thread_as_well():
+    def blas():
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        before = blas()
+        with one_thread():
+            assert blas() == {1}
+        assert blas() == before != {1}
 
 
 @pytest.mark.usefixtures("three_threads")

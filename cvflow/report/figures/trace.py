@@ -7,6 +7,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cvflow.core.state_bounds import named_in
 from cvflow.core.states import States
 from cvflow.estimate.grid import cv_period
 from cvflow.estimate.modes import crossings
@@ -23,7 +24,7 @@ from cvflow.report.figures.drawing import (
 )
 from cvflow.report.plumed_text import turn_times
 from cvflow.report.regions import state_intervals
-from cvflow.store import Record
+from cvflow.store import Header, Record
 
 _Points = Float[np.ndarray, " _turns"]
 
@@ -38,9 +39,12 @@ _LINE: Any = {"color": BLUE, "linewidth": 0.5, "alpha": 0.5}
 
 @in_our_style()
 def trace_figure(record: Record) -> Figure:
-    """CV against time: a row a walker, a column a CV, at most 12 by 3; adaptation grey, mode changes marked."""
-    walkers, cvs = record.header.walkers, record.header.cvs
-    rows, columns = min(walkers, _WALKERS), min(len(cvs), _CVS)
+    """CV against time: a row a walker, a column a CV, at most 12 by 3; adaptation grey, mode changes marked.
+
+    Where there are more CVs, those by which states are told apart come first.
+    """
+    walkers, cvs = record.header.walkers, _shown(record.header)
+    rows, columns = min(walkers, _WALKERS), len(cvs)
     figure = Figure(figsize=(max(7.2, 4.5 * columns), 1.6 + 1.25 * rows), layout="constrained")
     if not len(record.turns):
         say(figure.add_subplot(), "No turn was made yet.")
@@ -48,18 +52,25 @@ def trace_figure(record: Record) -> Figure:
     grid = figure.subplots(rows, columns, sharex=True, sharey="col", squeeze=False)
     for walker, row in enumerate(grid):
         chain = record.turns[record.turns["walker"] == walker]
-        for column, axes in enumerate(row):
-            _draw(axes, record, chain, column)
+        for cv, axes in zip(cvs, row, strict=True):
+            _draw(axes, record, chain, record.header.cvs.index(cv))
         row[0].set_ylabel(f"walker {walker}" + (f"\n{cv_label(record.header, cvs[0])}" if columns == 1 else ""))
-    for axes, cv in zip(grid[0], cvs, strict=False):
-        axes.set_title(cv_label(record.header, cv) if columns > 1 else "")
-        _state_names(grid[:, cvs.index(cv)], record, cv)
+    for panels, cv in zip(grid.T, cvs, strict=True):
+        panels[0].set_title(cv_label(record.header, cv) if columns > 1 else "")
+        _state_names(panels, record, cv)
     for axes in grid[-1]:
         axes.set_xlabel(time_label(record.header))
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))
-    figure.suptitle(_title(rows, walkers, columns, cvs))
+    figure.suptitle(_title(rows, record.header, cvs))
     return figure
+
+
+def _shown(header: Header) -> list[str]:
+    """In their order, but those that name the states before all others where there is no room for all."""
+    telling = set().union(*map(named_in, header.states.values()))
+    first = sorted(header.cvs, key=lambda cv: cv not in telling)[:_CVS]
+    return [cv for cv in header.cvs if cv in first]
 
 
 def _draw(axes: Axes, record: Record, chain: np.ndarray, column: int) -> None:
@@ -100,7 +111,7 @@ def _state_names(panels: np.ndarray, record: Record, cv: str) -> None:
     panels[0].set_ylim(low, high)
 
 
-def _title(rows: int, walkers: int, columns: int, cvs: list[str]) -> str:
-    shown = [f"the first {rows} of {walkers} walkers"] if rows < walkers else []
-    shown += [f"the first {columns} of {len(cvs)} CVs"] if columns < len(cvs) else []
-    return f"{', '.join(cvs[:columns])} of every walker" if not shown else f"CVs of the walkers ({', '.join(shown)})"
+def _title(rows: int, header: Header, cvs: list[str]) -> str:
+    shown = [f"the first {rows} of {header.walkers} walkers"] if rows < header.walkers else []
+    shown += [f"{len(cvs)} of {len(header.cvs)} CVs"] if len(cvs) < len(header.cvs) else []
+    return f"{', '.join(cvs)} of every walker" if not shown else f"CVs of the walkers ({', '.join(shown)})"

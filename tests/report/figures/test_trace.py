@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from cvflow.core.states import States
@@ -51,6 +53,24 @@ def test_a_visit_to_no_mans_land_is_no_mode_change(record):
     chain["cv_kept"][:, 0] = [2, 4, 4, 6]
     chain["cv"][:, 0] = [2, 4, 4, 6]
     assert crossings(chain, states).by_jump.tolist() == [False, False, False, True]
+
+
+def test_cvs_that_name_the_states_are_not_left_out(three):
+    """The states are told by phi, which is the last of six here."""
+    turns, wide = three.turns, {"cv", "cv_kept", "cv_old"}
+    six = np.zeros(len(turns), [(name, turns[name].dtype, (6,) if name in wide else turns[name].shape[1:])
+                                for name in turns.dtype.names])  # fmt: skip
+    for name in turns.dtype.names:
+        if name in wide:
+            six[name][:, 5] = turns[name][:, 0]
+        else:
+            six[name] = turns[name]
+    header = replace(three.header, cvs=["a", "b", "c", "d", "e", "phi"], units=["rad"] * 6, periods=[np.inf] * 6)
+    figure = trace_figure(three._replace(turns=six, header=header))
+    assert [axes.get_title().split()[0] for axes in figure.axes[:3]] == ["a", "b", "phi"]
+    first = turns["walker"] == 0
+    assert np.array_equal(curve(figure.axes[2], "after each turn")[1], turns["cv"][first][:, 0])
+    assert "3 of 6 CVs" in all_words(figure)
 
 
 def test_several_cvs_are_columns(three):
