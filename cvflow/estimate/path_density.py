@@ -19,12 +19,12 @@ from cvflow.core.periodic import wrapped
 from cvflow.core.states import States
 from cvflow.estimate.convergence import production
 from cvflow.estimate.draws import FLOW_DRAWS, flow_points
-from cvflow.estimate.ways import TABULATED, PathPoints, Ways, visits
+from cvflow.estimate.ways import PathPoints, Ways, visits
 from cvflow.proposals.io import from_bytes
 from cvflow.store import Header, Record, turn_type
 
-_PAIRS = 300
-"""Ways that the proposal draws which say where paths go, where no table does; else all that it draws."""
+_MOST_CVS = 2
+"""Up to which it is known how many ways lead past a point: in more, those that can be drawn leave gaps between them."""
 
 
 class PathSlices(NamedTuple):
@@ -44,15 +44,17 @@ class PathSlices(NamedTuple):
 def path_slices(record: Record) -> PathSlices:
     """All configurations that were seen on paths of production between named states, with both ends.
 
-    None where a kernel holds the CV exactly, or some path got to its end without a look: the engine does not look, the
-    path is too short, or an older version made it. Left out of a mean over all turns it would count as zero.
+    None where there are more than two CVs, a kernel holds the CV exactly, or some path got to its end without a look:
+    the engine does not look, the path is too short, or an older version made it. Left out of a mean over all turns it
+    would count as zero.
 
     Raises:
         ValueError: a walker has no production turn yet.
     """
     header = record.header
     turns = production(record).reshape(-1)
-    chosen = np.flatnonzero(_crossing(turns, header)) if len(header.kappa) == len(header.cvs) else np.zeros(0, int)
+    told = len(header.kappa) == len(header.cvs) <= _MOST_CVS
+    chosen = np.flatnonzero(_crossing(turns, header)) if told else np.zeros(0, int)
     if not len(chosen) or not (turns["look_fraction"][chosen] > 0).any(axis=1).all():
         return _nothing(header)
     path, cv, weight = _weighted(turns[chosen].tobytes(), record.flows[-1].data, header.to_json())
@@ -74,7 +76,7 @@ def _weighted(rows: bytes, flow: bytes, header_text: str) -> PathSlices:
     log_weight = (_log_prefactor(paths, header) - np.log(share))[:, None] - work
     path = np.broadcast_to(np.arange(len(paths))[:, None], seen.shape)[seen]
     stiff = np.sqrt(np.array(header.kappa) / header.kT)
-    visited = visits(cv[seen], path, ways, own, stiff, _periods(header))
+    visited = visits(cv[seen], ways, stiff, _periods(header))
     return PathSlices(path, cv[seen], np.exp(log_weight[seen]) * own.measure[seen] / visited)
 
 
@@ -100,8 +102,7 @@ def _proposed(flow: bytes, header: Header, made: Ways) -> tuple[Ways, float]:
     states = States(header.states, header.cvs)
     old, new = states.assign(start), states.assign(end)
     between = proposed & (old >= 0) & (new >= 0) & (old != new)
-    most = None if len(header.cvs) <= TABULATED else _PAIRS
-    start, way = start[between][:most], wrapped(end - start, _periods(header))[between][:most]
+    start, way = start[between], wrapped(end - start, _periods(header))[between]
     stiff = np.sqrt(header.kappa)
     lengths, wanted = (np.linalg.norm(stiff * each, axis=1) for each in (made.way, way))
     order = np.argsort(lengths)

@@ -4,15 +4,12 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy.interpolate import RegularGridInterpolator
 
 from cvflow.core.frames import Point
 from cvflow.core.periodic import wrapped
 from cvflow.proposals.base import CVPoints
-
-TABULATED = 2
-"""CVs up to which it is a table; it takes as many ways as there are."""
 
 _FINE = 0.125
 """Of the restraint's width: the table's grid."""
@@ -22,9 +19,6 @@ _NODES = 2_000
 
 _REACH = 8.0
 """Widths from which the restraint's centre does not matter to a point."""
-
-_CHUNK = 500_000
-"""Numbers of points times centres that are looked at together."""
 
 PathPoints = Float[np.ndarray, "paths looks"]
 
@@ -50,28 +44,19 @@ class Ways(NamedTuple):
         return self.start[:, None] + self.fraction[:, :, None] * self.way[:, None]
 
 
-def visits(
-    points: CVPoints, path: Int[np.ndarray, " points"], ways: Ways, own: Ways, stiff: Point, periods: Point
-) -> Float[np.ndarray, " points"]:
+def visits(points: CVPoints, ways: Ways, stiff: Point, periods: Point) -> Float[np.ndarray, " points"]:
     """Mean over all ways of the sum of exp(-βu) over the looks, each times what it stands for of the way.
 
-    Along one CV or two it is a smooth function, which a table tells. In more, where few ways can be asked and leave
-    gaps between each other, the way of each point's own path is one more.
+    Along one CV or two it is a smooth function, which a table tells.
 
     Args:
         points: where.
-        path: of each point, a row of `own`.
         ways: that the proposal draws.
-        own: of the paths that were made.
         stiff: one over the restraint's width, for each CV.
         periods: of the CVs.
     """
-    centres, measure, count = ways.centres.reshape(-1, len(stiff)), ways.measure.reshape(-1), len(ways.start)
-    if len(stiff) <= TABULATED:
-        return _tabulated(points, centres, measure, stiff, periods) / count
-    apart = stiff * wrapped(points[:, None] - own.centres[path], periods)
-    alone = (own.measure[path] * np.exp(-0.5 * (apart * apart).sum(axis=2))).sum(axis=1)
-    return (alone + _pulls(points, centres, measure, stiff, periods)) / (1 + count)
+    centres, measure = ways.centres.reshape(-1, len(stiff)), ways.measure.reshape(-1)
+    return _tabulated(points, centres, measure, stiff, periods) / len(ways.start)
 
 
 def _tabulated(
@@ -116,18 +101,3 @@ def _shared_out(
         share = np.where(np.array(corner), part, 1 - part).prod(axis=1)
         np.add.at(table, tuple((whole.astype(int) + corner).T), measure * share)
     return nodes, table
-
-
-def _pulls(
-    points: CVPoints,
-    centres: Float[np.ndarray, "centres cvs"],
-    measure: Float[np.ndarray, " centres"],
-    stiff: Point,
-    periods: Point,
-) -> Float[np.ndarray, " count"]:
-    """Sum of exp(-βu) over all centres of the restraint, each times its measure."""
-    size, parts = max(1, _CHUNK // (len(centres) * len(stiff))), []
-    for begin in range(0, len(points), size):
-        apart = stiff * wrapped(points[begin : begin + size, None] - centres, periods)
-        parts.append(np.exp(-0.5 * (apart * apart).sum(axis=2)) @ measure)
-    return np.concatenate(parts)

@@ -121,8 +121,16 @@ def test_in_two_cvs_the_density_is_right_all_the_way(askew):
     assert plane_z(askew) < 5
 
 
+def test_in_more_than_two_cvs_works_say_nothing(askew):
+    """Nobody knows there how many ways lead past a point: what 300 of them told was 5 kT and more too high."""
+    header = askew.header
+    three = replace(header, cvs=["x", "y", "z"], units=[""] * 3, kappa=[*header.kappa, 1.0], periods=[np.inf] * 3)
+    assert len(path_slices(askew).turn) > 100
+    assert not len(path_slices(askew._replace(header=three)).turn)
+
+
 def test_in_two_cvs_a_restraint_that_is_forgotten_is_caught(askew, monkeypatch):
-    monkeypatch.setattr(path_density, "visits", lambda *given: ways.visits(*given[:4], given[4] * [1, 0.01], given[5]))
+    monkeypatch.setattr(path_density, "visits", lambda *given: ways.visits(*given[:2], given[2] * [1, 0.01], given[3]))
     assert plane_z(askew) > 8
 
 
