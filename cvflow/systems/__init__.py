@@ -9,6 +9,7 @@ from cvflow.systems.phi4 import Phi4
 from cvflow.systems.phi4_modes import Phi4Modes
 from cvflow.systems.polymer import Polymer
 from cvflow.systems.tunnel import GaussianTunnel
+from cvflow.systems.two_modes import TwoModes
 from cvflow.systems.zoo import Ellipsoid, PlanarAngle, SingleTorsion, TwoDistances
 
 BUILT_IN: dict[str, type[ReferenceSystem]] = {
@@ -23,6 +24,7 @@ BUILT_IN: dict[str, type[ReferenceSystem]] = {
         Phi4Modes,
         Dimer,
         GaussianMixtureTarget,
+        TwoModes,
         PlanarAngle,
         SingleTorsion,
         Ellipsoid,
@@ -49,4 +51,5 @@ __all__ = [
     "ReferenceSystem",
     "SingleTorsion",
     "TwoDistances",
+    "TwoModes",
 ]

@@ -1,4 +1,4 @@
-"""A mixture of two Gaussians in many dimensions: the target of samplers that use no CV."""
+"""A mixture of two Gaussians of different shapes in many dimensions: nothing about it is symmetric."""
 
 from dataclasses import dataclass
 from math import log, sqrt
@@ -13,6 +13,7 @@ from cvflow.cv.batch import LinearCV
 from cvflow.engines.batch.potential import Potential
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.systems.base import BatchReference
+from cvflow.systems.gaussians import log_gaussian, on_side
 from cvflow.systems.parameters import check_positive, check_weight
 
 FIRST_WIDTHS, SECOND_WIDTHS = (0.5, 2.0), (1.5, 0.75)
@@ -66,23 +67,17 @@ class GaussianMixtureTarget(BatchReference):
         return self.separation / 2 / sqrt(self.dim)
 
     def _energy(self, x: Float[Tensor, "chains dim"]) -> Float[Tensor, " chains"]:
-        first = log(self.weight) + self._log_gaussian(x, -self._offset, FIRST_WIDTHS)
-        second = log(1 - self.weight) + self._log_gaussian(x, self._offset, SECOND_WIDTHS)
+        sigma_1, sigma_2 = (
+            torch.linspace(*each, self.dim, dtype=x.dtype, device=x.device) for each in (FIRST_WIDTHS, SECOND_WIDTHS)
+        )
+        first = log(self.weight) + log_gaussian(x, -self._offset, sigma_1)
+        second = log(1 - self.weight) + log_gaussian(x, self._offset, sigma_2)
         return -self.kT * torch.logaddexp(first, second)
-
-    def _log_gaussian(
-        self, x: Float[Tensor, "chains dim"], mean: float, widths: tuple[float, float]
-    ) -> Float[Tensor, " chains"]:
-        sigma = torch.linspace(*widths, self.dim, dtype=x.dtype, device=x.device)
-        scaled = (x - mean) / sigma
-        return -(scaled * scaled / 2 + torch.log(sigma)).sum(dim=1) - self.dim * log(2 * np.pi) / 2
 
     def _starts(self, state: str, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count dim"]:
         """Close to the mean: a tenth of the component's standard deviations, and never across s = 0."""
         self.check_state(state)
         sign, widths = {"first": (-1.0, FIRST_WIDTHS), "second": (1.0, SECOND_WIDTHS)}[state]
         x = sign * self._offset + 0.1 * np.linspace(*widths, self.dim) * rng.normal(size=(count, self.dim))
-        s = x.sum(axis=1) / sqrt(self.dim)
-        # Mirrored in the plane s = 0 where the two means are so close that the draw crossed it.
-        crossed = sign * s < 0
-        return x - 2 * np.where(crossed, s, 0.0)[:, None] / sqrt(self.dim)
+        # The two means may be so close that a draw crosses the plane between them.
+        return on_side(x, np.full(self.dim, 1 / sqrt(self.dim)), sign)

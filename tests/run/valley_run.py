@@ -101,6 +101,7 @@ BUILT_IN = {
     "phi4_modes": ({"n": 16}, {"kernel": "constrained", "timestep": 0.1}, [[-3.0], [3.0]], 1.0),
     "dimer": ({"n_particles": 12}, {"kernel": "constrained", "timestep": 0.01}, [[0.0], [1.0]], 0.1),
     "gaussian_mixture": ({"dim": 4}, {"kernel": "mala", "timestep": 0.1}, [[-4.0], [4.0]], 1.0),
+    "two_modes": ({"dim": 4}, {"kernel": "constrained", "timestep": 0.05}, [[-2.0], [2.0]], 0.3),
     "angle": ({}, {"kernel": "constrained", "timestep": 0.03}, [[1.0], [2.2]], 0.2),
     "torsion": ({}, {"kernel": "constrained", "timestep": 0.02}, [[-0.2], [2.8]], 0.4),
     "ellipsoid": ({"kT": 2.0}, {"kernel": "constrained", "timestep": 0.05}, [[1.0], [2.2]], 0.2),

@@ -14,8 +14,9 @@ from cvflow.systems import (
     PlanarAngle,
     SingleTorsion,
     TwoDistances,
+    TwoModes,
 )
-from tests.systems.exact import angle, ellipsoid, mixture, phi4, torsion, tunnel, two_distances
+from tests.systems.exact import angle, ellipsoid, mixture, phi4, torsion, tunnel, two_distances, two_modes
 
 
 class Case(NamedTuple):
@@ -31,6 +32,7 @@ CASES = {
         Case(GaussianTunnel(), tunnel),
         Case(Phi4(), phi4),
         Case(GaussianMixtureTarget(), mixture),
+        Case(TwoModes(condition=100.0), two_modes),
         Case(PlanarAngle(), angle),
         Case(SingleTorsion(), torsion),
         Case(Ellipsoid(), ellipsoid),

@@ -34,6 +34,10 @@ def _mixture(x: np.ndarray, way: int) -> Moved:
     return Moved(mean_2 + (x - mean_1) / sigma_1 * sigma_2, np.full(len(x), np.log(sigma_2 / sigma_1).sum()))
 
 
+def _two_modes(x: np.ndarray, way: int) -> Moved:
+    return Moved(x + 2.0 * way, np.zeros(len(x)))
+
+
 def _angle(x: np.ndarray, way: int) -> Moved:
     """Turn the second bond so that the angle grows by one, unless it would pass π (or, back, 0)."""
     a, b = x[:, 0] - x[:, 1], x[:, 2] - x[:, 1]
@@ -84,6 +88,7 @@ MOVES: dict[str, Callable[[np.ndarray, int], Moved]] = {
     "gaussian_tunnel": _tunnel,
     "phi4": _phi4,
     "gaussian_mixture": _mixture,
+    "two_modes": _two_modes,
     "angle": _angle,
     "torsion": _torsion,
     "ellipsoid": _ellipsoid,

@@ -16,6 +16,7 @@ from cvflow.systems import (
     PlanarAngle,
     SingleTorsion,
     TwoDistances,
+    TwoModes,
 )
 from tests.systems.cases import BATCH_SYSTEMS
 
@@ -105,7 +106,7 @@ def test_the_system_carries_the_references_parameters(name):
     assert (system.name, system.kT, system.states) == (name, reference.kT, reference.states)
 
 
-SCALED = [GaussianTunnel, GaussianMixtureTarget, PlanarAngle, SingleTorsion, Ellipsoid, TwoDistances]
+SCALED = [GaussianTunnel, GaussianMixtureTarget, TwoModes, PlanarAngle, SingleTorsion, Ellipsoid, TwoDistances]
 
 
 @pytest.mark.parametrize("kind", SCALED)
@@ -139,6 +140,10 @@ def test_potentials_of_given_densities_scale_with_kT(kind):
         (GaussianMixtureTarget, {"separation": 0.0}),
         (GaussianMixtureTarget, {"weight": 1.0}),
         (GaussianMixtureTarget, {"kT": 0.0}),
+        (TwoModes, {"dim": 0}),
+        (TwoModes, {"weight": 0.0}),
+        (TwoModes, {"variance": 0.0}),
+        (TwoModes, {"condition": -1.0}),
         (PlanarAngle, {"weight": 0.0}),
         (SingleTorsion, {"kT": np.inf}),
         (Ellipsoid, {"weight": 1.5}),
@@ -157,6 +162,8 @@ def test_parameters_out_of_range_raise(kind, parameters):
         Phi4(n=2, a=10.0, h=-0.3),
         GaussianMixtureTarget(dim=1, separation=0.1),
         GaussianMixtureTarget(dim=64),
+        TwoModes(dim=1, variance=400.0),
+        TwoModes(dim=64, condition=100.0),
         Dimer(n_particles=2),
     ],
     ids=repr,

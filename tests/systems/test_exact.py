@@ -22,7 +22,7 @@ DRAWS, THRESHOLD = 100_000, 5.0
 ALL = pytest.mark.parametrize("name", CASES)
 BARRIERS = {
     "gaussian_tunnel": 5.0, "phi4": 0.0, "gaussian_mixture": 0.0, "angle": 1.55, "ellipsoid": 1.55,
-    "two_distances": 0.0,
+    "two_distances": 0.0, "two_modes": 0.0,
 }  # fmt: skip
 
 
