@@ -1,1 +1,1 @@
-"""What a run's record says: free energies, errors, convergence, costs. Reads the store alone."""
+"""What a run's record says: free energies, errors, convergence, costs. Reads the store and arrays alone."""

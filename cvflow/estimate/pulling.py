@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import brentq
-from scipy.special import expit, log_expit, logsumexp
+from scipy.special import log_expit, logsumexp
 
+from cvflow.estimate.bennett import difference
 from cvflow.estimate.free_energy import FreeEnergyProfile
 from cvflow.estimate.grid import Axis
 
@@ -78,25 +78,6 @@ class PulledProfile(NamedTuple):
     stages: tuple[StageResult, ...]
     difference: float
     stderr: float
-
-
-def difference(work: Float[np.ndarray, " paths"], onward: Bool[np.ndarray, " paths"]) -> float:
-    """Free-energy difference [kT] of the ends of a stage, by Bennett's acceptance ratio; by Jarzynski's for one way.
-
-    Args:
-        work: of each path, as if it went onward [kT].
-        onward: which did.
-    """
-    there, back = int(onward.sum()), int((~onward).sum())
-    if not back:
-        return float(np.log(there) - logsumexp(-work))
-    bias = np.log(back / there)
-    low, high = work.min() + min(bias, 0.0) - 50.0, work.max() + max(bias, 0.0) + 50.0
-
-    def surplus(guess: float) -> float:
-        return float(expit(work - guess - bias).sum() - there)
-
-    return float(brentq(surplus, low - abs(bias), high + abs(bias), xtol=1e-10))
 
 
 def log_weights(stage: PulledPaths, ends: float) -> Float[np.ndarray, "paths moments"]:

@@ -7,8 +7,9 @@ import pytest
 from pymbar import bar
 
 from cvflow.estimate import pulling
+from cvflow.estimate.bennett import difference
 from cvflow.estimate.grid import Axis
-from cvflow.estimate.pulling import PulledPaths, difference, pulled_profile
+from cvflow.estimate.pulling import PulledPaths, pulled_profile
 
 MASS = 16.0
 GRID = np.linspace(-0.5, 2.5, 60_001)
