@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 QUICK := $(addprefix tests/,config core cv estimate host proposals report sampler store systems test_layers.py test_docstrings.py)
 
-.PHONY: demo test quick slow bench clean
+.PHONY: demo test quick slow bench docs clean
 
 $(BIN)/cvflow: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,10 @@ quick: $(BIN)/cvflow
 
 slow: $(BIN)/cvflow
 	$(BIN)/python -m pytest -m slow -s
+
+# The site of docs/, in build/site; a warning is an error.
+docs: $(BIN)/cvflow
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(BIN)/cvflow
 	$(BIN)/python benchmarks/steered_steps.py

@@ -19,7 +19,7 @@ page is up to date. How the rooms work together is in architecture.md.
 
 A module imports from its own room or from rooms above it; no imports go in circles.
 
-```
+```text
 {layers}
 ```
 """

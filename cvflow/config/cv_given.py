@@ -21,7 +21,11 @@ NOWHERE = "<memory>"
 
 
 class ForceSection(CvSection):
-    """The energy of a serialised OpenMM force; a run keeps it in a file that is named after the CV."""
+    """The energy of a serialised OpenMM force; a run keeps it in a file that is named after the CV.
+
+    Attributes:
+        period: where the energy lies on a circle, its circumference.
+    """
 
     makes = ForceCV
     type: Literal["force"]
@@ -45,7 +49,16 @@ class ForceSection(CvSection):
 
 
 class PythonSection(CvSection):
-    """A torch function, named as "file.py:function", or one that builds a module; without a word for its type."""
+    """A torch function, named as "file.py:function", or one that builds a module; without a word for its type.
+
+    Attributes:
+        python: "file.py:function".
+        weights: safetensors of the module that the function builds.
+        atoms: whose positions OpenMM hands to the function.
+        period: where the CV lies on a circle, its circumference.
+        range: the smallest and the largest value that it can take.
+        periodic: whether molecules are put together by nearest images; in a periodic box they are, unless said.
+    """
 
     makes = TorchCV
     typed: ClassVar[bool] = False
@@ -101,7 +114,9 @@ class PythonSection(CvSection):
 class PlumedSection(CvSection):
     """Lines of PLUMED with a value of the CV's name; without a word for its type.
 
-    `period` is for external programs, whose PLUMED has told it.
+    Attributes:
+        plumed: lines of PLUMED; one has the label `name`.
+        period: for external programs, whose PLUMED has told it.
     """
 
     makes = PlumedCV

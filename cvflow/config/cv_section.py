@@ -38,7 +38,11 @@ from cvflow.host.faults import brief
 
 
 class CombinationSection(CvSection):
-    """A linear combination of CVs."""
+    """A linear combination of CVs.
+
+    Attributes:
+        period: where the combination lies on a circle, its circumference.
+    """
 
     makes = Combination
     type: Literal["combination"]

@@ -81,7 +81,11 @@ class AnisotropySection(AtomsSection):
 
 
 class GyrationSection(AtomsSection):
-    """The radius of gyration of a group."""
+    """The radius of gyration of a group.
+
+    Attributes:
+        weights: of the atoms, or "mass"; all alike unless said.
+    """
 
     makes = Gyration
     type: Literal["gyration"]
@@ -100,7 +104,12 @@ class CoordinationSection(AtomsSection):
 
 
 class CentreDistanceSection(AtomsSection):
-    """The distance between the centres of two groups."""
+    """The distance between the centres of two groups.
+
+    Attributes:
+        weights: of the first group's atoms, or "mass"; all alike unless said.
+        weights2: of the second's.
+    """
 
     makes = CentreDistance
     type: Literal["centre-distance"]
@@ -128,7 +137,16 @@ class RmsdSection(AtomsSection):
 
 
 class NativeContactsSection(AtomsSection):
-    """The fraction of a reference's contacts that are there; a run keeps the contacts and their atoms' positions."""
+    """The fraction of a reference's contacts that are there; a run keeps the contacts and their atoms' positions.
+
+    Attributes:
+        atoms2: another group; contacts are then pairs of one atom of each.
+        pairs: contacts of your own, in the place of those within the cutoff.
+        cutoff: within which a pair of the reference is a contact [nm].
+        separation: least difference of the places in the chain of two residues.
+        beta: steepness [1/nm].
+        lambda_constant: how far a contact may stretch, relatively.
+    """
 
     makes = NativeContacts
     type: Literal["native-contacts"]
@@ -151,7 +169,11 @@ class NativeContactsSection(AtomsSection):
 
 
 class PathProgressSection(AtomsSection):
-    """Progress along a path of references; a run keeps their positions among its settings."""
+    """Progress along a path of references; a run keeps their positions among its settings.
+
+    Attributes:
+        lambda_constant: 1/nm²; 2.3 over the mean square deviation of neighbouring references unless said.
+    """
 
     makes = PathProgress
     type: Literal["path-progress"]
@@ -169,7 +191,11 @@ class PathProgressSection(AtomsSection):
 
 
 class PathDistanceSection(AtomsSection):
-    """Distance from a path of references; a run keeps their positions among its settings."""
+    """Distance from a path of references; a run keeps their positions among its settings.
+
+    Attributes:
+        lambda_constant: 1/nm²; 2.3 over the mean square deviation of neighbouring references unless said.
+    """
 
     makes = PathDistance
     type: Literal["path-distance"]
@@ -187,7 +213,11 @@ class PathDistanceSection(AtomsSection):
 
 
 class AlphaBetaSection(AtomsSection):
-    """The similarity of torsions to references."""
+    """The similarity of torsions to references.
+
+    Attributes:
+        coefficients: of the torsions; all 1 unless said.
+    """
 
     makes = AlphaBeta
     type: Literal["alpha-beta"]

@@ -31,6 +31,10 @@ class CvSection(Section):
 
     Unless a type says otherwise its words are the fields of the CV's class, by the same names. What a word that cannot
     be left out means is its description, for the message where it is missing.
+
+    Attributes:
+        name: used in [states], COLVAR, fes.dat and figures.
+        unit: for labels; native CVs have their own.
     """
 
     makes: ClassVar[type | None] = None
@@ -71,7 +75,11 @@ class CvSection(Section):
 
 
 class AtomsSection(CvSection):
-    """A CV of some atoms, with nearest images in a periodic box unless it is told not to take any."""
+    """A CV of some atoms, with nearest images in a periodic box unless it is told not to take any.
+
+    Attributes:
+        periodic: whether distances are those of nearest images; in a periodic box they are, unless said.
+    """
 
     periodic: bool | None = None
 

@@ -20,7 +20,16 @@ _Program = Annotated[str, Field(min_length=1)] | _Texts
 
 
 class OpenMMSection(Section):
-    """OpenMM's platforms and their properties, and how well rigid bonds keep their lengths, relatively."""
+    """OpenMM.
+
+    Attributes:
+        platform: as OpenMM spells it; CPU unless said.
+        temperature: K; refused for built-in systems in reduced units, whose kT is a parameter.
+        precision: of GPUs; mixed unless said.
+        devices: numbers of GPUs, which the workers take in turn.
+        threads: of each worker's context; one unless said.
+        constraint_tolerance: how well rigid bonds keep their lengths, relatively.
+    """
 
     refused: ClassVar[Mapping[str, str]] = {"compile": "compile is the batch engine's word"}
 
@@ -45,7 +54,11 @@ class OpenMMSection(Section):
 
 
 class LammpsSection(Section):
-    """LAMMPS inside cvflow."""
+    """LAMMPS inside cvflow.
+
+    Attributes:
+        temperature: K; refused for built-in systems in reduced units.
+    """
 
     refused: ClassVar[Mapping[str, str]] = _ELSEWHERE
 
@@ -54,7 +67,12 @@ class LammpsSection(Section):
 
 
 class AseSection(Section):
-    """ASE's calculators, and how many threads each walker's has."""
+    """ASE's calculators.
+
+    Attributes:
+        temperature: K.
+        threads: of each walker's calculator; one unless said.
+    """
 
     refused: ClassVar[Mapping[str, str]] = {word: said for word, said in _ELSEWHERE.items() if word != "threads"}
 
@@ -64,7 +82,15 @@ class AseSection(Section):
 
 
 class BatchSection(Section):
-    """Many chains as one batch: torch's devices and floating-point types."""
+    """Many chains of torch functions as one batch.
+
+    Attributes:
+        temperature: K; refused for systems in reduced units.
+        precision: "float64" unless said, or "float32".
+        device: of torch: "cpu" unless said, or "cuda".
+        threads: of torch.
+        compile: whether torch compiles the path; "auto", as unless said, does where a run is long enough to gain by it.
+    """
 
     refused: ClassVar[Mapping[str, str]] = {
         "platform": 'platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"',
@@ -89,6 +115,7 @@ class ProgramSection(Section):
         keep_failed: how many folders of failed paths each process keeps.
         plumed: a file whose lines stand before the CVs'.
         inputs: files that a path's folder gets.
+        kT: thermal energy of a model in reduced units, in place of a temperature.
     """
 
     refused: ClassVar[Mapping[str, str]] = _ELSEWHERE
@@ -141,7 +168,12 @@ class GromacsSection(ProgramSection):
 
 
 class LammpsProgramSection(ProgramSection):
-    """LAMMPS as a program."""
+    """LAMMPS as a program.
+
+    Attributes:
+        script: units, box, atoms and forces; nothing that moves the atoms.
+        program: lmp, or an argument vector.
+    """
 
     files: ClassVar[tuple[str, ...]] = ("action", "plumed", "script")
 
@@ -151,7 +183,13 @@ class LammpsProgramSection(ProgramSection):
 
 
 class PesMDSection(ProgramSection):
-    """PLUMED's own dynamics on a landscape."""
+    """PLUMED's own dynamics on a landscape.
+
+    Attributes:
+        coordinates: of the particle, by their labels in PLUMED's input.
+        kT: thermal energy, in the landscape's unit.
+        program: plumed.
+    """
 
     name: Literal["pesmd"]
     coordinates: _Texts = Field(description='["d.x", "d.y"]')
@@ -160,7 +198,13 @@ class PesMDSection(ProgramSection):
 
 
 class CustomSection(ProgramSection):
-    """Any program, by its command lines and the files that hold its state."""
+    """Any program, by its command lines and the files that hold its state.
+
+    Attributes:
+        commands: run one after the other for each path; {steps}, {seed}, {timestep} and {kT} are filled in.
+        state_files: what the program keeps its configuration in.
+        energies: whether the commands write energies.dat.
+    """
 
     name: Literal["custom"]
     commands: _Texts = Field(description='["my-md --steps {steps} --seed {seed}"]')

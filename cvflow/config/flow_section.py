@@ -14,6 +14,12 @@ class FlowSection(Section):
     """The learned flow. Each architecture has words of its own (docs/flow.md), which are checked by it.
 
     Architectures are imported only where there is a `[flow]`: they need torch, which a config does not.
+
+    Attributes:
+        architecture: "spline" or "coupling-spline".
+        epsilon: weight of the broad component.
+        retrain_every: samples of all walkers together, one a turn, between two trainings.
+        labels: whether there is one flow a named state, with jumps from state to state in detailed balance.
     """
 
     model_config = ConfigDict(extra="allow")

@@ -24,7 +24,19 @@ from cvflow.host.text_file import text_of
 
 
 class RunSection(Section):
-    """Lengths and the seed, counted per walker; adaptation takes up to adapt_limit times adapt_jumps."""
+    """Lengths and the seed, counted per walker.
+
+    Attributes:
+        seed: every random number follows from it.
+        walkers: chains; the starts are given to them in turn.
+        adapt_jumps: jumps while the flow learns, which are not in the statistics.
+        adapt_limit: adaptation goes on until the states' populations settle, up to so many times adapt_jumps.
+        jumps: of production, with the flow frozen.
+        local_steps: time steps of the local move after each jump, on average.
+        equilibration_moves: local moves before the first jump, within the start's state, that the flow learns from.
+        local: the local move; "langevin" is unadjusted and biased, "mala" and "ghmc" are the batch engine's.
+        local_timestep: of local moves, if not that of the paths [ps].
+    """
 
     seed: Whole = 1
     walkers: Annotated[int, Field(ge=1, le=100_000)] = 4
@@ -38,7 +50,21 @@ class RunSection(Section):
 
 
 class PathSection(Section):
-    """The steered paths."""
+    """The steered paths.
+
+    Attributes:
+        kernel: how the rest relaxes while the CV moves (theory.md, sections 3 and 7); all but "restraint" and the
+            "langevin" of positions are the batch engine's.
+        steps: time steps of a path as long as the distance between the states' mean CVs.
+        timestep: ps; a molecule has 0.0005, 0.002 with constraints and 0.004 with heavy hydrogens too, unless it is
+            given.
+        friction: along paths [1/ps].
+        kappa: spring constant, or one for each CV [kJ/mol per CV unit squared].
+        schedule: of the restraint's centre.
+        way: of positions: straight, or with distances along the chain kept.
+        early_rejection: whether paths that cannot be accepted any more are given up, which is exact (theory.md, 8.1).
+        within_states: whether production jumps within a state; else such jumps are rejected without a path.
+    """
 
     kernel: Literal["restraint", "euler", "mala", "mala-coin", "langevin", "constrained", "none"] = "restraint"
     steps: Literal["auto"] | Count = 1000
@@ -52,7 +78,13 @@ class PathSection(Section):
 
 
 class ProposalSection(Section):
-    """A fixed mixture of Gaussians in place of the flow."""
+    """A fixed mixture of Gaussians in place of the flow.
+
+    Attributes:
+        means: a list of CV values for each Gaussian.
+        sigmas: its standard deviations, as many.
+        weights: of the Gaussians, relative.
+    """
 
     means: list[list[Finite]]
     sigmas: list[list[Positive]]
@@ -60,7 +92,12 @@ class ProposalSection(Section):
 
 
 class Config(Section):
-    """Everything a run is told."""
+    """Everything a run is told.
+
+    Attributes:
+        states: named regions of the CVs, as comparisons with `and`, `or`, `not`; the first that holds a point owns it,
+            and free energies are differences from the first.
+    """
 
     run: RunSection = RunSection()
     system: SystemSection

@@ -65,7 +65,7 @@ class SolventSection(Section):
     """A box of water around a molecule, by OpenMM's Modeller.
 
     Attributes:
-        model: of the water, as Modeller knows it.
+        model: of the water, as Modeller knows it: tip3p, spce, tip4pew or tip5p.
         padding: least distance of the solute from its own images [nm].
         ionic_strength: of Na⁺ and Cl⁻ beside those that make the box neutral [mol/l].
         neutralize: whether ions make the box neutral.
@@ -100,13 +100,14 @@ class SystemSection(Section):
         parameter_files: CHARMM's parameters for it.
         xml: a serialised OpenMM System.
         topology: a PDB file with its atoms.
-        nonbonded_method: as OpenMM names it; by default PME in a periodic box, and NoCutoff without.
+        nonbonded_method: NoCutoff, CutoffNonPeriodic, CutoffPeriodic, Ewald, PME or LJPME; by default PME in a periodic
+            box, and NoCutoff without.
         nonbonded_cutoff: nm; 1 by default.
         switch_distance: from which Lennard-Jones forces are switched off [nm].
         ewald_error_tolerance: of Ewald sums.
-        constraints: which bonds are rigid.
+        constraints: which bonds are rigid: none, h-bonds, all-bonds or h-angles.
         rigid_water: whether water is; by default where bonds are.
-        implicit_solvent: a generalised Born model.
+        implicit_solvent: a generalised Born model: HCT, OBC1, OBC2, GBn or GBn2.
         hydrogen_mass: of every hydrogen [amu].
         box: edges of the periodic box [nm], and its angles in degrees unless they are right.
         starts: a structure a state: a file, or "file:frame" with frames counted from 0.

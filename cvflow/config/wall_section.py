@@ -11,7 +11,15 @@ from cvflow.host.faults import brief
 
 
 class WallSection(Section):
-    """A wall on one of the run's CVs."""
+    """A wall on one of the run's CVs: kappa times the distance beyond it to the power of the exponent.
+
+    Attributes:
+        cv: its name; on a line.
+        upper: where an upper wall begins, in the CV's unit; or
+        lower: where a lower one does.
+        kappa: kJ/mol per unit of the CV to the power of the exponent.
+        exponent: of the distance beyond the wall.
+    """
 
     cv: str
     upper: Finite | None = None
