@@ -132,6 +132,16 @@ def test_a_molecule_of_one_s_own(tmp_path, monkeypatch):
     assert [frame.positions[1, 0] for frame in setup.walkers.starts] == pytest.approx([0.11, 0.17, 0.11, 0.17])
 
 
+def test_a_constant_of_normalisation_by_a_flow():
+    """The last line has the value and error that its comment says."""
+    (block,) = (block for block in CODE if block.page == "docs/theory.md" and "mapped_works" in block.text)
+    *before, last = block.text.splitlines()
+    names = {}
+    exec("\n".join(before), names)
+    found = eval(last.split("#")[0], names)
+    assert f"value={found.value:.3f}, stderr={found.stderr:.3f}" == last.split("#")[1].strip()
+
+
 def check(command, folder, *, whole=True):
     """Raises AssertionError or UsageError: it is none."""
     program, *rest = command
