@@ -1,4 +1,4 @@
-"""Maximum-likelihood training with a held-out part for the stopping rule.
+"""Training with a held-out part for the stopping rule: maximum likelihood, or a flow's own way there.
 
 Source: Gabrié, Rotskoff, Vanden-Eijnden, PNAS 2022 (training on what the chains visit).
 """
@@ -25,7 +25,7 @@ BATCH = 8192
 """Numbers (samples times CVs) that one step of the optimiser sees at most."""
 
 STEPS_AN_EPOCH = 2
-"""Steps of the optimiser in one epoch at most, whatever the number of samples."""
+"""Steps of the optimiser in one epoch at most, whatever the number of samples; a flow may ask for several of each."""
 
 LOOK = 5
 """Epochs between two looks at the held-out samples."""
@@ -163,7 +163,7 @@ def _descend(
     flow, standard = proposal.flow, proposal.standard
     held_out = _blurred(parts.held_out, blur, standard, rng)
     batch = max(1, BATCH // held_out.shape[1])
-    steps = min(STEPS_AN_EPOCH, -(-len(parts.seen) // batch))
+    steps = flow.many_steps * min(STEPS_AN_EPOCH, -(-len(parts.seen) // batch))
     optimiser = torch.optim.Adam(flow.parameters(), lr=settings.learning_rate * (0.5 if warm else 1.0))
     cooling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps * settings.epochs)
     best_nll, best_weights, best_epoch = _nll(proposal, held_out), deepcopy(flow.state_dict()), 0
@@ -172,7 +172,7 @@ def _descend(
             some = parts.seen if len(parts.seen) <= batch else rng.choice(parts.seen, batch, replace=False)
             u = torch.from_numpy(standard.inward(_blurred(some, blur, standard, rng)))
             optimiser.zero_grad()
-            (-flow.log_density(u).mean()).backward()
+            flow.loss(u, rng).backward()
             optimiser.step()
             cooling.step()
         if epoch % LOOK == 0 or epoch == settings.epochs:

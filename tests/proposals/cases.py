@@ -34,6 +34,10 @@ SPACES = {
 }
 
 
+PLANE = {"plane": line(2)}
+"""For what takes lines alone."""
+
+
 def samples(count, rng, where):
     """Two correlated modes of weights .7 and .3; on circles one lies across ±π, in boxes one is cut by the edge."""
     second = rng.random(count) < 0.3
@@ -54,11 +58,11 @@ def chains(count, rng, where, walkers=4):
 
 
 @cache
-def learned(name, seed=0, kind="spline"):
+def learned(name, seed=0, kind="spline", epochs=SHORT.epochs):
     """A proposal trained for a short while."""
-    rng, where = np.random.default_rng(seed), SPACES[name]
+    rng, where = np.random.default_rng(seed), (SPACES | PLANE)[name]
     blur = np.where(np.isfinite(np.array(where.ranges)[:, 0]) & np.isinf(where.periods), 0.0, 0.05)
-    settings = replace(SHORT, architecture=architecture(kind)())
+    settings = replace(SHORT, architecture=architecture(kind)(), epochs=epochs)
     return fit(chains(1500, rng, where), where, blur, settings, None, rng).proposal
 
 

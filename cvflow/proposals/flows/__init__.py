@@ -1,11 +1,13 @@
 """Flows by their architectures: each is one file, and one line here."""
 
-from cvflow.proposals.flows import coupling_spline, spline
+from cvflow.proposals.flows import continuous, coupling_spline, realnvp, spline
 from cvflow.proposals.flows.base import Architecture
 
 ARCHITECTURES: tuple[type[Architecture], ...] = (
     spline.AutoregressiveSpline,
     coupling_spline.CouplingSpline,
+    realnvp.RealNVP,
+    continuous.Continuous,
 )
 """All there are; the first is the one of a config that names none."""
 

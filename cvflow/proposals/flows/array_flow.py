@@ -110,6 +110,14 @@ def _edges(sizes: Float[np.ndarray, "rows cvs bins"], steepest: float) -> Float[
 Affine = tuple[Float[np.ndarray, "_inputs _outputs"], Float[np.ndarray, " _outputs"]]
 
 
+def through(layers: Sequence[Affine], x: Float[np.ndarray, "rows _inputs"]) -> Float[np.ndarray, "rows _outputs"]:
+    """What affine maps make of rows, with a rectifier between two of them."""
+    *hidden, (weight, bias) = layers
+    for inner_weight, inner_bias in hidden:
+        x = np.maximum(x @ inner_weight + inner_bias, 0.0)
+    return x @ weight + bias
+
+
 @dataclass(frozen=True)
 class SplineLayer:
     """One map of all CVs: splines of those in `mapped`, whose parameters follow from those in `seen`.
@@ -159,10 +167,7 @@ class SplineLayer:
         given = u[:, self.seen]
         angle = given * (pi / BOUND)
         x = np.concatenate([np.where(self.circles, np.cos(angle), given), np.sin(angle[:, self.circles])], axis=1)
-        *hidden, (weight, bias) = self.conditioner
-        for inner_weight, inner_bias in hidden:
-            x = np.maximum(x @ inner_weight + inner_bias, 0.0)
-        return SplineKnots.of(x @ weight + bias, self.bins, self.steepest)
+        return SplineKnots.of(through(self.conditioner, x), self.bins, self.steepest)
 
 
 @dataclass(frozen=True)

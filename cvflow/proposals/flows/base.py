@@ -1,7 +1,7 @@
 """What a flow is, and what makes one: a density in standard coordinates, and its sizes as data."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log, pi
@@ -58,6 +58,17 @@ class Flow(nn.Module, ABC):
         normal = -0.5 * (base**2 + log(2 * pi))
         return log_volume + torch.where(self.lines, normal, -log(2 * BOUND)).sum(dim=1)
 
+    def small_at_first(self) -> Iterable[nn.Parameter]:
+        """Which weights are made small in a new flow, so that it begins near the identity; all, if nothing else."""
+        return self.parameters()
+
+    many_steps: ClassVar[int] = 1
+    """Steps of training in the place of each: more for a loss that is cheap and noisy."""
+
+    def loss(self, u: StandardPoints, rng: np.random.Generator) -> Float[Tensor, ""]:
+        """What training makes small, for a batch of samples: -⟨ln f⟩, if nothing else."""
+        return -self.log_density(u).mean()
+
     def for_arrays(self) -> ArrayFlow:
         """The flow for points as arrays, with the weights that it has now. Law: the same numbers, but for rounding."""
         return TorchArrayFlow(self)
@@ -71,12 +82,12 @@ class TorchArrayFlow:
 
     def log_density(self, u: StandardArray) -> LogVolumes:
         """Log density in nats, of the volume in standard coordinates."""
-        with torch.inference_mode():
+        with torch.no_grad():
             return np.asarray(self.flow.log_density(torch.from_numpy(u)))
 
     def from_base(self, base: StandardArray) -> StandardArray:
         """Map draws of the base density to draws of the flow, point by point."""
-        with torch.inference_mode():
+        with torch.no_grad():
             return np.asarray(self.flow.from_base(torch.from_numpy(base)))
 
 
@@ -112,7 +123,7 @@ class Architecture(BaseModel):
         """A flow over such CVs in double precision, near the identity; draw it inside a fence (`torch_streams`)."""
         flow = self.network(domains).double()
         with torch.no_grad():
-            for parameter in flow.parameters():
+            for parameter in flow.small_at_first():
                 parameter.mul_(NEAR_IDENTITY)
         return flow
 

@@ -43,14 +43,14 @@ class CouplingSpline(Architecture):
 
     def widths(self, domains: Sequence[Domain], layer: int) -> tuple[int, ...]:
         """Of a conditioner's layers, from its input to its output."""
-        given = _given(len(domains), layer).tolist()
+        given = conditioning(len(domains), layer).tolist()
         inputs = sum((1 + (domain is Domain.CIRCLE)) * known for domain, known in zip(domains, given, strict=True))
         outputs = given.count(False) * (3 * self.bins - 1)
         return (inputs, *self.hidden, outputs) if inputs else (0, outputs)
 
 
-def _given(cvs: int, layer: int) -> Bool[Tensor, " cvs"]:
-    """OfEachCV CVs set the splines of the others."""
+def conditioning(cvs: int, layer: int) -> Bool[Tensor, " cvs"]:
+    """Which CVs set the maps of the others in a layer."""
     return (torch.arange(cvs) % 2 == layer % 2) & torch.tensor(cvs > 1)
 
 
@@ -60,7 +60,7 @@ class _Coupling(SplineModule):
     def __init__(self, domains: Sequence[Domain], layer: int, sizes: CouplingSpline) -> None:
         inputs, *hidden, outputs = sizes.widths(domains, layer)
         conditioner: nn.Module = MLP(inputs, outputs, hidden) if inputs else Constant(outputs)
-        given = _given(len(domains), layer)
+        given = conditioning(len(domains), layer)
         circles = torch.tensor([domain is Domain.CIRCLE for domain in domains])
         super().__init__(~given, given, circles, conditioner, 1, sizes.bins)
 

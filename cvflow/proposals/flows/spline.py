@@ -16,7 +16,7 @@ from zuko.nn import Linear, MaskedMLP
 from zuko.transforms import AutoregressiveTransform, DependentTransform, MonotonicRQSTransform
 
 from cvflow.core.cv_space import Domain
-from cvflow.proposals.flows.array_flow import SplineArrayFlow, SplineKnots, SplineLayer
+from cvflow.proposals.flows.array_flow import Affine, SplineArrayFlow, SplineKnots, SplineLayer
 from cvflow.proposals.flows.base import Architecture, Bins, Flow, Hidden, StandardPoints, Transforms, layer_numbers
 from cvflow.proposals.standard_coordinates import BOUND
 
@@ -91,13 +91,17 @@ class SplineModule(nn.Module):
         if isinstance(self.conditioner, Constant):
             fixed = SplineKnots.of(self.conditioner.bias.detach().numpy()[None], self.bins, steepest)
             return SplineLayer(*masks, (), fixed, 1, self.bins, steepest)
-        linear = [part for part in self.conditioner.modules() if isinstance(part, Linear | nn.Linear)]
-        affine = tuple((_weights(part).T, part.bias.detach().numpy().copy()) for part in linear)
-        return SplineLayer(*masks, affine, None, self.passes, self.bins, steepest)
+        return SplineLayer(*masks, affine_maps(self.conditioner), None, self.passes, self.bins, steepest)
 
     def splines(self, u: StandardPoints) -> DependentTransform:
         """Zuko's splines, given the CVs in `seen`."""
         return splines(self.conditioner(features(u, self.circles)), self.bins)
+
+
+def affine_maps(network: nn.Module) -> tuple[Affine, ...]:
+    """The affine maps of a network of fully connected layers, in order, with the weights that they have now."""
+    linear = [part for part in network.modules() if isinstance(part, Linear | nn.Linear)]
+    return tuple((_weights(part).T, part.bias.detach().numpy().copy()) for part in linear)
 
 
 def _weights(layer: Linear | nn.Linear) -> np.ndarray:
