@@ -1,4 +1,4 @@
-"""One jump of the independence sampler (K0) leaves an asymmetric target alone, whatever the architecture of the flow."""
+"""One jump of the independence sampler (K0) leaves an asymmetric target alone, by every architecture of the flow."""
 
 import numpy as np
 import pytest
