@@ -25,6 +25,13 @@ def close(kind):
     return 1e-6 if kind in INTEGRATED else 1e-8
 
 
+def rounded(kind):
+    """How near two ways to the same number come; affine maps are bounded by nothing, and their numbers are large."""
+    if kind in INTEGRATED:
+        return {"rtol": 0, "atol": 1e-7}
+    return {"rtol": 1e-10 if kind == "realnvp" else 0, "atol": 1e-10}
+
+
 def of_each(*domains, kinds=tuple(KINDS)):
     """Every architecture with those of these CVs that it takes."""
     pairs = [(kind, each) for kind in kinds for each in domains if takes(kind, each)]
@@ -103,7 +110,7 @@ def test_circles_are_closed(kind, domains):
     ends = [torch.where(flow.circles, torch.tensor(end), u) for end in (-5.0, 5.0, 5.0 - 1e-9)]
     with torch.no_grad():
         start, end, before = (flow.log_density(points) for points in ends)
-    torch.testing.assert_close(start, end, rtol=0, atol=close(kind) / 10)
+    torch.testing.assert_close(start, end, rtol=0, atol=1e-7 if kind in INTEGRATED else 1e-9)
     torch.testing.assert_close(start, before, rtol=0, atol=1e-6)
 
 
@@ -148,7 +155,7 @@ ARRAYS = [
     for kind in KINDS
     for domains in (MIXED, MIXED[:1], MIXED[1:2], MIXED[1:3], (Domain.LINE,) * 9)
     for count in (2, 200)
-    if takes(kind, domains) and (kind in CLOSED or (count == 2 and len(domains) != 9))
+    if takes(kind, domains) and (kind in CLOSED or (count == 2 and domains == MIXED))
 ]
 
 
@@ -161,8 +168,8 @@ def test_arrays_have_the_same_density_and_draws_as_torch(kind, domains, count):
     u[0, 0] = -5.0
     beyond = np.where(flow.lines.numpy(), 2 * u, u)
     for points in (u, beyond):
-        np.testing.assert_allclose(quick.log_density(points), slow.log_density(points), rtol=0, atol=close(kind) / 10)
-        np.testing.assert_allclose(quick.from_base(points), slow.from_base(points), rtol=0, atol=close(kind) / 10)
+        np.testing.assert_allclose(quick.log_density(points), slow.log_density(points), **rounded(kind))
+        np.testing.assert_allclose(quick.from_base(points), slow.from_base(points), **rounded(kind))
     assert np.abs(quick.from_base(u) - u).max() > 0.1, "far from the identity"
 
 
@@ -182,9 +189,9 @@ def test_arrays_have_the_weights_of_when_they_were_asked_for(kind):
 def test_an_integrated_density_is_the_same_alone_and_in_company(kind):
     """Steps are as short as the hardest point needs: of one and the same point no more than the tolerance is left."""
     flow = wild(small(kind), domains_of(kind)).for_arrays()
-    u = base_points(4, 40).numpy()
+    u = base_points(4, 10).numpy()
     alone = np.concatenate([flow.log_density(point[None]) for point in u])
-    np.testing.assert_allclose(flow.log_density(u), alone, rtol=0, atol=close(kind) / 10)
+    np.testing.assert_allclose(flow.log_density(u), alone, **rounded(kind))
 
 
 def test_what_an_architecture_has_no_flow_for_is_said():
