@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-QUICK := $(addprefix tests/,config core cv estimate host proposals report sampler store systems test_layers.py test_docstrings.py)
+QUICK := $(addprefix tests/,config core cv estimate explore host proposals report sampler store systems test_layers.py test_docstrings.py)
 
 .PHONY: demo test quick slow bench docs clean
 

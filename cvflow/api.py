@@ -296,6 +296,7 @@ def sample(
     engine: Mapping[str, object] | None = None,
     flow: Mapping[str, object] | None = None,
     proposal: Mapping[str, object] | None = None,
+    explore: Mapping[str, object] | None = None,
     walls: Sequence[Wall] = (),
     **run: object,
 ) -> Result:
@@ -331,6 +332,7 @@ def sample(
         engine: settings of `[engine]`, e.g. ``{"platform": "CUDA"}`` or ``{"precision": "float32"}``.
         flow: settings of `[flow]`.
         proposal: settings of `[proposal]`, in place of a flow.
+        explore: settings of `[explore]`: how modes of a TorchSystem are found before the run.
         walls: on CVs, part of the potential, from `cvflow.wall`: ``[cvflow.wall("d", upper=1.2, kappa=2000)]``.
         **run: settings of `[run]`: seed, walkers, adapt_jumps, adapt_limit, jumps, local_steps,
             equilibration_moves, local.
@@ -348,6 +350,7 @@ def sample(
     check_not_a_worker()
     check_not_importing("cvflow.sample")
     chosen = {"run": run, "path": path, "engine": engine, "flow": flow, "proposal": proposal, "states": states}
+    chosen |= {"explore": explore}
     for name, values in {**chosen, "starts": starts}.items():
         if values is not None and not isinstance(values, Mapping):
             raise ValueError(f"{name} must be a mapping such as a dict, got {brief(values)}")

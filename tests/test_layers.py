@@ -18,6 +18,7 @@ LAYERS = [
     {"proposals"},
     {"estimate"},
     {"engines"},
+    {"explore"},
     {"sampler"},
     {"report"},
     {"systems"},

@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from cvflow.config import cv_section, engine_section
 from cvflow.config.cv_given import PlumedSection
 from cvflow.config.cv_section import AnyCvSection
-from cvflow.config.engine_section import EngineSection, OpenMMSection, ProgramSection, with_drive
+from cvflow.config.engine_section import BatchSection, EngineSection, OpenMMSection, ProgramSection, with_drive
+from cvflow.config.explore_section import METHODS, ExploreSection
 from cvflow.config.flow_section import FlowSection, flow_words
 from cvflow.config.pull_section import PullSection
 from cvflow.config.section import ConfigError, Count, Finite, NonNegative, Positive, Section, Whole
@@ -109,6 +110,7 @@ class Config(Section):
     states: dict[str, str] = {}
     wall: list[WallSection] | None = None
     pull: PullSection | None = None
+    explore: ExploreSection | None = None
 
     @property
     def walls(self) -> tuple[Wall, ...]:
@@ -119,6 +121,12 @@ class Config(Section):
     def _one_proposal(self) -> "Config":
         if self.flow is not None and self.proposal is not None:
             raise ValueError("give [flow] or [proposal], not both")
+        return self
+
+    @model_validator(mode="after")
+    def _explored_in_batches(self) -> "Config":
+        if self.explore is not None and not isinstance(self.engine, BatchSection):
+            raise ValueError(f'[explore] is for [engine] name = "batch", not "{self.engine.name}"')
         return self
 
     @model_validator(mode="before")
@@ -247,7 +255,10 @@ def _as_written(location: tuple[int | str, ...]) -> list[int | str]:
         return list(location)
     behind = ("", *location)
     pairs = zip(location, behind, strict=False)
-    return [part for part, last in pairs if not (isinstance(part, str) and (isinstance(last, int) or last == "engine"))]
+    told_apart = ("engine", "explore")
+    return [
+        part for part, last in pairs if not (isinstance(part, str) and (isinstance(last, int) or last in told_apart))
+    ]
 
 
 def _of_engine(fault: Any) -> str | None:
@@ -282,5 +293,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         return list(WallSection.model_fields)
     if location == ("pull",):
         return PullSection.words()
+    if location[:1] == ("explore",):
+        return list(METHODS[str(location[1])].model_fields)
     model = sections[str(location[0])] if location else Config
     return list(model.model_fields)

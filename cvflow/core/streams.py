@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     SCAN = 5
     MADE_START = 6
     PULL = 7
+    EXPLORE = 8
 
 
 def sequence(seed: int, purpose: Purpose, *index: int) -> np.random.SeedSequence:

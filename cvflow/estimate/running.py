@@ -70,5 +70,6 @@ def _place(record: Record) -> Int[np.ndarray, " turns"]:
 def _evaluations(record: Record, jumps: Int[np.ndarray, " lengths"]) -> Int[np.ndarray, " lengths"]:
     header, place = record.header, _place(record)
     before = (header.equilibration_steps or 0) + (header.pilot_steps or 0)
+    before += header.exploration["evaluations"] if header.exploration else 0
     steps = record.turns["steps"].astype(np.int64) + record.turns["local_steps"]
     return np.array([before + int(steps[place < count].sum()) for count in jumps])

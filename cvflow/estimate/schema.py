@@ -90,6 +90,8 @@ class Steps(Part):
 
     equilibration: int | None
     """Before the first jump, and to make starts that were missing; null for runs that older versions began."""
+    exploration: int
+    """Evaluations of energy and forces by the method of `[explore]`, before the run."""
     pilots: int | None
     """Of the jumps that settings were found by before the run; null for runs that older versions began."""
     adaptation: int
@@ -208,6 +210,40 @@ class FlowSummary(Part):
     """How many independent ones they are worth; null where it was not trained."""
 
 
+class Share(Part):
+    """Part of an exploration's samples, by their weights, that lies in a named state."""
+
+    state: str
+    """The named state."""
+    value: Number
+    """Its part, 0 to 1; null where no weight is finite."""
+    stderr: Number
+    """Its standard error, from independent parts of the exploration; null where no weight is finite."""
+
+
+class Exploration(Part):
+    """What the method of `[explore]` found before the run, by itself."""
+
+    method: str
+    """Its name."""
+    claim: str
+    """What its samples and weights may be taken for, in words."""
+    words: str
+    """How it went, in words."""
+    evaluations: int
+    """Evaluations of energy and forces, of one configuration each."""
+    samples: int
+    """Samples that it gave."""
+    effective_samples: Number
+    """How many of equal weight they are worth; null where no weight is finite."""
+    log_z: Number
+    """Ln ∫ e^(-U/kT) dx, x in the configuration's own unit; null where it is not determined."""
+    log_z_stderr: Number
+    """Its standard error; null where it is not determined."""
+    shares: tuple[Share, ...]
+    """The named states' parts."""
+
+
 class WallTimes(Part):
     """Wall times [s] of the whole run, resumptions included."""
 
@@ -288,6 +324,8 @@ class Summary(Part):
     """Path steps a second of all workers together; null where no path was run."""
     exact: Exact
     """Whether the chain is exact."""
+    explored: tuple[Exploration, ...] = ()
+    """What was found before the run, and by what; empty without `[explore]`."""
     walls: tuple[str, ...] = ()
     """Walls on CVs, part of the potential that was sampled: the CV, where it begins, and its energy."""
     warnings: tuple[str, ...] = ()

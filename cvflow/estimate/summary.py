@@ -17,6 +17,7 @@ from cvflow.estimate.schema import (
     Best,
     ByBar,
     Exact,
+    Exploration,
     FlowSummary,
     FreeEnergyDifference,
     Jumps,
@@ -69,6 +70,7 @@ def _numbers(record: Record) -> Summary:
         wall_s=_wall(record),
         path_steps_per_s=_rate(turns, header.workers),
         exact=Exact(value=header.exact, reason=header.exact_reason),
+        explored=_explored(record),
         walls=tuple(header.walls),
     )
 
@@ -99,11 +101,18 @@ def _steps(record: Record) -> Steps:
     made = turns[turns["production"]]
     local, path = int(made["local_steps"].sum()), int(made["steps"].sum())
     known = [steps for steps in before if steps is not None]
-    total = int(of_turns) + sum(known) if len(known) == len(before) else None
+    exploration = sum(found.evaluations for found in _explored(record))
+    total = int(of_turns) + sum(known) + exploration if len(known) == len(before) else None
     adaptation = int(of_turns) - local - path
     return Steps(
-        equilibration=before[0], pilots=before[1], adaptation=adaptation, local=local, path=path, total=total
+        equilibration=before[0], exploration=exploration, pilots=before[1], adaptation=adaptation, local=local,
+        path=path, total=total,
     )  # fmt: skip
+
+
+def _explored(record: Record) -> tuple[Exploration, ...]:
+    found = record.header.exploration
+    return (Exploration.model_validate(found),) if found else ()
 
 
 def _best(found: Compared) -> Best:

@@ -162,6 +162,7 @@ def _spent(record: Record, summary: Summary) -> TableRows:
     steps = summary.steps
     of_run = [
         ("equilibration, and making starts", "", steps.equilibration),
+        *([("exploration", "", steps.exploration)] if summary.explored else []),
         ("pilot jumps that settings were found by", "", steps.pilots),
         ("adaptation", "", steps.adaptation),
         ("local moves of production", f"{int(record.turns['production'].sum()):,}", steps.local),

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cvflow.estimate.cautions import comparisons, discovery, plus_minus
-from cvflow.estimate.schema import JumpCounts, Steps, Summary, number
+from cvflow.estimate.schema import Exploration, JumpCounts, Steps, Summary, number
 from cvflow.estimate.unsettled import relaxing
 from cvflow.store import Header
 
@@ -124,6 +124,7 @@ def _effort(summary: Summary) -> TableRows:
     return [
         ("flow", f"version {flow.version}, {trained if flow.trainings else 'fixed, never trained'}"),
         ("force evaluations", _evaluations(summary.steps)),
+        *(("exploration", _explored(found)) for found in summary.explored),
         ("wall time", f"{duration(wall.total)} ({parts})"),
         ("path steps per second", _text(summary.path_steps_per_s)),
         ("exact", f"{'yes' if exact.value else 'NO'}: {exact.reason}"),
@@ -131,10 +132,21 @@ def _effort(summary: Summary) -> TableRows:
     ]
 
 
+def _explored(found: Exploration) -> str:
+    """What an explorer found by itself, and what that may be taken for."""
+    parts = ((one.state, 100 * number(one.value), 100 * number(one.stderr)) for one in found.shares)
+    shares = ", ".join(f"{value:.3g} ± {stderr:.2g} % {state}" for state, value, stderr in parts)
+    return (
+        f"{found.method}: {shares}, ln Z = {number(found.log_z):.3g} ± {number(found.log_z_stderr):.2g} from "
+        f"{found.evaluations:,} evaluations ({found.words}); {found.claim}"
+    )
+
+
 def _evaluations(steps: Steps) -> str:
     """All of a run's, by what they were for."""
     parts = {
         "equilibration": steps.equilibration,
+        "exploration": steps.exploration or None,
         "pilots": steps.pilots,
         "adaptation": steps.adaptation,
         "local moves": steps.local,

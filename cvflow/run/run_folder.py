@@ -275,10 +275,10 @@ def start_file(state: str) -> str:
 
 
 def _with_all_starts(setup: Setup, executor: Executor, folder: Path, watch: Watch) -> Setup:
-    """The run with starts for states that had none: told in words, and kept in the folder."""
-    if not setup.walkers.to_make:
+    """The run with starts that are made or explored for: told in words, and kept in the folder where they are made."""
+    if not setup.walkers.preparing:
         return setup
-    watch(f"making starts for {', '.join(setup.walkers.to_make)}")
+    watch(setup.walkers.preparing)
     told, setup = {*setup.opening_words, *setup.notes}, setup.completed(executor)
     for line in (*setup.opening_words, *map(said, setup.notes)):
         if line not in told and line.removeprefix("note: ") not in told:

@@ -35,6 +35,7 @@ def header(setup: Setup, kappa: Point, workers: int, folder: Path | None = None)
         walls=list(setup.wall_words),
         equilibration_steps=setup.equilibration_steps,
         pilot_steps=setup.pilot_steps,
+        exploration=setup.exploration.model_dump(mode="json") if setup.exploration else None,
         config=setup.config.to_toml(),
         version=__version__,
         kernel=path.kernel,

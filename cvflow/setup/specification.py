@@ -21,6 +21,7 @@ from cvflow.core.states import States
 from cvflow.core.walls import check_walls
 from cvflow.cv.names import check_together
 from cvflow.engines.base import EngineSpec
+from cvflow.estimate.schema import Exploration
 from cvflow.proposals.base import Proposal
 from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.labelled_fit import LabelledLearner
@@ -78,6 +79,7 @@ class Setup:
         made: starts that were made for states without one, by the states' names.
         equilibration_steps: time steps that were made before the first jump, those of making starts included.
         pilot_steps: time steps that were made to find settings.
+        exploration: what was found before the run, once it was.
     """
 
     config: Config
@@ -96,6 +98,7 @@ class Setup:
     made: Mapping[str, Frame] = field(default_factory=dict)
     equilibration_steps: int = 0
     pilot_steps: int = 0
+    exploration: Exploration | None = None
 
     @cached_property
     def settings(self) -> Settings:
@@ -268,6 +271,11 @@ class Walkers(ABC):
     def to_make(self) -> tuple[str, ...]:
         """States whose starts are still to be made."""
         return ()
+
+    @property
+    def preparing(self) -> str:
+        """What `completed` does before the run, in words; nothing where all is there."""
+        return f"making starts for {', '.join(self.to_make)}" if self.to_make else ""
 
     def completed(self, setup: Setup, executor: Executor) -> Setup:
         """The run with all its starts.

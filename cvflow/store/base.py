@@ -3,7 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -53,6 +53,7 @@ class Header:
         equilibration_steps: time steps of all walkers before the first jump, and of making starts; None in stores of
             older versions.
         pilot_steps: time steps of the jumps that settings were found by; None in stores of older versions.
+        exploration: a `cvflow.estimate.schema.Exploration` as it is written, where there was one.
     """
 
     seed: int
@@ -81,6 +82,7 @@ class Header:
     walls: list[str] = field(default_factory=list)
     equilibration_steps: int | None = None
     pilot_steps: int | None = None
+    exploration: dict[str, Any] | None = None
     format: str = RUN_FORMAT
 
     def to_json(self) -> str:

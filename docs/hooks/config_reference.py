@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from cvflow.config.cv_section import SECTIONS
 from cvflow.config.cv_words import AtomsSection, CvSection, kind_of
 from cvflow.config.engine_section import EngineSection
+from cvflow.config.explore_section import METHODS
 from cvflow.config.flow_section import FlowSection
 from cvflow.config.pull_section import PullSection
 from cvflow.config.settings import Config, PathSection, ProposalSection, RunSection
@@ -56,6 +57,8 @@ def _sections() -> Iterator[str]:
     yield from _section("[proposal]", ProposalSection)
     yield from ("## [states]", "", f"{_meanings(Config)['states'][:1].upper()}{_meanings(Config)['states'][1:]}", "")
     yield from _section("[[wall]]", WallSection)
+    for method, section in METHODS.items():
+        yield from _section(f'[explore] method = "{method}"', section, "Batch engine: [explorers](explorers.md).")
     yield from _section("[pull]", PullSection, "For [`cvflow pull`](pull.md).")
 
 

@@ -19,19 +19,21 @@ from cvflow.core.frames import Exactness, Frame
 from cvflow.core.schedule import BY_NAME
 from cvflow.core.streams import Purpose, stream
 from cvflow.core.walls import check_walls
+from cvflow.cv.batch import Batch
 from cvflow.engines.batch.compilation import compile_or_not, compiler_available
 from cvflow.engines.batch.kernels.solver import Newton
 from cvflow.engines.batch.paths import Paths
 from cvflow.engines.batch.proven import exactness_of
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.engines.batch.walls import walled
-from cvflow.host.faults import USERS_FAULTS, said
+from cvflow.host.faults import USERS_FAULTS, blaming, said
 from cvflow.host.functions import load_function
 from cvflow.proposals.base import Proposal
 from cvflow.sampler.ensemble import EnsembleMove, jump_along
 from cvflow.sampler.walkers.base import GroupState, WalkerGroup
 from cvflow.sampler.walkers.batch import BatchGroup, one_thread
 from cvflow.setup.batch.cvs import batch_cv, found_from
+from cvflow.setup.batch.exploring import Exploring, Found, exploring
 from cvflow.setup.batch.kernels import kernel, local_move
 from cvflow.setup.batch.probe import probe
 from cvflow.setup.named_states import checked_states
@@ -44,7 +46,7 @@ from cvflow.setup.specification import (
     fixed_proposal,
     probing_springs,
 )
-from cvflow.setup.starts.walker_starts import opened
+from cvflow.setup.starts.walker_starts import Opening, opened
 from cvflow.setup.steered import SteeredCVs
 
 EQUILIBRATION_STEPS = 100
@@ -67,6 +69,8 @@ class BatchWalkers(Walkers):
         dtype: of the configurations.
         threads: cores that torch uses; one where None.
         compile: whether paths go through torch.compile; None where that depends on how long the run is.
+        exploring: what is to be explored first, if anything is.
+        explored: CV values that exploration found, for the flow's first training.
     """
 
     system: TorchSystem
@@ -75,6 +79,8 @@ class BatchWalkers(Walkers):
     dtype: torch.dtype
     threads: int | None
     compile: bool | None
+    exploring: Exploring | None = None
+    explored: Float[np.ndarray, "chains samples cvs"] | None = None
 
     def exactness(self, setup: Setup) -> Exactness:
         settings = setup.settings
@@ -102,6 +108,29 @@ class BatchWalkers(Walkers):
     def executor(self, workers: int) -> ThreadPoolExecutor:
         return one_thread()
 
+    @property
+    def preparing(self) -> str:
+        return f"exploring by {self.exploring.explorer.name}" if self.exploring else ""
+
+    def completed(self, setup: Setup, executor: Executor) -> Setup:
+        if self.exploring is None or self.starts is None:
+            return setup
+        found = executor.submit(self._found, self.exploring, setup, self.starts).result()
+        walkers = replace(self, starts=found.starts, exploring=None, explored=found.samples)
+        points = self.system.cv.value(self._flat(found.starts)).cpu().double().numpy()
+        inside = [("no named state", *setup.states.names)[index + 1] for index in setup.states.assign(points)]
+        return replace(
+            setup, walkers=walkers, opening=Opening(setup.states, tuple(inside), points), exploration=found.summary
+        )
+
+    def _found(self, exploring: Exploring, setup: Setup, starts: Float[np.ndarray, " chains *shape"]) -> Found:
+        torch.set_num_threads(self.threads or 1)
+        with blaming("exploration"):
+            return exploring.found(self.system, setup.states, starts, setup.settings.run.seed, self.dtype, self.device)
+
+    def _flat(self, x: Float[np.ndarray, " chains *shape"]) -> Batch:
+        return torch.as_tensor(x, dtype=self.dtype, device=self.device).flatten(1)
+
     def equilibrate(self, setup: Setup, executor: Executor) -> Equilibrated:
         assert self.starts is not None
         group = self._group(setup, probing_springs(setup))
@@ -110,7 +139,8 @@ class BatchWalkers(Walkers):
         found = executor.submit(
             group.equilibrated, group.state_at(self.starts), moves, run.equilibration_moves
         ).result()
-        return Equilibrated([found.group_state], found.samples, found.steps)
+        samples = found.samples if self.explored is None else np.concatenate([self.explored, found.samples], axis=1)
+        return Equilibrated([found.group_state], samples, found.steps)
 
     def groups(self, setup: Setup, kappa: Springs) -> list[WalkerGroup]:
         return [self._group(setup, kappa)]
@@ -187,7 +217,10 @@ def batch_setup(config: Config, system: TorchSystem, folder: Path, with_starts: 
     starts = _starts(system, config) if with_starts else None
     units = tuple(section.unit or "" for section in config.cv) or ("",) * len(cv.names)
     compiled = engine.compile
-    walkers = BatchWalkers(system, starts, device, dtype, engine.threads, None if compiled == "auto" else compiled)
+    explorer = exploring(config.explore, starts) if config.explore is not None and starts is not None else None
+    walkers = BatchWalkers(
+        system, starts, device, dtype, engine.threads, None if compiled == "auto" else compiled, explorer
+    )
     setup = checked(
         Setup(
             config=config,
@@ -205,7 +238,9 @@ def batch_setup(config: Config, system: TorchSystem, folder: Path, with_starts: 
 
 
 def _started(setup: Setup, system: TorchSystem, points: Float[np.ndarray, "chains cvs"]) -> Setup:
-    """The run with what there is to say of the CVs at its starts."""
+    """The run with what there is to say of the CVs at its starts, but for those that are still to be explored for."""
+    if setup.config.explore is not None:
+        return setup
     names = list(system.states)
     opening = opened(setup.states, [names[chain % len(names)] for chain in range(len(points))], points)
     _check_support(fixed_proposal(setup.config, setup.space), points)
