@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cvflow.cv.batch import Batch
-from cvflow.explore.bridge import Target
+from cvflow.explore.bridge import Bridge
 
-Weights = Float[Tensor, " samples"]
+SampleWeights = Float[Tensor, " samples"]
 
 
 class Estimated(NamedTuple):
@@ -36,7 +36,7 @@ class Explored:
     """
 
     x: Batch
-    weights: Weights
+    weights: SampleWeights
     groups: Int[Tensor, " samples"]
     log_z: Estimated
     evaluations: int
@@ -76,7 +76,7 @@ class Explorer(ABC):
     """What its samples and weights may be taken for, in words."""
 
     @abstractmethod
-    def explore(self, target: Target, starts: Batch, generator: torch.Generator) -> Explored:
+    def explore(self, target: Bridge, starts: Batch, generator: torch.Generator) -> Explored:
         """Explore a target.
 
         Args:

@@ -44,7 +44,7 @@ class GaussianReference:
         return (x - self.mean) / self.spread**2
 
 
-class Places(NamedTuple):
+class Evaluated(NamedTuple):
     """Configurations with the target's energy there [kT], infinite where it is not a number, and its gradient."""
 
     x: Batch
@@ -53,7 +53,7 @@ class Places(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Target:
+class Bridge:
     """What is explored, and the Gaussian that it is reached from.
 
     Attributes:
@@ -68,31 +68,31 @@ class Target:
     masses: Masses
     reference: GaussianReference
 
-    def at(self, x: Batch) -> Places:
+    def at(self, x: Batch) -> Evaluated:
         """Configurations with what is known of the target there: one evaluation each."""
         energy, gradient = self.potential.energy_and_gradient(x)
-        return Places(x, torch.nan_to_num(energy / self.kT, nan=torch.inf), gradient / self.kT)
+        return Evaluated(x, torch.nan_to_num(energy / self.kT, nan=torch.inf), gradient / self.kT)
 
-    def gap(self, places: Places) -> Each:
+    def gap(self, places: Evaluated) -> Each:
         """U/kT + ln ρ: the energy [kT] that grows with β."""
         return places.energy - self.reference.energy(places.x)
 
-    def energy(self, places: Places, beta: Each) -> Each:
+    def energy(self, places: Evaluated, beta: Each) -> Each:
         """-ln π_β up to its constant, for β > 0; one β a chain."""
         return (1 - beta) * self.reference.energy(places.x) + beta * places.energy
 
-    def gradient(self, places: Places, beta: Each) -> Batch:
+    def gradient(self, places: Evaluated, beta: Each) -> Batch:
         """Its derivative."""
         share = beta[:, None]
         return (1 - share) * self.reference.gradient(places.x) + share * places.gradient
 
 
-def where(chosen: Tensor, new: Places, old: Places) -> Places:
+def where(chosen: Tensor, new: Evaluated, old: Evaluated) -> Evaluated:
     """Of each chain the one or the other."""
     rows = (torch.where(chosen.reshape(-1, *(1,) * (a.ndim - 1)), a, b) for a, b in zip(new, old, strict=True))
-    return Places(*rows)
+    return Evaluated(*rows)
 
 
-def taken(places: Places, rows: Tensor) -> Places:
+def taken(places: Evaluated, rows: Tensor) -> Evaluated:
     """Some of them."""
-    return Places(*(field[rows] for field in places))
+    return Evaluated(*(field[rows] for field in places))

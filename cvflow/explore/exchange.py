@@ -12,7 +12,7 @@ from cvflow.core.acceptance import accepted, log_acceptance
 from cvflow.cv.batch import Batch, Each
 from cvflow.engines.batch.kernels.base import nothing, uniforms
 from cvflow.explore.base import Estimated, Explored, Explorer, jackknife
-from cvflow.explore.bridge import Places, Target, taken
+from cvflow.explore.bridge import Bridge, Evaluated, taken
 from cvflow.explore.hybrid import adapted, hybrid_move
 from cvflow.explore.sequential import SequentialMonteCarlo
 
@@ -37,7 +37,7 @@ class Scanned(NamedTuple):
         accepted: share of the moves on each rung.
     """
 
-    places: Places
+    places: Evaluated
     fresh: Bool[Tensor, "ladders rungs"]
     arrived: int
     rejection: Float[Tensor, " pairs"]
@@ -95,7 +95,7 @@ class ReplicaExchange(Explorer):
         if not 0 < self.rejection < 1:
             raise ValueError(f"rejection must lie between 0 and 1, got {self.rejection}")
 
-    def explore(self, target: Target, starts: Batch, generator: torch.Generator) -> Explored:
+    def explore(self, target: Bridge, starts: Batch, generator: torch.Generator) -> Explored:
         ladder, spent = self._first_ladder(target, generator)
         rows = torch.arange(self.ladders, device=starts.device) % len(starts)
         places = target.at(starts[rows].repeat_interleave(len(ladder), dim=0))
@@ -121,7 +121,7 @@ class ReplicaExchange(Explorer):
         weights = torch.full((len(x),), 1 / len(x), dtype=x.dtype, device=x.device)
         return Explored(x, weights, groups, stepping_stones(torch.stack(log_ratios)), spent, words)
 
-    def _first_ladder(self, target: Target, generator: torch.Generator) -> tuple[Ladder, int]:
+    def _first_ladder(self, target: Bridge, generator: torch.Generator) -> tuple[Ladder, int]:
         """Temperatures of a short annealing, and what it cost."""
         annealing = SequentialMonteCarlo(PARTICLES, 2, 0.5, moves=2, steps=self.steps)
         levels = list(annealing.levels(target, generator))
@@ -134,8 +134,8 @@ class ReplicaExchange(Explorer):
         return self.ladders * (1 + (len(ladder) - 1) * self.steps)
 
     def _round(
-        self, target: Target, places: Places, fresh: Tensor, ladder: Ladder, scans: int, generator: torch.Generator
-    ) -> tuple[Places, Tensor, Tensor, Ladder]:
+        self, target: Bridge, places: Evaluated, fresh: Tensor, ladder: Ladder, scans: int, generator: torch.Generator
+    ) -> tuple[Evaluated, Tensor, Tensor, Ladder]:
         """Some scans: where the replicas are, the pairs' mean rejection, and time steps that were mended on the way."""
         rejections = []
         for number in range(scans):
@@ -147,7 +147,13 @@ class ReplicaExchange(Explorer):
 
 
 def scan(
-    target: Target, places: Places, fresh: Tensor, ladder: Ladder, parity: int, steps: int, generator: torch.Generator
+    target: Bridge,
+    places: Evaluated,
+    fresh: Tensor,
+    ladder: Ladder,
+    parity: int,
+    steps: int,
+    generator: torch.Generator,
 ) -> Scanned:
     """Move every replica on its rung, then try to swap the pairs of that parity."""
     ladders, rungs = fresh.shape
@@ -168,8 +174,8 @@ def scan(
 
 
 def swapped(
-    target: Target, places: Places, fresh: Tensor, beta: Each, parity: int, generator: torch.Generator
-) -> tuple[Places, Tensor, Float[Tensor, " pairs"]]:
+    target: Bridge, places: Evaluated, fresh: Tensor, beta: Each, parity: int, generator: torch.Generator
+) -> tuple[Evaluated, Tensor, Float[Tensor, " pairs"]]:
     """Try to swap the pairs (k, k + 1) with k of that parity, each with the chance min(1, e^((β' - β)(gap' - gap))).
 
     Returns:
@@ -222,13 +228,13 @@ def stepping_stones(log_ratios: Float[Tensor, "scans ladders pairs"]) -> Estimat
     return Estimated(float(whole.sum()), jackknife(left_out.cpu()))
 
 
-def _log_ratios(target: Target, places: Places, ladder: Ladder) -> Float[Tensor, "ladders pairs"]:
+def _log_ratios(target: Bridge, places: Evaluated, ladder: Ladder) -> Float[Tensor, "ladders pairs"]:
     """Of each replica, the log weight of its next rung."""
     gap = target.gap(places).reshape(-1, len(ladder))
     return -(ladder.beta[1:] - ladder.beta[:-1]) * gap[:, :-1]
 
 
-def _merged(rest: Bool[Tensor, " chains"], moved: Places, drawn: Places) -> Places:
+def _merged(rest: Bool[Tensor, " chains"], moved: Evaluated, drawn: Evaluated) -> Evaluated:
     """Chains that moved, and those that were drawn, in their places."""
 
     def together(new: Tensor, other: Tensor) -> Tensor:
@@ -236,4 +242,4 @@ def _merged(rest: Bool[Tensor, " chains"], moved: Places, drawn: Places) -> Plac
         whole[rest], whole[~rest] = new, other
         return whole
 
-    return Places(*(together(new, other) for new, other in zip(moved, drawn, strict=True)))
+    return Evaluated(*(together(new, other) for new, other in zip(moved, drawn, strict=True)))

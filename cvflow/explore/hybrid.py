@@ -10,9 +10,9 @@ from cvflow.core.acceptance import accepted, log_acceptance
 from cvflow.cv.batch import Each
 from cvflow.engines.batch.kernels.base import normals, nothing, uniforms
 from cvflow.engines.batch.kernels.momenta import kinetic, mass_tensor, maxwell
-from cvflow.explore.bridge import Places, Target, where
+from cvflow.explore.bridge import Bridge, Evaluated, where
 
-WANTED = 0.8
+WANTED_ACCEPTANCE = 0.8
 """Acceptance that time steps are brought to."""
 
 JITTER = 0.2
@@ -22,12 +22,12 @@ JITTER = 0.2
 class Moved(NamedTuple):
     """Where chains are after a move, and which of them have moved."""
 
-    places: Places
+    places: Evaluated
     accepted: Bool[Tensor, " chains"]
 
 
 def hybrid_move(
-    target: Target, places: Places, beta: Each, timestep: Each, steps: int, generator: torch.Generator
+    target: Bridge, places: Evaluated, beta: Each, timestep: Each, steps: int, generator: torch.Generator
 ) -> Moved:
     """Velocity Verlet from fresh momenta, accepted on its work: exact for π_β at any time step.
 
@@ -50,4 +50,4 @@ def hybrid_move(
 
 def adapted(timestep: Tensor, acceptance: Tensor) -> Tensor:
     """Time steps a little nearer to the wanted acceptance."""
-    return timestep * torch.exp(acceptance - WANTED)
+    return timestep * torch.exp(acceptance - WANTED_ACCEPTANCE)

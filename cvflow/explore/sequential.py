@@ -11,7 +11,7 @@ from torch import Tensor
 from cvflow.cv.batch import Batch, Each
 from cvflow.engines.batch.kernels.base import uniforms
 from cvflow.explore.base import Explored, Explorer, log_mean
-from cvflow.explore.bridge import Places, Target, taken
+from cvflow.explore.bridge import Bridge, Evaluated, taken
 from cvflow.explore.hybrid import adapted, hybrid_move
 
 HALVINGS = 60
@@ -25,7 +25,7 @@ class Level(NamedTuple):
     """Particles at one β, the time step that moves them there, and each population's ln Z so far."""
 
     beta: float
-    places: Places
+    places: Evaluated
     timestep: Tensor
     log_z: Float[Tensor, " populations"]
 
@@ -75,7 +75,7 @@ class SequentialMonteCarlo(Explorer):
         if self.moves < 1 or self.steps < 1:
             raise ValueError(f"moves and steps must be positive, got {self.moves} and {self.steps}")
 
-    def explore(self, target: Target, starts: Batch, generator: torch.Generator) -> Explored:
+    def explore(self, target: Bridge, starts: Batch, generator: torch.Generator) -> Explored:
         levels = list(self.levels(target, generator))
         last, count = levels[-1], self.particles // self.populations
         groups = torch.arange(self.populations, device=starts.device).repeat_interleave(count)
@@ -84,7 +84,7 @@ class SequentialMonteCarlo(Explorer):
         cost = self.particles * (1 + (len(levels) - 1) * self.moves * self.steps)
         return Explored(last.places.x, weights, groups, found, cost, f"{len(levels) - 1} temperatures")
 
-    def levels(self, target: Target, generator: torch.Generator) -> Iterator[Level]:
+    def levels(self, target: Bridge, generator: torch.Generator) -> Iterator[Level]:
         """The particles at each β, from the reference's to the target's.
 
         Raises:
@@ -109,7 +109,7 @@ class SequentialMonteCarlo(Explorer):
             "target, or a lower explore.efficiency"
         )
 
-    def _next(self, target: Target, level: Level, generator: torch.Generator) -> Level:
+    def _next(self, target: Bridge, level: Level, generator: torch.Generator) -> Level:
         gap = target.gap(level.places)
         beta = next_beta(gap, level.beta, self.efficiency)
         log_weights = (-(beta - level.beta) * gap).reshape(self.populations, -1)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from cvflow.engines.batch.potential import Potential
-from cvflow.explore.bridge import GaussianReference, Target
+from cvflow.explore.bridge import Bridge, GaussianReference
 
 WEIGHT, LOG_Z, KT = 0.3, -1.7, 0.5
 MEANS, WIDTHS = (-2.0, 1.5), (0.4, 0.7)
@@ -38,7 +38,7 @@ def draw(count, seed):
 
 def target(function=energy, mean=(0.5, -0.2), spread=2.2):
     reference = GaussianReference(torch.tensor(mean, dtype=torch.float64), spread)
-    return Target(Potential(function, (2,)), KT, 1.0, reference)
+    return Bridge(Potential(function, (2,)), KT, 1.0, reference)
 
 
 def first(x):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cvflow.engines.batch.potential import Potential
-from cvflow.explore.bridge import GaussianReference, Target
+from cvflow.explore.bridge import Bridge, GaussianReference
 from cvflow.explore.exchange import Ladder, ReplicaExchange, respaced, stepping_stones, swapped
 from tests.explore.lopsided import generator
 
@@ -14,7 +14,7 @@ BETA = torch.tensor([0.0, 0.2, 0.6, 1.0], dtype=torch.float64)
 LADDERS, THRESHOLD = 100_000, 5.0
 MEAN, STIFF = 0.8, 4.0
 REFERENCE = GaussianReference(torch.zeros(1, dtype=torch.float64), 1.0)
-NORMAL = Target(Potential(lambda x: 3 * STIFF / 2 * (x[:, 0] - MEAN) ** 2, (1,)), 3.0, 1.0, REFERENCE)
+NORMAL = Bridge(Potential(lambda x: 3 * STIFF / 2 * (x[:, 0] - MEAN) ** 2, (1,)), 3.0, 1.0, REFERENCE)
 """A narrow Gaussian beside the reference: every rung is a Gaussian, too."""
 
 
@@ -36,7 +36,7 @@ def z_scores(target, parity):
 
 
 @dataclass(frozen=True)
-class TargetAlone(Target):
+class TargetAlone(Bridge):
     """Forgets the reference's energy, as if all rungs were temperatures."""
 
     def gap(self, places):
@@ -44,7 +44,7 @@ class TargetAlone(Target):
 
 
 @dataclass(frozen=True)
-class TheWrongWay(Target):
+class TheWrongWay(Bridge):
     """Takes the sign of the energy's difference for the other."""
 
     def gap(self, places):
@@ -52,7 +52,7 @@ class TheWrongWay(Target):
 
 
 @dataclass(frozen=True)
-class InTheUnitOfEnergy(Target):
+class InTheUnitOfEnergy(Bridge):
     """Forgets kT."""
 
     def at(self, x):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cvflow.explore import hybrid
-from cvflow.explore.bridge import Target
+from cvflow.explore.bridge import Bridge
 from cvflow.explore.hybrid import adapted, hybrid_move
 from tests.explore import lopsided
 
@@ -29,7 +29,7 @@ def z_scores(target, beta=1.0):
 
 
 @dataclass(frozen=True)
-class OneTemperature(Target):
+class OneTemperature(Bridge):
     """Decides by the target's energy in the unit of energy."""
 
     def energy(self, places, beta):
@@ -37,7 +37,7 @@ class OneTemperature(Target):
 
 
 @dataclass(frozen=True)
-class TheTargetAlone(Target):
+class TheTargetAlone(Bridge):
     """Decides as if the reference had no part."""
 
     def energy(self, places, beta):
@@ -64,7 +64,7 @@ def test_another_temperature_is_caught():
     assert z_scores(mutant(OneTemperature))[0].abs().max() > 3 * THRESHOLD
 
 
-@pytest.mark.parametrize(("kind", "passes"), [(Target, True), (TheTargetAlone, False)])
+@pytest.mark.parametrize(("kind", "passes"), [(Bridge, True), (TheTargetAlone, False)])
 def test_next_to_the_reference_it_is_the_references(kind, passes):
     z = z_scores(mutant(kind), beta=1e-9)[0]
     assert (z.abs().max() < THRESHOLD) == passes, z

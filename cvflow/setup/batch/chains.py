@@ -33,7 +33,7 @@ from cvflow.sampler.ensemble import EnsembleMove, jump_along
 from cvflow.sampler.walkers.base import GroupState, WalkerGroup
 from cvflow.sampler.walkers.batch import BatchGroup, one_thread
 from cvflow.setup.batch.cvs import batch_cv, found_from
-from cvflow.setup.batch.exploring import Exploring, Found, exploring
+from cvflow.setup.batch.exploring import Exploring, Findings, exploring
 from cvflow.setup.batch.kernels import kernel, local_move
 from cvflow.setup.batch.probe import probe
 from cvflow.setup.named_states import checked_states
@@ -123,7 +123,7 @@ class BatchWalkers(Walkers):
             setup, walkers=walkers, opening=Opening(setup.states, tuple(inside), points), exploration=found.summary
         )
 
-    def _found(self, exploring: Exploring, setup: Setup, starts: Float[np.ndarray, " chains *shape"]) -> Found:
+    def _found(self, exploring: Exploring, setup: Setup, starts: Float[np.ndarray, " chains *shape"]) -> Findings:
         torch.set_num_threads(self.threads or 1)
         with blaming("exploration"):
             return exploring.found(self.system, setup.states, starts, setup.settings.run.seed, self.dtype, self.device)

@@ -14,7 +14,7 @@ from cvflow.core.torch_streams import seeded_generator
 from cvflow.engines.batch.system import TorchSystem
 from cvflow.estimate.schema import Exploration, Share
 from cvflow.explore.base import Explored, Explorer
-from cvflow.explore.bridge import GaussianReference, Target
+from cvflow.explore.bridge import Bridge, GaussianReference
 from cvflow.explore.exchange import ReplicaExchange
 from cvflow.explore.sequential import SequentialMonteCarlo
 
@@ -22,7 +22,7 @@ HANDED = 4096
 """Samples that the flow's first training is given, of all chains together, at most."""
 
 
-class Found(NamedTuple):
+class Findings(NamedTuple):
     """What exploration leaves to a run.
 
     Attributes:
@@ -51,7 +51,7 @@ class Exploring:
     def found(
         self, system: TorchSystem, states: States, starts: Float[np.ndarray, " chains *shape"], seed: int,
         dtype: torch.dtype, device: torch.device,
-    ) -> Found:  # fmt: skip
+    ) -> Findings:  # fmt: skip
         """Explore a system from the chains' starts.
 
         Raises:
@@ -60,7 +60,7 @@ class Exploring:
         generator = seeded_generator(sequence(seed, Purpose.EXPLORE), device)
         x = torch.as_tensor(starts, dtype=dtype, device=device).flatten(1)
         reference = GaussianReference(x.mean(dim=0), self.spread)
-        explored = self.explorer.explore(Target(system.potential, system.kT, system.masses, reference), x, generator)
+        explored = self.explorer.explore(Bridge(system.potential, system.kT, system.masses, reference), x, generator)
         each = min(HANDED, len(explored.weights)) // len(x) or 1
         begin, seen = (explored.resampled(count, generator) for count in (len(x), len(x) * each))
         summary = _summary(self.explorer, explored, states, system)
@@ -71,7 +71,7 @@ class Exploring:
                 f"{self.spread:.3g}, or more to do"
             )
         points = system.cv.value(seen).cpu().double().numpy()
-        return Found(begin.cpu().double().numpy().reshape(starts.shape), points.reshape(len(x), each, -1), summary)
+        return Findings(begin.cpu().double().numpy().reshape(starts.shape), points.reshape(len(x), each, -1), summary)
 
 
 def exploring(section: ExploreSection, starts: Float[np.ndarray, " chains *shape"]) -> Exploring:
