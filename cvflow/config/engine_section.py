@@ -5,15 +5,18 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, NonNegativeInt, Tag, model_validator
 
-from cvflow.config.section import Count, Positive, Section
+from cvflow.config.section import Count, Finite, Positive, Section
 
 PROGRAMS = ("gromacs", "lammps", "pesmd", "custom")
 """Values of `engine.name` that are programs run path by path; LAMMPS is one where it has a script."""
 
 _ELSEWHERE = {
     word: f"{word} is another engine's word; {{name}} has none here"
-    for word in ("platform", "precision", "device", "devices", "threads", "compile", "constraint_tolerance")
-}
+    for word in (
+        "platform", "precision", "device", "devices", "threads", "compile", "constraint_tolerance", "surrogate",
+        "surrogate_offset",
+    )
+}  # fmt: skip
 _Texts = Annotated[list[str], Field(min_length=1)]
 _Program = Annotated[str, Field(min_length=1)] | _Texts
 """One word, or an argument vector."""
@@ -29,6 +32,8 @@ class OpenMMSection(Section):
         devices: numbers of GPUs, which the workers take in turn.
         threads: of each worker's context; one unless said.
         constraint_tolerance: how well rigid bonds keep their lengths, relatively.
+        surrogate: "file.py:function" that makes a cheaper potential, on which paths and local moves go; the system's decides.
+        surrogate_offset: of the system's energy above the surrogate's [kJ/mol]; that of the starts unless said.
     """
 
     refused: ClassVar[Mapping[str, str]] = {"compile": "compile is the batch engine's word"}
@@ -40,6 +45,8 @@ class OpenMMSection(Section):
     devices: list[NonNegativeInt] | None = Field(default=None, min_length=1)
     threads: Count | None = None
     constraint_tolerance: Positive = 1e-6
+    surrogate: str | None = None
+    surrogate_offset: Finite | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -72,13 +79,19 @@ class AseSection(Section):
     Attributes:
         temperature: K.
         threads: of each walker's calculator; one unless said.
+        surrogate: "file.py:function" that makes a cheaper potential, on which paths and local moves go; the system's decides.
+        surrogate_offset: of the system's energy above the surrogate's [kJ/mol]; that of the starts unless said.
     """
 
-    refused: ClassVar[Mapping[str, str]] = {word: said for word, said in _ELSEWHERE.items() if word != "threads"}
+    refused: ClassVar[Mapping[str, str]] = {
+        word: said for word, said in _ELSEWHERE.items() if word not in ("threads", "surrogate", "surrogate_offset")
+    }
 
     name: Literal["ase"]
     temperature: Positive | None = None
     threads: Count | None = None
+    surrogate: str | None = None
+    surrogate_offset: Finite | None = None
 
 
 class BatchSection(Section):
@@ -95,6 +108,7 @@ class BatchSection(Section):
     refused: ClassVar[Mapping[str, str]] = {
         "platform": 'platform is OpenMM\'s word; the batch engine takes device = "cpu" or "cuda"',
         "devices": 'devices is OpenMM\'s word; the batch engine takes one device = "cpu" or "cuda"',
+        "surrogate": "surrogate is a word of OpenMM's and ASE's",
     }
 
     name: Literal["batch"]

@@ -296,6 +296,9 @@ class Summary(Part):
     """Local moves of production that ended in another named state than the last visited."""
     steps: Steps
     """Time steps, by what they were made for."""
+    true_energies: int | None = None
+    """Energies of the system's own potential, where steps are a surrogate's: one for each path of adaptation and
+    production that got to its end, and for each local move; null where paths move on the system's own."""
     steps_per_mode_change: Number
     """Path steps of production over mode changes; null where there was none."""
     delta_f: tuple[Best, ...]

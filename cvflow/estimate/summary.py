@@ -56,6 +56,7 @@ def _numbers(record: Record) -> Summary:
         mode_changes=modes.mode_changes,
         local_crossings=modes.local_crossings,
         steps=_steps(record),
+        true_energies=_true_energies(record),
         steps_per_mode_change=int(made["steps"].sum()) / modes.mode_changes if modes.mode_changes else None,
         delta_f=tuple(_best(found) for found in differences),
         delta_f_chain=tuple(_difference(found.chain) for found in differences),
@@ -113,6 +114,15 @@ def _steps(record: Record) -> Steps:
 def _explored(record: Record) -> tuple[Exploration, ...]:
     found = record.header.exploration
     return (Exploration.model_validate(found),) if found else ()
+
+
+def _true_energies(record: Record) -> int | None:
+    """Those of turns; an energy serves the path that ends there and the next that begins there."""
+    if not record.header.surrogate:
+        return None
+    turns = record.turns
+    ended = (turns["steps"] > 0) & (turns["outcome"] != Outcome.GIVEN_UP)
+    return int(ended.sum() + (turns["local_steps"] > 0).sum())
 
 
 def _best(found: Compared) -> Best:

@@ -125,6 +125,7 @@ def _effort(summary: Summary) -> TableRows:
         ("flow", f"version {flow.version}, {trained if flow.trainings else 'fixed, never trained'}"),
         ("force evaluations", _evaluations(summary.steps)),
         *(("exploration", _explored(found)) for found in summary.explored),
+        *_of_truth(summary),
         ("wall time", f"{duration(wall.total)} ({parts})"),
         ("path steps per second", _text(summary.path_steps_per_s)),
         ("exact", f"{'yes' if exact.value else 'NO'}: {exact.reason}"),
@@ -140,6 +141,10 @@ def _explored(found: Exploration) -> str:
         f"{found.method}: {shares}, ln Z = {number(found.log_z):.3g} ± {number(found.log_z_stderr):.2g} from "
         f"{found.evaluations:,} evaluations ({found.words}); {found.claim}"
     )
+def _of_truth(summary: Summary) -> TableRows:
+    """Where force evaluations are a surrogate's."""
+    energies = summary.true_energies
+    return [] if energies is None else [("energies of the system's own", f"{energies:,} in adaptation and production")]
 
 
 def _evaluations(steps: Steps) -> str:

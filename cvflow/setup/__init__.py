@@ -21,6 +21,7 @@ from cvflow.setup.molecules.objects import MolecularSystem, molecular_system
 from cvflow.setup.molecules.objects import from_function as molecule_from_function
 from cvflow.setup.molecules.openmm import from_built_in
 from cvflow.setup.molecules.positions import around, leads_positions, observed_only
+from cvflow.setup.molecules.surrogate import located
 from cvflow.setup.objects import from_objects
 from cvflow.setup.programs.driven import from_driven
 from cvflow.setup.specification import Equilibrated, Setup
@@ -62,6 +63,7 @@ def from_config(config: Config, folder: Path, *, with_starts: bool = True) -> Se
 
 def _made(config: Config, folder: Path, with_starts: bool) -> Setup:
     try:
+        config = located(config, folder)
         if isinstance(config.engine, ProgramSection):
             return from_driven(config, folder, with_starts)
         if config.system.python is not None and config.engine.name == "ase":

@@ -5,7 +5,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from cvflow.config.cv_section import with_terms
-from cvflow.config.engine_section import ProgramSection
+from cvflow.config.engine_section import AseSection, OpenMMSection, ProgramSection
 from cvflow.config.settings import Config
 from cvflow.setup.starts.structure_file import place
 
@@ -37,7 +37,7 @@ def fingerprint(path: Path) -> str:
 
 
 def _needed(config: Config) -> Iterator[str]:
-    """Systems, forces, users' functions, files of external programs and of PLUMED's."""
+    """Systems, forces, users' functions, surrogates', files of external programs and of PLUMED's."""
     system, engine = config.system, config.engine
     if system.xml is not None:
         yield system.xml
@@ -45,6 +45,8 @@ def _needed(config: Config) -> Iterator[str]:
         yield file
     for cv in with_terms(config.cv):
         yield from cv.files
+    if isinstance(engine, OpenMMSection | AseSection) and engine.surrogate:
+        yield engine.surrogate.rpartition(":")[0]
     if isinstance(engine, ProgramSection):
         yield from engine.named_files.values()
         yield from engine.inputs

@@ -7,6 +7,7 @@ import numpy as np
 from cvflow import __version__
 from cvflow.core.frames import Point
 from cvflow.setup.fingerprints import fingerprints
+from cvflow.setup.molecules.surrogate import surrogate_of
 from cvflow.setup.specification import Setup
 from cvflow.setup.versions import versions
 from cvflow.store import Header
@@ -36,6 +37,7 @@ def header(setup: Setup, kappa: Point, workers: int, folder: Path | None = None)
         equilibration_steps=setup.equilibration_steps,
         pilot_steps=setup.pilot_steps,
         exploration=setup.exploration.model_dump(mode="json") if setup.exploration else None,
+        surrogate=surrogate_of(setup.config) or "",
         config=setup.config.to_toml(),
         version=__version__,
         kernel=path.kernel,

@@ -54,6 +54,7 @@ class Header:
             older versions.
         pilot_steps: time steps of the jumps that settings were found by; None in stores of older versions.
         exploration: a `cvflow.estimate.schema.Exploration` as it is written, where there was one.
+        surrogate: what makes the potential that paths move on, where it isn't the system's; empty where it is.
     """
 
     seed: int
@@ -83,6 +84,7 @@ class Header:
     equilibration_steps: int | None = None
     pilot_steps: int | None = None
     exploration: dict[str, Any] | None = None
+    surrogate: str = ""
     format: str = RUN_FORMAT
 
     def to_json(self) -> str:

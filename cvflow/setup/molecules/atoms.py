@@ -19,6 +19,7 @@ from cvflow.cv.molecules import molecules_of
 from cvflow.engines.base import EngineSpec
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 from cvflow.setup.engine_walkers import EngineWalkers
+from cvflow.setup.molecules.surrogate import on_surrogate
 from cvflow.setup.named_states import checked_states
 from cvflow.setup.specification import Setup, checked
 from cvflow.setup.starts.nearest_images import NearestImages, as_they_lie
@@ -69,6 +70,7 @@ def of_atoms(atoms: AtomicSystem, config: Config, starts: WalkerStarts) -> Setup
     if molecules is None:
         molecules = molecules_of(bonds_of(atoms.topology), atoms.topology.getNumAtoms())
     spec = replace(atoms.spec, molecules=tuple(molecules.tolist()), walls=config.walls)  # type: ignore[type-var]
+    spec, config, notes = on_surrogate(spec, config, atoms.topology, starts.frames)
     space = space_of(atoms.cvs)
     setup = checked(
         Setup(
@@ -79,7 +81,7 @@ def of_atoms(atoms: AtomicSystem, config: Config, starts: WalkerStarts) -> Setup
             kT=atoms.kT,
             walkers=EngineWalkers(partial(_at, spec), starts.frames, missing=starts.missing, threads=_threads(config)),
             steered=SteeredCVs(),
-            notes=atoms.notes,
+            notes=(*atoms.notes, *notes),
             topology=atoms.topology,
             files=atoms.files,
             images=NearestImages(tuple(as_they_lie(atoms.cvs)), molecules, atoms.periodic),
