@@ -218,3 +218,13 @@ def test_butane(ase, tmp_path):
     assert not summary["jumps"]["failed"]
     record = read_record(tmp_path / "out" / "run.h5")
     assert sorted(States(record.header.states, record.header.cvs).assign(record.pilot[:, -1])) == [0, 0, 1, 1]
+
+
+def test_butane_on_a_surrogate(ase, tmp_path):
+    """Its force field, which was fitted, is near enough for paths to be accepted."""
+    pytest.importorskip("tblite", reason="NO TBLITE: its example is not run (pip install tblite)")
+    summary = shortened("butane/surrogate.toml", tmp_path / "out", "path.steps=100", *FEW_JUMPS)
+    record = read_record(tmp_path / "out" / "run.h5")
+    assert summary["exact"]["value"]
+    assert len(record.turns) < summary["true_energies"] <= 2 * len(record.turns)
+    assert record.turns["local_accepted"].mean() > 0.4

@@ -32,7 +32,7 @@ class OpenMMSection(Section):
         devices: numbers of GPUs, which the workers take in turn.
         threads: of each worker's context; one unless said.
         constraint_tolerance: how well rigid bonds keep their lengths, relatively.
-        surrogate: "file.py:function" that makes a cheaper potential, on which paths and local moves go; the system's decides.
+        surrogate: "file.py:function" of a cheaper potential, on which paths and local moves go; the system decides.
         surrogate_offset: of the system's energy above the surrogate's [kJ/mol]; that of the starts unless said.
     """
 
@@ -79,7 +79,7 @@ class AseSection(Section):
     Attributes:
         temperature: K.
         threads: of each walker's calculator; one unless said.
-        surrogate: "file.py:function" that makes a cheaper potential, on which paths and local moves go; the system's decides.
+        surrogate: "file.py:function" of a cheaper potential, on which paths and local moves go; the system decides.
         surrogate_offset: of the system's energy above the surrogate's [kJ/mol]; that of the starts unless said.
     """
 

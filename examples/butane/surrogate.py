@@ -1,7 +1,7 @@
 """A cheap potential of n-butane for paths to move on: a force field whose coefficients `fit_surrogate.py` has found.
 
-Bonds and angles are polynomials of fourth order, with products of neighbours; torsions are cosines; hydrogens and carbons
-three bonds apart or more repel and attract each other.
+Bonds and angles are polynomials of fourth order, with products of neighbours; torsions are cosines; atoms three bonds
+apart or more repel and attract each other.
 """
 
 import json
