@@ -24,6 +24,9 @@ def wrong_system() -> openmm.System:
     return system
 
 
+MEAN_OFFSET = -5.0
+"""About what the energies of the dumbbell lie above those of the wrong system."""
+
 WRONG = openmm.XmlSerializer.serialize(wrong_system())
 
 
@@ -32,11 +35,12 @@ class SurrogateCase(Case):
     """A case whose steps are the wrong system's."""
 
     engine: type[SurrogateEngine] = SurrogateEngine
+    offset: float = MEAN_OFFSET
 
     def spec(self) -> SurrogateSpec:
         kT, cvs, path = self.target.kT, (self.cv,), (self.timestep, self.friction, self.schedule)
         truth, surrogate = (OpenMMSpec(xml, cvs, kT, self.timestep, platform=self.platform) for xml in (XML, WRONG))
-        return SurrogateSpec(truth, surrogate, cvs, kT, *path, walls=self.walls, offset=-5.0)
+        return SurrogateSpec(truth, surrogate, cvs, kT, *path, walls=self.walls, offset=self.offset)
 
     def build(self) -> SurrogateEngine:
         return self.engine(self.spec())
@@ -64,5 +68,5 @@ class LooksAgainstTheSurrogate(SurrogateEngine):
 
     def _begin(self, frame, velocities, course):
         motion = super()._begin(frame, velocities, course)
-        motion._offset = self._above(frame, self._surrogate.potential_energy(frame))
+        motion._offset += self._above(frame, self._surrogate.potential_energy(frame)) - MEAN_OFFSET
         return motion
