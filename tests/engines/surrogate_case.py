@@ -14,17 +14,18 @@ from tests.engines.verlet_case import XML
 def wrong_system() -> openmm.System:
     """The dumbbell with its wells tilted, stiffer tethers and another zero of energy."""
     system = dumbbell.system()
-    tilt = openmm.CustomBondForce("1.1*(r-2.0)+0.5*(r-2.6)^2+5")
+    tilt = openmm.CustomBondForce("2.5*(r-2.3)+0.5*(r-2.6)^2+5")
     tilt.addBond(0, 1, [])
-    tether = openmm.CustomExternalForce("0.5*periodicdistance(x,y,z,0,0,0)^2")
-    tether.addParticle(0, [])
-    tether.addParticle(2, [])
+    tether = openmm.CustomExternalForce("0.5*periodicdistance(x,y,z,where,0,0)^2")
+    tether.addPerParticleParameter("where")
+    tether.addParticle(0, [0.0])
+    tether.addParticle(2, [2.3 * dumbbell.SLOPE])
     for force in (tilt, tether):
         system.addForce(force)
     return system
 
 
-MEAN_OFFSET = -5.0
+MEAN_OFFSET = -7.3
 """About what the energies of the dumbbell lie above those of the wrong system."""
 
 WRONG = openmm.XmlSerializer.serialize(wrong_system())

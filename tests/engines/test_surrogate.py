@@ -1,25 +1,28 @@
 """Paths on a surrogate: the chain is exact for the truth, and wrong ways of deciding are caught."""
 
-import numpy as np
 import pytest
 
-from cvflow.core.frames import Frame, Steering
-from cvflow.doctor.verify import dumbbell
 from cvflow.doctor.verify.one_jump import jumps, local_moves
 from cvflow.engines.openmm.certificates import THRESHOLD
 from tests.engines.stationarity import passes
 from tests.engines.surrogate_case import (
+    MEAN_OFFSET,
     LooksAgainstTheSurrogate,
     SurrogateCase,
     TruthAtTheEndAlone,
     WorkOfTheSurrogate,
 )
 
-COARSE = {"steps": 3, "timestep": 0.2, "kappa": 15.0, "draws": 6_000}
+COARSE = {"steps": 3, "timestep": 0.2, "kappa": 15.0, "draws": 3_000}
 FRICTION = {"steps": 80, "timestep": 0.15, "kappa": 15.0, "friction": 0.4}
-GIVEN_UP = FRICTION | {"gives_up": True}
-START = Frame(dumbbell.exact_draws(1, np.random.default_rng(0))[0], None)
-ORDER = Steering(np.array([1.6]), np.array([3.0]), np.array([15.0]), 40)
+GIVEN_UP = {
+    "steps": 80,
+    "timestep": 0.15,
+    "kappa": 15.0,
+    "gives_up": True,
+    "offset": MEAN_OFFSET + 2.0,
+    "draws": 40_000,
+}
 
 
 def test_one_jump_leaves_the_truth_invariant():
@@ -34,18 +37,16 @@ def test_energies_of_the_wrong_potential_are_caught(mutant):
 @pytest.mark.parametrize("mutant", [None, WorkOfTheSurrogate])
 def test_a_local_move_leaves_the_truth_invariant_and_not_the_surrogate(mutant):
     engine = {"engine": mutant} if mutant else {}
-    z = local_moves(SurrogateCase(steps=5, timestep=0.2, kappa=1.0, draws=6_000, **engine)).largest_z()
+    z = local_moves(SurrogateCase(steps=5, timestep=0.2, kappa=1.0, draws=3_000, **engine)).largest_z()
     assert (z > THRESHOLD) == bool(mutant)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "settings", [COARSE | {"draws": 120_000}, FRICTION | {"draws": 30_000}, GIVEN_UP | {"draws": 60_000}]
-)
+@pytest.mark.parametrize("settings", [COARSE | {"draws": 40_000}, FRICTION | {"draws": 20_000}, GIVEN_UP])
 def test_jumps_leave_the_truth_invariant(settings):
     passes(SurrogateCase(**settings))
 
 
 @pytest.mark.slow
 def test_looks_from_the_surrogate_s_own_start_are_caught():
-    assert jumps(SurrogateCase(**GIVEN_UP, draws=60_000, engine=LooksAgainstTheSurrogate)).largest_z() > THRESHOLD
+    assert jumps(SurrogateCase(**GIVEN_UP, engine=LooksAgainstTheSurrogate)).largest_z() > THRESHOLD
