@@ -20,7 +20,7 @@ from cvflow.cli.ending import StoppedError, what_went_wrong
 from cvflow.cli.looking import doctor, systems, verify
 from cvflow.cli.plumed import app as plumed_app
 from cvflow.cli.pulling import pull
-from cvflow.cli.reading import fes, recover, report, status
+from cvflow.cli.reading import fes, recover, report, status, watch
 from cvflow.cli.running import polymer, resume, run
 from cvflow.cli.scanning import scan
 from cvflow.config.section import ConfigError
@@ -31,6 +31,7 @@ app.command()(run)
 app.command("drive", help="Another name of `run`, from when external programs had a command of their own.")(run)
 app.command()(resume)
 app.command()(status)
+app.command()(watch)
 app.command()(report)
 app.command()(check)
 app.command()(recover)

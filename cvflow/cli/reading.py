@@ -1,7 +1,7 @@
-"""Commands that read a run's folder: `report`, `fes`, `recover`."""
+"""Commands that read a run's folder: `report`, `status`, `watch`, `fes`, `recover`."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +29,19 @@ def status(folder: Folder) -> None:
 
     for line in status(folder):
         typer.echo(line)
+
+
+def watch(
+    folder: Folder,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of the page; 0 for any that is free.")] = 8765,
+    every: Annotated[float, typer.Option("--every", min=1.0, help="Seconds after which the page looks again.")] = 30.0,
+) -> None:
+    """Show the report of a run while it goes on, as a page on this machine; nothing in the folder is touched."""
+    from cvflow.run.watching import HOST, WatchedFolder, served
+
+    with served(WatchedFolder(folder, every), port) as server, suppress(KeyboardInterrupt):
+        typer.echo(f"watching {folder}: http://{HOST}:{server.server_port} (Ctrl-C ends the page, and not the run)")
+        server.serve_forever()
 
 
 def recover(folder: Folder) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from cvflow.estimate.comparison import compared_pairs
+from cvflow.estimate.comparison import Compared, compared_pairs
 from cvflow.estimate.free_energy import profile
 from cvflow.estimate.schema import Summary
 from cvflow.estimate.summary import summarise
@@ -12,13 +12,24 @@ from cvflow.estimate.surface import surface
 from cvflow.host.atomic import write_whole
 from cvflow.proposals.export import exported
 from cvflow.report.beside import Shown, beside_table, shown
-from cvflow.report.html import html_report
+from cvflow.report.html import LiveParts, html_report, waiting_page
 from cvflow.report.illustrations import REPORT_BINS, Form, free_energy_profile, free_energy_surface, run_illustrations
 from cvflow.report.plumed_text import colvar_text, fes_text, jumps_text, surface_text
 from cvflow.report.tables import final_table
 from cvflow.store import Record
 
-__all__ = ["Form", "Shown", "beside_table", "final_table", "shown", "write_fes", "write_report"]
+__all__ = [
+    "Form",
+    "LiveParts",
+    "Shown",
+    "beside_table",
+    "final_table",
+    "live_page",
+    "shown",
+    "waiting_page",
+    "write_fes",
+    "write_report",
+]
 
 
 def write_report(
@@ -39,8 +50,7 @@ def write_report(
         ValueError: a walker has no production turn yet.
     """
     summary = summarise(record)
-    which = list(combinations(range(len(record.header.states)), 2))
-    pairs = dict(zip(which, compared_pairs(record, which), strict=True))
+    pairs = _pairs(record)
     pictures = run_illustrations(record, summary, pairs, forms)
     runs = [Shown(folder, record.header, summary), *others]
     files = {picture.file: picture.image for picture in pictures}
@@ -56,6 +66,18 @@ def write_report(
     }
     _write(folder, files)
     return summary
+
+
+def live_page(record: Record, folder: Path, live: LiveParts) -> str:
+    """The page of a run that goes on, from what it has committed so far.
+
+    Raises:
+        ValueError: a walker has no production turn yet.
+    """
+    summary = summarise(record)
+    pairs = _pairs(record)
+    pictures = run_illustrations(record, summary, pairs)
+    return html_report(record, summary, pictures, [Shown(folder, record.header, summary)], list(pairs.values()), live)
 
 
 def write_fes(record: Record, folder: Path, cvs: Sequence[str], bins: int, forms: Sequence[Form] = ()) -> list[str]:
@@ -81,6 +103,12 @@ def write_fes(record: Record, folder: Path, cvs: Sequence[str], bins: int, forms
         files |= {picture.file: picture.image, **vectors}
     _write(folder, files)
     return list(files)
+
+
+def _pairs(record: Record) -> dict[tuple[int, int], Compared]:
+    """Estimates of all pairs of states, by their indices."""
+    which = list(combinations(range(len(record.header.states)), 2))
+    return dict(zip(which, compared_pairs(record, which), strict=True))
 
 
 def _main_cvs(record: Record) -> list[str]:

@@ -41,12 +41,30 @@ class Illustration(NamedTuple):
     beside: Mapping[str, bytes] = MappingProxyType({})
 
 
+class LiveParts(NamedTuple):
+    """What a page has more, while its run goes on.
+
+    Attributes:
+        standing: where the run stands, line by line.
+        every: seconds after which the page looks again.
+    """
+
+    standing: Sequence[str]
+    every: float
+
+
+def waiting_page(title: str, live: LiveParts) -> str:
+    """A page of a run that has nothing to report yet."""
+    return _templates().get_template("waiting.html").render(title=title, live=live)
+
+
 def html_report(
     record: Record,
     summary: Summary,
     illustrations: Sequence[Illustration],
     runs: Sequence[Shown] = (),
     pairs: Sequence[Compared] = (),
+    live: LiveParts | None = None,
 ) -> str:
     """The whole page.
 
@@ -56,8 +74,10 @@ def html_report(
         illustrations: its figures.
         runs: this one and those beside it, if there are any.
         pairs: estimates of all pairs of its states.
+        live: where it stands, for a page that looks again by itself.
     """
     return _templates().get_template("report.html").render(
+        live=live,
         header=record.header,
         title=_title(record.header),
         headlines=[found.headline for found in comparisons(summary)],

@@ -30,7 +30,7 @@ STILL = 10.0
 """Times the slowest turn so far, without the end of any, from which something is wrong with the workers."""
 
 
-class _Looked(NamedTuple):
+class Looked(NamedTuple):
     """What was found in a folder."""
 
     folder: Path
@@ -72,10 +72,10 @@ def status(folder: Path) -> Iterator[str]:
     Raises:
         ConfigError: the folder holds no run, or its store cannot be read.
     """
-    if not (folder / STORE).is_file() and not previous(folder / STORE).is_file():
+    if not stored(folder):
         yield _before_the_first_commit(folder)
         return
-    looked = _looked(folder)
+    looked = look(folder)
     yield _standing(looked)
     header, turns = looked.record.header, np.array(looked.record.turns_done)
     asked = f"{looked.jumps:,} of production after at least {header.adapt_jumps:,} of adaptation"
@@ -91,6 +91,11 @@ def status(folder: Path) -> Iterator[str]:
     yield from (f"lacking: {text}" for text in _lacking(looked))
 
 
+def stored(folder: Path) -> bool:
+    """Whether something is committed there."""
+    return (folder / STORE).is_file() or previous(folder / STORE).is_file()
+
+
 def _before_the_first_commit(folder: Path) -> str:
     """Raises ConfigError: nothing of a run is there."""
     holder = seen_holder(folder)
@@ -101,8 +106,12 @@ def _before_the_first_commit(folder: Path) -> str:
     raise ConfigError(f"{folder}: no run here ({STORE} is missing); give the --out folder of a run")
 
 
-def _looked(folder: Path) -> _Looked:
-    """Raises ConfigError: the store cannot be read."""
+def look(folder: Path) -> Looked:
+    """Read a folder as it is, also while its run goes on.
+
+    Raises:
+        ConfigError: the store cannot be read.
+    """
     path = folder / STORE
     if not path.is_file():  # where files have no links, for a moment in each commit
         path = previous(path)
@@ -114,10 +123,10 @@ def _looked(folder: Path) -> _Looked:
         raise ConfigError(str(error)) from error
     jumps = tomllib.loads(record.header.config)["run"]["jumps"]
     words = holder.words if holder is not None and holder.alive else ""
-    return _Looked(folder, record, commits, max(age, 0.0), words, jumps)
+    return Looked(folder, record, commits, max(age, 0.0), words, jumps)
 
 
-def _standing(looked: _Looked) -> str:
+def _standing(looked: Looked) -> str:
     last = f"last commit {duration(looked.age)} ago"
     if looked.holder:
         return f"running: {looked.holder}; {last}"
@@ -131,7 +140,7 @@ def _range(numbers: np.ndarray) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _where(looked: _Looked) -> str:
+def _where(looked: Looked) -> str:
     """How many walkers stand in which state."""
     turns = looked.record.turns
     if not len(turns):
@@ -143,7 +152,7 @@ def _where(looked: _Looked) -> str:
     return f"now in {', '.join(f'{name} ({count:,})' for name, count in counts if count)}"
 
 
-def _rates(looked: _Looked) -> Iterator[str]:
+def _rates(looked: Looked) -> Iterator[str]:
     """Turns an hour lately, and how long the rest will take at that."""
     seconds, turns = looked.commits.wall_seconds, looked.commits.turns
     first = int(np.searchsorted(seconds, seconds[-1] - RECENT))
@@ -161,7 +170,7 @@ def _rates(looked: _Looked) -> Iterator[str]:
     )
 
 
-def _accepted(looked: _Looked) -> str:
+def _accepted(looked: Looked) -> str:
     stage, states = looked.stage, looked.states
     between, there = between_states(stage, states)
     walkers = np.split(stage, np.flatnonzero(np.diff(stage["walker"])) + 1)
@@ -173,14 +182,14 @@ def _accepted(looked: _Looked) -> str:
     )
 
 
-def _free_energies(summary: Summary | None, looked: _Looked) -> Iterator[str]:
+def _free_energies(summary: Summary | None, looked: Looked) -> Iterator[str]:
     if summary is not None:
         yield from (found.headline for found in comparisons(summary))
     elif len(looked.states.names) > 1:
         yield "ΔF: none yet: not all walkers have made a jump of production"
 
 
-def _lacking(looked: _Looked) -> Iterator[str]:
+def _lacking(looked: Looked) -> Iterator[str]:
     """What keeps a run from getting anywhere."""
     yield from _silence(looked)
     turns, stage, states = looked.record.turns, looked.stage, looked.states
@@ -200,7 +209,7 @@ def _lacking(looked: _Looked) -> Iterator[str]:
         yield _unaccepted(stage[between])
 
 
-def _silence(looked: _Looked) -> Iterator[str]:
+def _silence(looked: Looked) -> Iterator[str]:
     """Of a run whose turns do not end."""
     seconds, turns, rows = looked.commits.wall_seconds, looked.commits.turns, looked.record.turns
     since = float(seconds[-1] - seconds[np.searchsorted(turns, turns[-1])]) + looked.age

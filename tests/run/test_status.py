@@ -11,7 +11,7 @@ from cvflow.core.frames import Outcome
 from cvflow.estimate.summary import summarise
 from cvflow.run import folder_lock as locks
 from cvflow.run.folder_lock import folder_lock, seen_holder
-from cvflow.run.status import _lacking, _looked, _rates, _standing, status
+from cvflow.run.status import _lacking, _rates, _standing, look, status
 from cvflow.store import Storing, previous
 from tests.run.test_folder_lock import left_by, old
 from tests.run.valley_run import begin
@@ -30,7 +30,7 @@ def touched(folder):
 def looked(quick, tmp_path):
     """A short run that has ended, as it was found."""
     begin(tmp_path, **RUN)
-    return _looked(tmp_path / "out")
+    return look(tmp_path / "out")
 
 
 def test_of_a_run_that_goes_on_and_then_ends(quick, tmp_path):
@@ -65,7 +65,7 @@ def test_of_a_run_that_was_killed(looked):
     """Its number has been given to another process since."""
     left_by(looked.folder, started="0")
     assert not seen_holder(looked.folder).alive
-    found = _looked(looked.folder)._replace(jumps=50)
+    found = look(looked.folder)._replace(jumps=50)
     assert _standing(found).startswith("stopped before its end: what is done is committed, go on with `cvflow resume ")
     assert _standing(found._replace(jumps=40)).startswith("finished")
 
