@@ -1,4 +1,4 @@
-"""ΔF as a run goes on: what it would have said, had it ended after fewer jumps."""
+"""ΔF, R-hat and effective samples as a run goes on: what it would have said, had it ended after fewer jumps."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cvflow.estimate.comparison import compared
-from cvflow.estimate.convergence import production
+from cvflow.estimate.convergence import Chains, cv_chains, effective_sample_size, production, r_hat
 from cvflow.store import Record
 
 _POINTS = 16
@@ -43,8 +43,7 @@ def running_differences(record: Record) -> RunningDifferences:
     Raises:
         ValueError: a walker has no production turn yet.
     """
-    longest = production(record).shape[1]
-    jumps = np.unique(np.linspace(min(_FIRST, longest), longest, _POINTS).round().astype(int))
+    jumps = _lengths(record)
     names = list(record.header.states)[1:]
     found = [compared(first_jumps(record, int(count))) for count in jumps] if names else [[] for _ in jumps]
     value, stderr = (
@@ -52,6 +51,46 @@ def running_differences(record: Record) -> RunningDifferences:
         for field in ("value", "stderr")
     )
     return RunningDifferences(names, jumps, _evaluations(record, jumps), value, stderr)
+
+
+class RunningConvergence(NamedTuple):
+    """R-hat and effective samples of every CV after ever more jumps of production; NaN where nothing can be said yet.
+
+    Attributes:
+        jumps: of each walker in production.
+        r_hat: rank-normalised, of split chains.
+        bulk: effective samples for means.
+        tail: effective samples for the 5 and 95 % quantiles.
+    """
+
+    jumps: Int[np.ndarray, " lengths"]
+    r_hat: Float[np.ndarray, "lengths cvs"]
+    bulk: Float[np.ndarray, "lengths cvs"]
+    tail: Float[np.ndarray, "lengths cvs"]
+
+
+def running_convergence(record: Record) -> RunningConvergence:
+    """R-hat and effective samples anew from the first n jumps of each walker, for rising n.
+
+    Raises:
+        ValueError: a walker has no production turn yet.
+    """
+    jumps, chains = _lengths(record), cv_chains(record)
+    found = [[_converged(chains[:, : 2 * count, cv]) for cv in range(chains.shape[2])] for count in jumps]
+    r_hats, bulk, tail = np.moveaxis(np.array(found), 2, 0)
+    return RunningConvergence(jumps, r_hats, bulk, tail)
+
+
+def _converged(chains: Chains) -> tuple[float, float, float]:
+    effective = effective_sample_size(chains)
+    bulk, tail = (np.nan if count is None else count for count in (effective.bulk, effective.tail))
+    return r_hat(chains), bulk, tail
+
+
+def _lengths(record: Record) -> Int[np.ndarray, " lengths"]:
+    """Jumps of each walker after which something is estimated."""
+    longest = production(record).shape[1]
+    return np.unique(np.linspace(min(_FIRST, longest), longest, _POINTS).round().astype(int))
 
 
 def first_jumps(record: Record, count: int) -> Record:

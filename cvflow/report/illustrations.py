@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from cvflow.estimate.cautions import Estimate
 from cvflow.estimate.comparison import Compared
 from cvflow.estimate.free_energy import profile
-from cvflow.estimate.running import RunningDifferences, running_differences
+from cvflow.estimate.running import RunningDifferences, running_convergence, running_differences
 from cvflow.estimate.schema import Summary
 from cvflow.estimate.surface import surface
 from cvflow.estimate.work import crossing_works
@@ -19,6 +19,7 @@ from cvflow.host.journal import LOG
 from cvflow.report.figures import (
     acceptance_figure,
     alt_text,
+    convergence_figure,
     free_energy_figure,
     png,
     running_figure,
@@ -28,7 +29,7 @@ from cvflow.report.figures import (
     work_figure,
 )
 from cvflow.report.html import Illustration
-from cvflow.report.plumed_text import fes_text, running_text, surface_text, works_text
+from cvflow.report.plumed_text import convergence_text, fes_text, running_text, surface_text, works_text
 from cvflow.store import Record
 
 REPORT_BINS = 60
@@ -59,6 +60,7 @@ def run_illustrations(
         *(free_energy_surface(record, *cvs, REPORT_BINS, forms) for cvs in _cv_pairs(record.header.cvs)),
         *(free_energy_profile(record, cv, REPORT_BINS, summary, forms) for cv in record.header.cvs),
         _running(record, forms),
+        _convergence(record, forms),
         *(_works(record, pair, pairs[pair], forms) for pair in list(pairs)[:_MOST_PAIRS]),
         drawn("trace.png", "What every walker visited. Its data: COLVAR.", partial(trace_figure, record), forms),
         drawn(
@@ -142,6 +144,19 @@ def _running(record: Record, forms: Sequence[Form]) -> Illustration | None:
         figure,
         forms,
         lambda: {"delta_f.dat": running_text(found[0], next(iter(record.header.states)))},
+    )
+
+
+def _convergence(record: Record, forms: Sequence[Form]) -> Illustration | None:
+    """R-hat and effective samples as the run goes on."""
+    found = running_convergence(record)
+    return drawn(
+        "convergence.png",
+        "R-hat of each CV and its effective samples, after ever more jumps. R-hat should fall below the dotted line "
+        "and stay there; effective samples should rise in proportion to the jumps.",
+        partial(convergence_figure, record, found),
+        forms,
+        lambda: {"convergence.dat": convergence_text(found, record.header.cvs)},
     )
 
 

@@ -4,14 +4,14 @@ The format: one `#! FIELDS` line with the columns' names, `#! SET name value` li
 separated by blanks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from cvflow.core.frames import Outcome
 from cvflow.estimate.free_energy import FreeEnergyProfile
 from cvflow.estimate.grid import Axis, cv_period
-from cvflow.estimate.running import RunningDifferences
+from cvflow.estimate.running import RunningConvergence, RunningDifferences
 from cvflow.estimate.surface import FreeEnergySurface
 from cvflow.estimate.work import CrossingWorks
 from cvflow.store import Header, Record
@@ -100,6 +100,15 @@ def running_text(found: RunningDifferences, first: str) -> str:
         columns |= {f"delta_f.{index + 1}": found.value[:, index], f"stderr.{index + 1}": found.stderr[:, index]}
     names = {f"state_{index}": "_".join(name.split()) for index, name in enumerate([first, *found.names])}
     return plumed_text(columns, names | {"units_delta_f": "kT"})
+
+
+def convergence_text(found: RunningConvergence, cvs: Sequence[str]) -> str:
+    """R-hat and effective samples of each CV after ever more jumps of each walker; nan where nothing can be said."""
+    columns: dict[str, np.ndarray] = {"jumps": found.jumps}
+    for place, cv in enumerate(cvs):
+        columns |= {f"r_hat.{cv}": found.r_hat[:, place], f"bulk.{cv}": found.bulk[:, place]}
+        columns |= {f"tail.{cv}": found.tail[:, place]}
+    return plumed_text(columns, {})
 
 
 def works_text(works: CrossingWorks, start: str, end: str) -> str:

@@ -14,7 +14,8 @@ MARK = (
 
 _WRITTEN = (
     "config.resolved.toml", "run.h5", "topology.pdb", "walker_*.xtc", "COLVAR", "jumps.dat", "fes.dat", "fes_*.png",
-    "fes_*.dat", "delta_f.png", "delta_f.dat", "work.dat", "work_[0-9]*_[0-9]*.png", "work_[0-9]*_[0-9]*.dat",
+    "fes_*.dat", "delta_f.png", "delta_f.dat", "convergence.png", "convergence.dat",
+    "work.dat", "work_[0-9]*_[0-9]*.png", "work_[0-9]*_[0-9]*.dat",
     "work.png", "trace.png", "acceptance.png", "flow.safetensors", "flow.cvf", "summary.json", "report.html",
 )  # fmt: skip
 """Files of every run, as patterns; a run's inputs come on top."""

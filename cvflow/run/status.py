@@ -30,7 +30,7 @@ STILL = 10.0
 """Times the slowest turn so far, without the end of any, from which something is wrong with the workers."""
 
 
-class Looked(NamedTuple):
+class SeenRun(NamedTuple):
     """What was found in a folder."""
 
     folder: Path
@@ -106,7 +106,7 @@ def _before_the_first_commit(folder: Path) -> str:
     raise ConfigError(f"{folder}: no run here ({STORE} is missing); give the --out folder of a run")
 
 
-def look(folder: Path) -> Looked:
+def look(folder: Path) -> SeenRun:
     """Read a folder as it is, also while its run goes on.
 
     Raises:
@@ -123,10 +123,10 @@ def look(folder: Path) -> Looked:
         raise ConfigError(str(error)) from error
     jumps = tomllib.loads(record.header.config)["run"]["jumps"]
     words = holder.words if holder is not None and holder.alive else ""
-    return Looked(folder, record, commits, max(age, 0.0), words, jumps)
+    return SeenRun(folder, record, commits, max(age, 0.0), words, jumps)
 
 
-def _standing(looked: Looked) -> str:
+def _standing(looked: SeenRun) -> str:
     last = f"last commit {duration(looked.age)} ago"
     if looked.holder:
         return f"running: {looked.holder}; {last}"
@@ -140,7 +140,7 @@ def _range(numbers: np.ndarray) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _where(looked: Looked) -> str:
+def _where(looked: SeenRun) -> str:
     """How many walkers stand in which state."""
     turns = looked.record.turns
     if not len(turns):
@@ -152,7 +152,7 @@ def _where(looked: Looked) -> str:
     return f"now in {', '.join(f'{name} ({count:,})' for name, count in counts if count)}"
 
 
-def _rates(looked: Looked) -> Iterator[str]:
+def _rates(looked: SeenRun) -> Iterator[str]:
     """Turns an hour lately, and how long the rest will take at that."""
     seconds, turns = looked.commits.wall_seconds, looked.commits.turns
     first = int(np.searchsorted(seconds, seconds[-1] - RECENT))
@@ -170,7 +170,7 @@ def _rates(looked: Looked) -> Iterator[str]:
     )
 
 
-def _accepted(looked: Looked) -> str:
+def _accepted(looked: SeenRun) -> str:
     stage, states = looked.stage, looked.states
     between, there = between_states(stage, states)
     walkers = np.split(stage, np.flatnonzero(np.diff(stage["walker"])) + 1)
@@ -182,14 +182,14 @@ def _accepted(looked: Looked) -> str:
     )
 
 
-def _free_energies(summary: Summary | None, looked: Looked) -> Iterator[str]:
+def _free_energies(summary: Summary | None, looked: SeenRun) -> Iterator[str]:
     if summary is not None:
         yield from (found.headline for found in comparisons(summary))
     elif len(looked.states.names) > 1:
         yield "ΔF: none yet: not all walkers have made a jump of production"
 
 
-def _lacking(looked: Looked) -> Iterator[str]:
+def _lacking(looked: SeenRun) -> Iterator[str]:
     """What keeps a run from getting anywhere."""
     yield from _silence(looked)
     turns, stage, states = looked.record.turns, looked.stage, looked.states
@@ -209,7 +209,7 @@ def _lacking(looked: Looked) -> Iterator[str]:
         yield _unaccepted(stage[between])
 
 
-def _silence(looked: Looked) -> Iterator[str]:
+def _silence(looked: SeenRun) -> Iterator[str]:
     """Of a run whose turns do not end."""
     seconds, turns, rows = looked.commits.wall_seconds, looked.commits.turns, looked.record.turns
     since = float(seconds[-1] - seconds[np.searchsorted(turns, turns[-1])]) + looked.age

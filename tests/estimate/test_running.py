@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from cvflow.estimate.comparison import compared
-from cvflow.estimate.running import first_jumps, running_differences
+from cvflow.estimate.convergence import cv_chains, effective_sample_size, r_hat
+from cvflow.estimate.running import first_jumps, running_convergence, running_differences
 from tests.report.synthetic import THREE, Lengths, fake_record
 
 
@@ -41,3 +42,19 @@ def test_the_error_falls_as_the_run_grows(record):
 def test_one_state_has_no_difference():
     found = running_differences(fake_record(lengths=Lengths(2, 5, 30), states={"all": "r > 0"}))
     assert found.value.shape == (len(found.jumps), 0)
+
+
+def test_r_hat_and_effective_samples_are_those_of_the_run_that_ended_there(record):
+    found = running_convergence(record)
+    for place in (-1, len(found.jumps) // 2):
+        chains = cv_chains(first_jumps(record, int(found.jumps[place])))
+        for cv in range(2):
+            effective = effective_sample_size(chains[:, :, cv])
+            assert found.r_hat[place, cv] == r_hat(chains[:, :, cv])
+            assert (found.bulk[place, cv], found.tail[place, cv]) == (effective.bulk, effective.tail)
+
+
+def test_of_few_jumps_nothing_is_said():
+    found = running_convergence(fake_record(lengths=Lengths(2, 2, 3)))
+    assert np.isnan(found.r_hat).all()
+    assert np.isnan(found.bulk).all()

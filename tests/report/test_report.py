@@ -29,6 +29,7 @@ def test_everything_is_written(three, tmp_path):
     assert names(folder) == {
         *("COLVAR", "jumps.dat", "fes.dat", "fes_phi.png", "fes_psi.png", "fes_phi_psi.png"),
         *("fes_phi.dat", "fes_psi.dat", "fes_phi_psi.dat", "delta_f.png", "delta_f.dat"),
+        *("convergence.png", "convergence.dat"),
         *(f"{name}.{kind}" for name in ("work", "work_1_3", "work_2_3") for kind in ("png", "dat")),
         *("acceptance.png", "trace.png"),
         *("flow.safetensors", "flow.cvf", "report.html", "summary.json"),

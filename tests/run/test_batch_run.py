@@ -93,7 +93,7 @@ def test_the_folder_holds_a_report_of_a_model(finished):
     folder = finished.folder
     assert {
         "config.resolved.toml", "run.h5", "COLVAR", "jumps.dat", "flow.safetensors", "flow.cvf", "fes.dat", "fes_z.png",
-        "fes_z.dat", "delta_f.png", "delta_f.dat", "work.dat",
+        "fes_z.dat", "delta_f.png", "delta_f.dat", "convergence.png", "convergence.dat", "work.dat",
         "work.png", "acceptance.png", "trace.png", "report.html", "summary.json", "run.log", "run.previous.h5",
     } == {path.name for path in folder.iterdir()}, "neither topology nor trajectory"  # fmt: skip
     summary = json.loads((folder / "summary.json").read_text())

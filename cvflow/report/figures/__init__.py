@@ -4,6 +4,7 @@ Built with matplotlib's objects, not with pyplot: no global state, no window, no
 """
 
 from cvflow.report.figures.acceptance import acceptance_figure
+from cvflow.report.figures.convergence import convergence_figure
 from cvflow.report.figures.drawing import alt_text, laid_out, png, vector
 from cvflow.report.figures.free_energy import free_energy_figure
 from cvflow.report.figures.running import running_figure
@@ -14,6 +15,7 @@ from cvflow.report.figures.work import work_figure
 __all__ = [
     "acceptance_figure",
     "alt_text",
+    "convergence_figure",
     "free_energy_figure",
     "laid_out",
     "png",
