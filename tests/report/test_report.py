@@ -43,7 +43,7 @@ def test_everything_is_written(three, tmp_path):
 def test_the_page_holds_the_figures(record, tmp_path):
     write_report(record, tmp_path)
     page = (tmp_path / "report.html").read_text()
-    assert len(re.findall('src="data:image/png;base64,iVBOR', page)) == 5
+    assert len(re.findall('src="data:image/png;base64,iVBOR', page)) == 6
     assert "F(r) with its error band, and −ln q of the proposal" in unescape(page)
     assert "http" not in re.sub('base64,[^"]*', "", page)
 
@@ -51,7 +51,7 @@ def test_the_page_holds_the_figures(record, tmp_path):
 def test_figures_for_a_paper_and_the_data_beside_them(record, tmp_path):
     write_report(record, tmp_path, forms=("svg", "pdf"))
     pictures = {path.stem for path in tmp_path.glob("*.png")}
-    assert pictures == {"fes_r", "delta_f", "work", "trace", "acceptance"}
+    assert pictures == {"fes_r", "delta_f", "convergence", "work", "trace", "acceptance"}
     for kind in ("svg", "pdf"):
         assert {path.stem for path in tmp_path.glob(f"*.{kind}")} == pictures
     works = pandas.read_csv(tmp_path / "work.dat", sep=r"\s+", comment="#", header=None)
