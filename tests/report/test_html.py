@@ -74,7 +74,7 @@ def test_ten_seconds_come_first(record, page):
 def test_what_is_seen_in_a_picture_is_said_and_is_not_its_caption_again(record, tmp_path):
     write_report(record, tmp_path)
     alts = Page((tmp_path / "report.html").read_text()).alts
-    assert len(alts) == 5
+    assert len(alts) == 6
     assert any("ΔF compact → extended = " in alt for alt in alts)
     assert all(alts)
 
