@@ -2,6 +2,7 @@
 walls, the CVs with their nearest images, starts, time step and platform are those of cvflow's run.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -77,6 +78,14 @@ class Grid(NamedTuple):
         """All points, the last CV fastest: (points, CVs)."""
         lines = [np.linspace(low, high, self.bins) for low, high in zip(self.low, self.high, strict=True)]
         return np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1).reshape(-1, len(lines))
+
+
+def variables(cvs: Sequence[CollectiveVariable], width: float, grid: Grid) -> list[app.BiasVariable]:
+    """The CVs as OpenMM's biases take them, with hills of a width over a grid."""
+    return [
+        app.BiasVariable(cv.openmm_force(str), low, high, width, bool(np.isfinite(cv.period)), grid.bins)
+        for cv, low, high in zip(cvs, grid.low, grid.high, strict=True)
+    ]
 
 
 def grid_of(spec: OpenMMSpec, limits: list[list[str]], bins: int) -> Grid:

@@ -17,36 +17,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from biased import Grid, grid_of, molecule, simulation, spec_of
-from openmm import app
+from biased import grid_of, spec_of
+from methods.metadynamics import surfaces
+from methods.work import delta_f_of_surface
 
 from cvflow.config.settings import load
-from cvflow.core.units import temperature
-from cvflow.setup import Setup, from_config
-
-HEIGHT, PACE, BIAS_FACTOR = 1.2, 500, 10.0
-"""kJ/mol, steps, and how many times hotter the CVs are."""
-
-
-def surface(setup: Setup, walker: int, steps: int, width: float, grid: Grid) -> np.ndarray:
-    """Free energies [kT] of one run at the grid's points."""
-    spec = spec_of(setup)
-    kelvin = temperature(spec.kT)
-    system, cvs = molecule(spec)
-    variables = [
-        app.BiasVariable(cv.openmm_force(str), low, high, width, bool(np.isfinite(cv.period)), grid.bins)
-        for cv, low, high in zip(cvs, grid.low, grid.high, strict=True)
-    ]
-    bias = app.Metadynamics(system, variables, kelvin, BIAS_FACTOR, HEIGHT, PACE)
-    bias.step(simulation(setup, system, walker), steps)
-    return (bias.getFreeEnergy()._value / spec.kT).T.ravel()  # OpenMM's table has the last CV first
-
-
-def delta_f(setup: Setup, surface: np.ndarray, grid: Grid) -> float:
-    """F(second state) - F(first state) [kT] of a surface."""
-    states, weights = setup.states.assign(grid.points), np.exp(-surface)
-    a, b = (weights[states == state].sum() for state in (0, 1))
-    return float(np.log(a / b))
+from cvflow.setup import from_config
 
 
 def main() -> None:
@@ -66,7 +42,8 @@ def main() -> None:
     steps = given.evaluations // walkers
     found = np.zeros(walkers)
     for walker in range(walkers):
-        found[walker] = delta_f(setup, surface(setup, walker, steps, given.width, grid), grid)
+        (surface,) = surfaces(setup, walker, given.width, grid, [steps])
+        found[walker] = delta_f_of_surface(setup.states, surface, grid)
         print(f"run {walker + 1} of {walkers}: {found[walker]:.2f} kT", file=sys.stderr)
     error = float(found.std(ddof=1) / np.sqrt(walkers))
     print(json.dumps({"delta_f": float(found.mean()), "stderr": error, "runs": found.tolist(), "steps_each": steps}))

@@ -50,7 +50,7 @@ def running_differences(record: Record) -> RunningDifferences:
         np.array([[getattr(one.best.found, field) for one in at] for at in found]).reshape(len(jumps), len(names))
         for field in ("value", "stderr")
     )
-    return RunningDifferences(names, jumps, _evaluations(record, jumps), value, stderr)
+    return RunningDifferences(names, jumps, evaluations_after(record, jumps), value, stderr)
 
 
 class RunningConvergence(NamedTuple):
@@ -98,17 +98,21 @@ def first_jumps(record: Record, count: int) -> Record:
     return record._replace(turns=record.turns[_place(record) < count])
 
 
+def evaluations_after(record: Record, jumps: Int[np.ndarray, " lengths"]) -> Int[np.ndarray, " lengths"]:
+    """Force evaluations of a run that had ended when each walker had made so many jumps of production.
+
+    All by all walkers are counted: paths, local moves, and what came before production as far as the store knows it.
+    """
+    header, place = record.header, _place(record)
+    before = (header.equilibration_steps or 0) + (header.pilot_steps or 0)
+    before += header.exploration["evaluations"] if header.exploration else 0
+    steps = record.turns["steps"].astype(np.int64) + record.turns["local_steps"]
+    return np.array([before + int(steps[place < count].sum()) for count in jumps])
+
+
 def _place(record: Record) -> Int[np.ndarray, " turns"]:
     """Number of each turn among its walker's in production; negative before it."""
     turns, made = record.turns, record.turns[record.turns["production"]]
     begins = np.full(record.header.walkers, np.iinfo(turns["jump"].dtype).max)
     np.minimum.at(begins, made["walker"], made["jump"])
     return np.asarray(turns["jump"] - begins[turns["walker"]])
-
-
-def _evaluations(record: Record, jumps: Int[np.ndarray, " lengths"]) -> Int[np.ndarray, " lengths"]:
-    header, place = record.header, _place(record)
-    before = (header.equilibration_steps or 0) + (header.pilot_steps or 0)
-    before += header.exploration["evaluations"] if header.exploration else 0
-    steps = record.turns["steps"].astype(np.int64) + record.turns["local_steps"]
-    return np.array([before + int(steps[place < count].sum()) for count in jumps])
