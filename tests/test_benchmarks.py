@@ -11,6 +11,7 @@ import openmm
 import pytest
 
 from cvflow.config.settings import load
+from cvflow.core.states import States
 from cvflow.estimate.summary import summarise
 from cvflow.setup import from_config
 from tests.report.synthetic import fake_record
@@ -91,3 +92,43 @@ def test_metadynamics_and_umbrellas_move_the_run_s_own_system(biased):
     assert value.getCollectiveVariableValues(context)[0] == pytest.approx(engine.cv_values(frame)[0], abs=1e-5)
     energy = context.getState(getEnergy=True, groups={0}).getPotentialEnergy()._value
     assert energy == pytest.approx(engine.potential_energy(wrapped), abs=0.1)
+
+
+@pytest.fixture
+def comparison(monkeypatch):
+    """The program, with the modules that lie beside it."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module("comparison")
+
+
+def test_a_difference_of_visits_and_of_a_surface_is_that_of_the_states(comparison):
+    work = importlib.import_module("methods.work")
+    states = States({"left": "x < 0", "right": "x > 0"}, ["x"])
+    grid = importlib.import_module("biased").Grid((-3.0,), (3.0,), 60)
+    visited = [np.array([value]) for value in (-1.0, -2.0, -0.5, 1.0)]
+    assert work.delta_f_of_visits(states, visited) == pytest.approx(np.log(3))
+    assert np.isnan(work.delta_f_of_visits(states, visited[:3]))
+    tilted = 2.0 + 1.5 * (grid.points[:, 0] > 0)
+    assert work.delta_f_of_surface(states, tilted, grid) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("method", ["metadynamics", "opes", "umbrella", "replica_exchange", "plain"])
+def test_each_method_says_something_of_the_polymer(comparison, method):
+    """Too short to be right: ΔF is a number, or none where only one state was seen."""
+    if method == "opes":
+        pytest.importorskip("openmm_opes", reason="NO OPES: it is not tested (pip install openmm-opes)")
+    polymer = comparison.works()["polymer"]
+    short = dataclasses.replace(polymer, windows=[["r", 4.0, 5.4, 3, 60.0]], drag=50, hold=50, replicas=2)
+    module = importlib.import_module(f"methods.{method}")
+    found = list(module.differences(short, short.setup(1), [1200, 2400]))
+    assert len(found) == 2
+    assert method not in ("metadynamics", "opes", "umbrella") or np.isfinite(found[-1])
+
+
+def test_the_table_has_errors_of_the_median_and_of_the_worst_run(comparison):
+    work = comparison.works()["polymer"]
+    off = ([np.nan, 1.0, 0.3], [0.5, -0.4, 0.1], [2.0, 0.2, -0.2])
+    said = [[*[np.nan] * 3, *(work.reference[0] + np.array(each))] for each in off]
+    rows = [{"work": "polymer", "method": "opes", "delta_f": each, "seconds": 9.0} for each in said]
+    (line,) = [line for line in comparison.table(rows).splitlines() if line.startswith("| opes")]
+    assert line.split(" | ")[1:] == ["3", *["∞ (∞)"] * 3, "2.00 (∞)", "0.40 (1.00)", "0.20 (0.30)", "9 |"]
