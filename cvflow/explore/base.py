@@ -46,7 +46,7 @@ class Explored:
         """Mean of a function of the configurations; its error is from the spread of the groups.
 
         Raises:
-            ValueError: there are fewer than two groups.
+            ValueError: there are fewer than four groups.
         """
         count = int(self.groups.max()) + 1
         mass = torch.zeros(count, dtype=self.weights.dtype).index_add_(0, self.groups, self.weights)
@@ -89,15 +89,23 @@ class Explorer(ABC):
         """
 
 
+FEWEST = 4
+"""Independent groups from whose spread an error can be had."""
+
+
 def jackknife(left_out: Float[Tensor, " groups"]) -> float:
     """Standard error of an estimate from its values with each of the independent groups left out.
 
+    The spread of a few groups is itself uncertain: deviations in such errors follow Student's t, of whose standard
+    deviation it is the unit, so that z-scores have one of 1 and not of √(ν/(ν-2)).
+
     Raises:
-        ValueError: there are fewer than two groups.
+        ValueError: there are fewer than four groups, whose t has no standard deviation.
     """
-    if len(left_out) < 2:
-        raise ValueError(f"a standard error needs two groups at least, got {len(left_out)}")
-    return sqrt((len(left_out) - 1) * float(left_out.var(correction=0)))
+    if len(left_out) < FEWEST:
+        raise ValueError(f"a standard error needs {FEWEST} groups at least, got {len(left_out)}")
+    freedom = len(left_out) - 1
+    return sqrt(freedom * float(left_out.var(correction=0)) * freedom / (freedom - 2))
 
 
 def log_mean(log_values: Float[Tensor, " groups"]) -> Estimated:

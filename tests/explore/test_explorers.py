@@ -16,7 +16,7 @@ EXPLORERS = {
     )
 }
 EACH = pytest.mark.parametrize("name", EXPLORERS)
-SEEDS = 50
+FEW, SEEDS = 4, 200
 
 
 def explored(name, seed, target=None):
@@ -28,25 +28,33 @@ def test_all_explorers_are_listed():
     assert all(kind.claim for kind in Explorer.__subclasses__())
 
 
-SLOW = {ReplicaExchange.name}
-"""Whose 50 runs take minutes."""
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in EXPLORERS])
-def test_errors_of_log_z_and_of_a_modes_weight_hold(name):
-    """Over 50 seeds; both starts lie in the mode of the greater weight."""
+def z_scores(name, seeds):
+    """Of log Z and of a mode's weight, one row a seed; both starts lie in the mode of the greater weight."""
     z = []
-    for seed in range(SEEDS):
+    for seed in range(seeds):
         found = explored(name, seed)
         share = found.average(lopsided.first(found.x))
         pairs = ((found.log_z, lopsided.LOG_Z), (share, lopsided.SHARE))
         z.append([(estimate.value - exact) / estimate.stderr for estimate, exact in pairs])
         assert found.log_z.stderr < 0.2
         assert share.stderr < 0.06
-    z = torch.tensor(z)
-    assert (z.mean(dim=0).abs() < 4 / SEEDS**0.5).all(), z.mean(dim=0)
+    return torch.tensor(z)
+
+
+@EACH
+def test_log_z_and_a_mode_s_weight_lie_within_their_errors(name):
+    z = z_scores(name, FEW)
+    assert (z.mean(dim=0).abs() < 4 / FEW**0.5).all()
+    assert (z.abs() < 4.5).all()
+
+
+@pytest.mark.slow
+@EACH
+def test_errors_of_log_z_and_of_a_mode_s_weight_hold(name):
+    z = z_scores(name, SEEDS)
     print(f"{name}: z of log Z and of the weight, mean {z.mean(dim=0).tolist()}, sd {z.std(dim=0).tolist()}")
-    assert ((z.std(dim=0) > 0.75) & (z.std(dim=0) < 1.25)).all(), z.std(dim=0)
+    assert (z.mean(dim=0).abs() < 4 / SEEDS**0.5).all()
+    assert ((z.std(dim=0) > 0.9) & (z.std(dim=0) < 1.1)).all()
 
 
 @EACH
@@ -114,10 +122,10 @@ def test_a_reference_that_is_nowhere_near_is_said(name):
     [
         (SequentialMonteCarlo, {"particles": 100, "populations": 32}),
         (SequentialMonteCarlo, {"particles": 16, "populations": 16}),
-        (SequentialMonteCarlo, {"particles": 16, "populations": 1}),
+        (SequentialMonteCarlo, {"particles": 18, "populations": 3}),
         (SequentialMonteCarlo, {"efficiency": 1.0}),
         (SequentialMonteCarlo, {"moves": 0}),
-        (ReplicaExchange, {"ladders": 1}),
+        (ReplicaExchange, {"ladders": 3}),
         (ReplicaExchange, {"scans": 0}),
         (ReplicaExchange, {"rejection": 0.0}),
     ],

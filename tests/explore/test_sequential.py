@@ -46,6 +46,6 @@ def test_each_population_has_its_own_log_z_and_temperatures_rise_to_one():
 
 def test_a_target_out_of_reach_is_said(monkeypatch):
     monkeypatch.setattr("cvflow.explore.sequential.MOST_LEVELS", 5)
-    explorer = SequentialMonteCarlo(particles=64, populations=2, efficiency=0.999, moves=1, steps=1)
+    explorer = SequentialMonteCarlo(particles=64, populations=4, efficiency=0.999, moves=1, steps=1)
     with pytest.raises(ArithmeticError, match="not reached in 5 temperatures"):
         explorer.explore(lopsided.target(spread=500.0), lopsided.STARTS, generator(0))
