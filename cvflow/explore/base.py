@@ -89,7 +89,7 @@ class Explorer(ABC):
         """
 
 
-FEWEST = 4
+FEWEST_GROUPS = 4
 """Independent groups from whose spread an error can be had."""
 
 
@@ -102,8 +102,8 @@ def jackknife(left_out: Float[Tensor, " groups"]) -> float:
     Raises:
         ValueError: there are fewer than four groups, whose t has no standard deviation.
     """
-    if len(left_out) < FEWEST:
-        raise ValueError(f"a standard error needs {FEWEST} groups at least, got {len(left_out)}")
+    if len(left_out) < FEWEST_GROUPS:
+        raise ValueError(f"a standard error needs {FEWEST_GROUPS} groups at least, got {len(left_out)}")
     freedom = len(left_out) - 1
     return sqrt(freedom * float(left_out.var(correction=0)) * freedom / (freedom - 2))
 

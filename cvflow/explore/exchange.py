@@ -11,7 +11,7 @@ from torch import Tensor
 from cvflow.core.acceptance import accepted, log_acceptance
 from cvflow.cv.batch import Batch, Each
 from cvflow.engines.batch.kernels.base import nothing, uniforms
-from cvflow.explore.base import FEWEST, Estimated, Explored, Explorer, jackknife
+from cvflow.explore.base import FEWEST_GROUPS, Estimated, Explored, Explorer, jackknife
 from cvflow.explore.bridge import Bridge, Evaluated, taken
 from cvflow.explore.hybrid import adapted, hybrid_move
 from cvflow.explore.sequential import SequentialMonteCarlo
@@ -88,9 +88,9 @@ class ReplicaExchange(Explorer):
     )
 
     def __post_init__(self) -> None:
-        if self.ladders < FEWEST or self.scans < 1 or self.steps < 1:
+        if self.ladders < FEWEST_GROUPS or self.scans < 1 or self.steps < 1:
             raise ValueError(
-                f"{FEWEST} ladders, one scan and one step at least, got {self.ladders}, {self.scans} and {self.steps}"
+                f"{FEWEST_GROUPS} ladders, one scan and one step at least, got {self.ladders}, {self.scans} and {self.steps}"
             )
         if not 0 < self.rejection < 1:
             raise ValueError(f"rejection must lie between 0 and 1, got {self.rejection}")
@@ -123,7 +123,7 @@ class ReplicaExchange(Explorer):
 
     def _first_ladder(self, target: Bridge, generator: torch.Generator) -> tuple[Ladder, int]:
         """Temperatures of a short annealing, and what it cost."""
-        annealing = SequentialMonteCarlo(PARTICLES, FEWEST, 0.5, moves=2, steps=self.steps)
+        annealing = SequentialMonteCarlo(PARTICLES, FEWEST_GROUPS, 0.5, moves=2, steps=self.steps)
         levels = list(annealing.levels(target, generator))
         spent = PARTICLES * (1 + (len(levels) - 1) * 2 * self.steps)
         beta = levels[0].timestep.new_tensor([level.beta for level in levels])

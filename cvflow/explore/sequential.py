@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cvflow.cv.batch import Batch, Each
 from cvflow.engines.batch.kernels.base import uniforms
-from cvflow.explore.base import FEWEST, Explored, Explorer, log_mean
+from cvflow.explore.base import FEWEST_GROUPS, Explored, Explorer, log_mean
 from cvflow.explore.bridge import Bridge, Evaluated, taken
 from cvflow.explore.hybrid import adapted, hybrid_move
 
@@ -65,9 +65,9 @@ class SequentialMonteCarlo(Explorer):
     )
 
     def __post_init__(self) -> None:
-        if self.populations < FEWEST or self.particles < 2 * self.populations or self.particles % self.populations:
+        if self.populations < FEWEST_GROUPS or self.particles < 2 * self.populations or self.particles % self.populations:
             raise ValueError(
-                f"particles must be a multiple of populations, at least {FEWEST} populations of two: got "
+                f"particles must be a multiple of populations, at least {FEWEST_GROUPS} populations of two: got "
                 f"{self.particles} in {self.populations}"
             )
         if not 0 < self.efficiency < 1:
