@@ -90,7 +90,8 @@ class ReplicaExchange(Explorer):
     def __post_init__(self) -> None:
         if self.ladders < FEWEST_GROUPS or self.scans < 1 or self.steps < 1:
             raise ValueError(
-                f"{FEWEST_GROUPS} ladders, one scan and one step at least, got {self.ladders}, {self.scans} and {self.steps}"
+                f"{FEWEST_GROUPS} ladders, one scan and one step at least, got {self.ladders}, {self.scans} and "
+                f"{self.steps}"
             )
         if not 0 < self.rejection < 1:
             raise ValueError(f"rejection must lie between 0 and 1, got {self.rejection}")

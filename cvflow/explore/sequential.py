@@ -65,10 +65,11 @@ class SequentialMonteCarlo(Explorer):
     )
 
     def __post_init__(self) -> None:
-        if self.populations < FEWEST_GROUPS or self.particles < 2 * self.populations or self.particles % self.populations:
+        count, groups = self.particles, self.populations
+        if groups < FEWEST_GROUPS or count < 2 * groups or count % groups:
             raise ValueError(
                 f"particles must be a multiple of populations, at least {FEWEST_GROUPS} populations of two: got "
-                f"{self.particles} in {self.populations}"
+                f"{count} in {groups}"
             )
         if not 0 < self.efficiency < 1:
             raise ValueError(f"efficiency must lie between 0 and 1, got {self.efficiency}")
