@@ -117,7 +117,9 @@ def test_each_method_says_something_of_the_polymer(comparison, method):
     """Too short to be right: ΔF is a number, or none where only one state was seen."""
     if method == "opes":
         pytest.importorskip("openmm_opes", reason="NO OPES: it is not tested (pip install openmm-opes)")
-    polymer = comparison.works()["polymer"]
+    works = comparison.works()
+    assert all(work.config.is_file() for work in works.values())
+    polymer = works["polymer"]
     short = dataclasses.replace(polymer, windows=[["r", 4.0, 5.4, 3, 60.0]], drag=50, hold=50, replicas=2)
     module = importlib.import_module(f"methods.{method}")
     found = list(module.differences(short, short.setup(1), [1200, 2400]))
