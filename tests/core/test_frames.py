@@ -25,7 +25,7 @@ def test_the_purposes_of_random_numbers_keep_their_numbers():
     """They are part of every stream."""
     assert {purpose.name: purpose.value for purpose in Purpose} == {
         "START": 0, "EQUILIBRATION": 1, "PROPOSAL": 2, "TURN": 3, "TRAINING": 4, "SCAN": 5,
-        "MADE_START": 6, "PULL": 7,
+        "MADE_START": 6, "PULL": 7, "EXPLORE": 8,
     }  # fmt: skip
 
 

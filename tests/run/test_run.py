@@ -170,9 +170,9 @@ def test_the_summary_has_the_keys_of_the_contract(finished):
     summary = json.loads((finished.folder / "summary.json").read_text())
     assert list(summary) == [
         "schema_version", "version", "seed", "system", "engine", "cvs", "kT", "walkers", "jumps", "mode_changes",
-        "local_crossings", "steps", "steps_per_mode_change", "delta_f", "delta_f_chain", "delta_f_bar",
+        "local_crossings", "steps", "true_energies", "steps_per_mode_change", "delta_f", "delta_f_chain", "delta_f_bar",
         "chain_less_bar", "states", "adaptation", "populations", "ess", "rhat", "flow", "wall_s", "path_steps_per_s",
-        "exact", "walls", "warnings",
+        "exact", "explored", "walls", "warnings",
     ]  # fmt: skip
     assert list(summary["adaptation"]) == ["asked", "made", "passed", "left", "drift"]
     assert list(summary["populations"]) == ["passed", "left", "drift", "begun", "relaxation_jumps", "rhat"]
@@ -181,7 +181,9 @@ def test_the_summary_has_the_keys_of_the_contract(finished):
         "between_states",
     ]  # fmt: skip
     assert list(summary["jumps"]["between_states"]) == ["proposed", "accepted", "acceptance", "acceptance_stderr"]
-    assert list(summary["steps"]) == ["equilibration", "pilots", "adaptation", "local", "path", "total"]
+    assert list(summary["steps"]) == [
+        "equilibration", "exploration", "pilots", "adaptation", "local", "path", "total",
+    ]  # fmt: skip
     estimate = ["from", "to", "value_kT", "stderr_kT", "determined", "reason"]
     assert list(summary["delta_f"][0]) == [*estimate, "chain_weight", "alone"]
     assert list(summary["delta_f_chain"][0]) == list(summary["chain_less_bar"][0]) == estimate

@@ -80,7 +80,8 @@ def test_openmm_steps_are_all_counted(counter, tmp_path):
     with ThreadPoolExecutor(1) as one:
         pair(tmp_path / "out", executor=one, path=path, jumps=20, walkers=2)
     steps = steps_in(tmp_path / "out")
-    assert all(steps.values()), "none of them is nothing"
+    assert steps.pop("exploration") == 0
+    assert all(steps.values()), "none of the others is nothing"
     assert steps["total"] == counter.done
 
 
@@ -141,6 +142,7 @@ def test_a_batch_counts_every_chain(tmp_path, monkeypatch):
         **SHORT | {"walkers": 16},
     )  # fmt: skip
     steps = steps_in(tmp_path / "out")
+    assert steps.pop("exploration") == 0
     assert all(steps.values())
     assert steps["total"] == sum(made)
 
