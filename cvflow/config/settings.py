@@ -225,7 +225,7 @@ def _one_line(error: ValidationError) -> str:
     """The first fault, with the place and the mend; words that nobody knows first of all."""
     faults = error.errors()
     fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    if said := _of_engine(fault) or _of_auto(fault, faults):
+    if said := _of_engine(fault) or _of_auto(fault, faults) or _of_tag(fault):
         return said
     place = ".".join(map(str, _as_written(fault["loc"])))
     message = fault["msg"].removeprefix("Value error, ")
@@ -247,6 +247,15 @@ def _of_auto(fault: Any, faults: Sequence[Any]) -> str | None:
     others = [each for each in faults if list(each["loc"][: len(place)]) == place and each is not fault]
     closest = max(others, key=lambda each: len(each["loc"]), default=fault)
     return f"{'.'.join(map(str, place))}: {closest['msg']}, or \"auto\", got {brief(fault['input'])}"
+
+
+def _of_tag(fault: Any) -> str | None:
+    """Words for a section's word that says which kind it is; pydantic repeats all of what it got."""
+    if fault["type"] != "union_tag_invalid":
+        return None
+    context = fault["ctx"]
+    place = ".".join(map(str, (*_as_written(fault["loc"]), context["discriminator"].strip("'"))))
+    return f"{place}: give one of {context['expected_tags']}, got {brief(context['tag'])}"
 
 
 def _as_written(location: tuple[int | str, ...]) -> list[int | str]:
