@@ -126,7 +126,8 @@ def one_point(state, count, rng):
 
 REFUSED = {
     "a method that is none": (
-        {"method": "annealing"}, "explore: Input tag 'annealing' found using 'method' does not match any of the"
+        {"method": "annealing"},
+        "explore.method: give one of 'sequential-monte-carlo', 'replica-exchange', got 'annealing'",
     ),
     "no method": ({}, "explore: Unable to extract tag using discriminator 'method'"),
     "another method's word": (
