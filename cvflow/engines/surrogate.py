@@ -11,14 +11,15 @@ import numpy as np
 
 from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Exactness, Frame, PathResult, Point, Positions, Steering
+from cvflow.core.periodic import wrapped
 from cvflow.core.schedule import Linear, Schedule
 from cvflow.core.walls import Wall
 from cvflow.cv import CollectiveVariable
 from cvflow.engines.motion import BlownUpError, Course, End, Instant, Motion
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 
-KEPT = 2
-"""True energies that are kept: where a walker stands, and where its path has led."""
+KEPT = 64
+"""True energies that are kept, of the configurations asked for last: a path begins where its walker's last one ended."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,13 @@ class SurrogateEngine(VerletEngine):
     def potential_energy(self, frame: Frame) -> float:
         """Of the true potential, without the restraint [kJ/mol]; computed anew only where it is not among the last."""
         place = frame.positions.tobytes() + (b"" if frame.box is None else np.asarray(frame.box).tobytes())
-        if place not in self._known:
-            found = self._truth.potential_energy(frame)
-            self._known = dict([*self._known.items(), (place, found)][-KEPT:])
-        return self._known[place]
+        energy = self._known.pop(place, None)
+        if energy is None:
+            energy = self._truth.potential_energy(frame)
+        self._known[place] = energy
+        if len(self._known) > KEPT:
+            del self._known[next(iter(self._known))]
+        return energy
 
     def cv_values(self, frame: Frame) -> Point:
         return self._truth.cv_values(frame)
@@ -123,42 +127,45 @@ class SurrogateEngine(VerletEngine):
         return super().steer(frame, steering, rng, criterion)._replace(looks=None)
 
     def _begin(self, frame: Frame, velocities: Positions, course: Course) -> Motion:
-        above = self._above(frame, self._surrogate.potential_energy(frame))
         motion = self._surrogate._begin(frame, velocities, course)
-        return JudgedMotion(motion, above, self._above, self._spec.offset)
+        apart = wrapped(self.cv_values(frame) - course.steering.start, course.periods)
+        restraint = 0.5 * float(course.steering.kappa @ apart**2)
+        before = motion.before._replace(energy=self._true_energy(frame) + restraint)
+        return JudgedMotion(motion, before, self._true_energy, self._spec.offset)
 
-    def _above(self, frame: Frame, energy: float) -> float:
-        """How much the true energy lies above the surrogate's, which is given [kJ/mol].
+    def _true_energy(self, frame: Frame) -> float:
+        """The true potential energy at an end of a path [kJ/mol].
 
         Raises:
-            BlownUpError: one of the two is none.
+            BlownUpError: there is none.
         """
-        above = self.potential_energy(frame) - energy
-        if not np.isfinite(above):
-            raise BlownUpError("there is no energy at an end of the path")
-        return above
+        energy = self.potential_energy(frame)
+        if not np.isfinite(energy):
+            raise BlownUpError("there is no true energy at an end of the path")
+        return energy
 
 
 class JudgedMotion(Motion):
     """The steps of one potential; at both ends energies of another."""
 
-    def __init__(self, motion: Motion, above: float, above_at: Callable[[Frame, float], float], offset: float) -> None:
+    def __init__(self, motion: Motion, before: Instant, true_energy: Callable[[Frame], float], offset: float) -> None:
         """Begin.
 
         Args:
             motion: of the surrogate, just begun.
-            above: how much the true energy lies above the surrogate's where it begins [kJ/mol].
-            above_at: the same of a configuration and the surrogate's energy there.
-            offset: the same on the way, as far as anybody knows.
+            before: where it begins, with the true energy and the restraint's.
+            true_energy: of a configuration, without the restraint [kJ/mol].
+            offset: of energies on the way above the surrogate's [kJ/mol].
         """
-        self._motion, self._above_at, self._offset = motion, above_at, offset
-        self.before = _raised(motion.before, above)
+        self._motion, self._true_energy, self._offset = motion, true_energy, offset
+        self.before = before
 
     def advance(self, steps: int) -> None:
         self._motion.advance(steps)
 
     def instant(self) -> Instant:
-        return _raised(self._motion.instant(), self._offset)
+        instant = self._motion.instant()
+        return instant._replace(energy=instant.energy + self._offset)
 
     def configuration(self) -> Frame:
         return self._motion.configuration()
@@ -168,9 +175,5 @@ class JudgedMotion(Motion):
 
     def end(self) -> End:
         end = self._motion.end()
-        above = self._above_at(end.frame, end.potential_energy)
-        return end._replace(instant=_raised(end.instant, above), potential_energy=end.potential_energy + above)
-
-
-def _raised(instant: Instant, energy: float) -> Instant:
-    return instant._replace(energy=instant.energy + energy)
+        restraint, energy = end.instant.energy - end.potential_energy, self._true_energy(end.frame)
+        return end._replace(instant=end.instant._replace(energy=energy + restraint), potential_energy=energy)
