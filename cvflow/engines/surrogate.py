@@ -19,7 +19,7 @@ from cvflow.engines.motion import BlownUpError, Course, End, Instant, Motion
 from cvflow.engines.verlet import VerletEngine, VerletSpec
 
 KEPT = 64
-"""True energies that are kept, of the configurations asked for last: a path begins where its walker's last one ended."""
+"""True energies that are kept, those asked for last: a path begins where the one before of its walker ended."""
 
 
 @dataclass(frozen=True)
