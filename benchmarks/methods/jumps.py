@@ -10,7 +10,7 @@ import numpy as np
 
 from cvflow.estimate.comparison import compared
 from cvflow.estimate.convergence import production
-from cvflow.estimate.running import evaluations_after, first_jumps
+from cvflow.estimate.running import FEWEST_JUMPS, evaluations_after, first_jumps
 from cvflow.setup import Setup
 from cvflow.store import read_record
 from methods.work import Work
@@ -29,4 +29,4 @@ def differences(work: Work, setup: Setup, checkpoints: Sequence[int]) -> Iterato
     evaluations = evaluations_after(record, made)
     for checkpoint in checkpoints:
         jumps = int(np.searchsorted(evaluations, checkpoint, side="right"))
-        yield compared(first_jumps(record, jumps))[0].best.found.value if jumps >= 8 else float("nan")
+        yield compared(first_jumps(record, jumps))[0].best.found.value if jumps >= FEWEST_JUMPS else float("nan")

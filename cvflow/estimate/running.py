@@ -12,7 +12,7 @@ from cvflow.store import Record
 _POINTS = 16
 """Lengths at which it is estimated, at most."""
 
-_FIRST = 8
+FEWEST_JUMPS = 8
 """Jumps of each walker below which nothing is estimated."""
 
 
@@ -90,7 +90,7 @@ def _converged(chains: Chains) -> tuple[float, float, float]:
 def _lengths(record: Record) -> Int[np.ndarray, " lengths"]:
     """Jumps of each walker after which something is estimated."""
     longest = production(record).shape[1]
-    return np.unique(np.linspace(min(_FIRST, longest), longest, _POINTS).round().astype(int))
+    return np.unique(np.linspace(min(FEWEST_JUMPS, longest), longest, _POINTS).round().astype(int))
 
 
 def first_jumps(record: Record, count: int) -> Record:
