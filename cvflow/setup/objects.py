@@ -23,6 +23,7 @@ from cvflow.setup.molecules import ase
 from cvflow.setup.molecules.ase import AseSystem
 from cvflow.setup.molecules.objects import MolecularSystem
 from cvflow.setup.molecules.openmm import assemble
+from cvflow.setup.molecules.surrogate import located
 from cvflow.setup.named_states import check_named
 from cvflow.setup.specification import Setup
 from cvflow.setup.starts.same_atoms import check_structure
@@ -118,7 +119,7 @@ def _config(
     for cv in resolved:
         check_travels(cv, f"CV {cv.name}")
     sections["cv"] = [cv_section(cv).model_dump(exclude_none=True) for cv in resolved]
-    return parse(sections, "cvflow.sample"), resolved
+    return located(parse(sections, "cvflow.sample"), Path()), resolved
 
 
 def _read(topology: app.Topology, periodic: bool, given: Any, what: str) -> Frame:

@@ -9,6 +9,7 @@ pytest.importorskip("ase", reason="NO ASE: surrogates beside its calculators are
 
 from ase.io import write
 
+import cvflow
 from cvflow.cli.commands import execute
 from cvflow.config.settings import ConfigError, load, parse
 from cvflow.core.frames import Outcome
@@ -122,6 +123,24 @@ def test_works_are_those_of_the_system_and_steps_those_of_the_surrogate(theirs):
     assert judged.potential_energy == pytest.approx(truth.potential_energy(judged.frame), rel=1e-12)
     above = [truth.potential_energy(frame) - surrogate.potential_energy(frame) for frame in setup.walkers.starts]
     assert spec.offset == pytest.approx(np.mean(above))
+
+
+def test_a_script_s_surrogate_is_found_from_elsewhere_later(theirs, monkeypatch):
+    """Its file is named from where the script runs, and a resumed run has the full path."""
+    monkeypatch.chdir(theirs)
+    files = {"low": "low.xyz", "high": "high.xyz"}
+    system = cvflow.ase_system("theirs.py:cluster", 300.0)
+    run = {"walkers": 2, "adapt_jumps": 1, "adapt_limit": 1, "jumps": 2, "local_steps": 3, "equilibration_moves": 1}
+    with pytest.warns(UserWarning, match="go on the surrogate"):
+        cvflow.sample(
+            system, [cvflow.cv.anisotropy("a", range(6))], {"low": "a < 0.22", "high": "a >= 0.22"}, files,
+            out=theirs / "out", workers=1, engine={"surrogate": "theirs.py:cheap"},
+            path={"steps": 6, "timestep": 0.015, "kappa": 500.0},
+            proposal={"means": [[0.2]], "sigmas": [[0.1]], "weights": [1.0]}, **run,
+        )  # fmt: skip
+    monkeypatch.chdir(theirs.parent)
+    assert execute(["resume", str(theirs / "out"), "--jumps", "3", "--quiet"]) == 0
+    assert read_record(theirs / "out" / "run.h5").header.surrogate == f"{theirs / 'theirs.py'}:cheap"
 
 
 def test_an_edited_surrogate_is_noticed(theirs, tmp_path, capsys):
