@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from cvflow.core.cv_space import Domain
 from cvflow.core.schedule import Cosine, Linear
 from cvflow.doctor.verify import dumbbell
 from cvflow.doctor.verify.one_jump import ACCEPTANCE_MUTANTS, Case, jumps
@@ -68,13 +69,24 @@ def test_the_flow_is_a_density(domains, kind):
     "law",
     [
         law_of_flows.test_the_map_and_its_inverse_undo_each_other,
-        law_of_flows.test_circles_are_closed,
         law_of_flows.test_every_cv_is_mapped_and_sees_the_others,
         law_of_flows.test_weights_are_in_double_precision,
     ],
 )
 def test_the_flow(law, kind):
     law(kind)
+
+
+@pytest.mark.parametrize(
+    ("law", "domains"),
+    [
+        (law_of_flows.test_circles_are_closed, MIXED),
+        (law_of_flows.test_a_box_and_a_circle_hold_it_all, (Domain.CIRCLE, Domain.BOX)),
+        (law_of_flows.test_a_plane_holds_it_all, (Domain.LINE, Domain.LINE)),
+    ],
+)
+def test_the_flow_is_closed_and_holds_it_all(law, domains, kind):
+    law(kind, domains)
 
 
 def forces(x):
