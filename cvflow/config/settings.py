@@ -37,6 +37,7 @@ class RunSection(Section):
         equilibration_moves: local moves before the first jump, within the start's state, that the flow learns from.
         local: the local move; "langevin" is unadjusted and biased, "mala" and "ghmc" are the batch engine's.
         local_timestep: of local moves, if not that of the paths [ps].
+        state_bias: "flat" visits every named state as much, by a bias that weights take off again (theory.md, 2.2).
     """
 
     seed: Whole = 1
@@ -48,6 +49,7 @@ class RunSection(Section):
     equilibration_moves: Count = 24
     local: Literal["hmc", "mala", "ghmc", "langevin"] = "hmc"
     local_timestep: Positive | None = None
+    state_bias: Literal["none", "flat"] = "none"
 
 
 class PathSection(Section):

@@ -34,7 +34,7 @@ class EarlyRejection(NamedTuple):
 
     Attributes:
         log_uniform: logarithm of the number that decides; -inf for a path that is run to its end.
-        log_q_old: log density of the proposal where the path begins.
+        log_q_old: log density of the proposal where the path begins, plus the states' bias there.
         progress_old: where it begins on the way between the two states.
         progress_new: where it ends.
         profile: free energies on that way at `PROGRESS`; -log q of the same proposal, as far as it is right.

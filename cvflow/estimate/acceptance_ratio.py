@@ -86,7 +86,8 @@ def acceptance_ratios(made: Proposals) -> Ratios:
     response, of_chance = _response(crossed, odds, known), _of_chance(crossed, odds)
     influence = _influence(made, flows.proposed, _weights(crossed, odds), response, of_chance)
     noise = _unseen(_of_masses(made, expected), response, of_chance)
-    return Ratios(np.where(known, free_energy, np.nan), influence, noise, effective)
+    unbiased = free_energy - made.bias + made.bias[0]
+    return Ratios(np.where(known, unbiased, np.nan), influence, noise, effective)
 
 
 def _flows(made: Proposals) -> _Flows:

@@ -39,6 +39,17 @@ def cv_chains(record: Record) -> Float[np.ndarray, "walkers draws cvs"]:
     return pairs.reshape(len(turns), -1, pairs.shape[-1])
 
 
+def chain_weights(record: Record) -> Chains:
+    """What each draw of `cv_chains` weighs, one on the mean: exp(V) of the states' bias, under which it was sampled.
+
+    Raises:
+        ValueError: a walker has no production turn yet.
+    """
+    chains = cv_chains(record)
+    weights = np.exp(record.state_bias.of(chains.reshape(-1, chains.shape[2]))).reshape(chains.shape[:2])
+    return np.asarray(weights / weights.mean())
+
+
 def effective_sample_size(chains: Chains) -> EffectiveSamples:
     """Bulk and tail effective sample sizes; None where the chains are too short, or none of them moves."""
     if chains.shape[1] < _SHORTEST or _stuck(chains):

@@ -6,24 +6,24 @@ import numpy as np
 from jaxtyping import Bool
 
 from cvflow.estimate.correlation import standard_error
-from cvflow.estimate.joined_density import Cells, JoinedDensity, PassedCells, Stretches
+from cvflow.estimate.joined_density import Cells, JoinedDensity, PassedCells, Stretches, WeightedCells
 from cvflow.estimate.modes import joined, last_states
 from cvflow.estimate.zero import PerCell, zero_of
 from cvflow.store import Record
 
 
-def from_cells(record: Record, cells: Cells, passed: PassedCells, count: int) -> tuple[PerCell, PerCell]:
+def from_cells(record: Record, visited: WeightedCells, passed: PassedCells, count: int) -> tuple[PerCell, PerCell]:
     """F = -ln p [kT] of each of `count` cells, zero at the lowest, and its error; both are NaN where there is no error.
 
     p is that of the chains and of the paths together. A cell has no error where too few independent visits or paths
     tell it, and where different chains know it and the lowest one, with no way seen between them in both directions.
     It has no F there either: that of a cell seen once, on the way over a barrier, is far too low.
     """
-    probability, of_probability = JoinedDensity(cells, passed, count).solved()
+    probability, of_probability = JoinedDensity(visited, passed, count).solved()
     with np.errstate(divide="ignore"):
         free_energy = np.where(probability > 0, -np.log(probability), np.nan)
     free_energy -= np.nanmin(free_energy)
-    apart = _apart(record, cells, int(np.nanargmin(free_energy)), count)
+    apart = _apart(record, visited.cells, int(np.nanargmin(free_energy)), count)
 
     def influence(cell: int) -> Stretches:
         return of_probability(cell) / probability[cell]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cvflow.core.states import States
-from cvflow.estimate.convergence import cv_chains
+from cvflow.estimate.convergence import chain_weights, cv_chains
 from cvflow.estimate.schema import StateVisits
 from cvflow.store import Record
 
@@ -18,12 +18,15 @@ def state_visits(record: Record) -> dict[str, StateVisits]:
     turns = record.turns
     first = states.assign(turns["cv_old"][turns["jump"] == 0])
     visited = np.stack([states.assign(turns[name]) for name in ("cv_old", "cv_kept", "cv")], axis=1)
-    shares = states.assign(cv_chains(record).reshape(-1, len(record.header.cvs)))
+    inside = states.assign(cv_chains(record).reshape(-1, len(record.header.cvs)))
+    weights = chain_weights(record).ravel()
+    bias = record.state_bias.energies or (0.0,) * len(states.names)
     return {
         name: StateVisits(
             started=int((first == index).sum()),
             found=len(set(turns["walker"][(visited == index).any(axis=1)])),
-            share=float((shares == index).mean()),
+            share=float(np.where(inside == index, weights, 0.0).mean()),
+            bias_kT=float(bias[index]),
         )
         for index, name in enumerate(states.names)
     }

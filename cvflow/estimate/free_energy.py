@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float
 
 from cvflow.core.states import States
-from cvflow.estimate.convergence import cv_chains
+from cvflow.estimate.convergence import chain_weights, cv_chains
 from cvflow.estimate.correlation import standard_error
 from cvflow.estimate.curve import from_cells
 from cvflow.estimate.grid import Axis, axis
-from cvflow.estimate.joined_density import PassedCells
+from cvflow.estimate.joined_density import PassedCells, WeightedCells
 from cvflow.estimate.modes import joined
 from cvflow.estimate.path_density import path_slices
 from cvflow.store import Record
@@ -60,7 +60,7 @@ def chain_difference(record: Record, start: int, end: int) -> Difference:
     if reason:
         return Difference(names[start], names[end], float("nan"), float("nan"), reason)
     first, other = (share.mean() for share in _inside(record, start, end))
-    value = float(-np.log(other / first))
+    value = float(-np.log(other / first)) - _bias_rise(record, start, end)
     return Difference(names[start], names[end], value, standard_error(chain_influence(record, start, end)))
 
 
@@ -78,10 +78,17 @@ def profile(record: Record, cv: str, bins: int) -> FreeEnergyProfile:
         ValueError: the CV is unknown, or there are fewer than two bins.
     """
     bins_of = axis(record, cv, bins)
-    chains, column = cv_chains(record), record.header.cvs.index(cv)
+    column, (chains, weights) = record.header.cvs.index(cv), (cv_chains(record), chain_weights(record))
     slices = path_slices(record)
     passed = PassedCells(slices, bins_of.bin_inside(slices.cv[:, column]), len(chains), chains.shape[1] // 2)
-    return FreeEnergyProfile(bins_of, *from_cells(record, bins_of.bin_of(chains[:, :, column]), passed, bins))
+    cells = WeightedCells(bins_of.bin_of(chains[:, :, column]), weights)
+    return FreeEnergyProfile(bins_of, *from_cells(record, cells, passed, bins))
+
+
+def _bias_rise(record: Record, start: int, end: int) -> float:
+    """What the bias of the chains adds to a difference [kT]."""
+    energies = record.state_bias.energies
+    return energies[end] - energies[start] if energies else 0.0
 
 
 def _inside(record: Record, *of: int) -> list[Float[np.ndarray, "walkers turns"]]:

@@ -24,6 +24,27 @@ Stretches = Float[np.ndarray, "walkers stretches"]
 
 
 @dataclass(frozen=True)
+class WeightedCells:
+    """What chains visited, by cells.
+
+    Attributes:
+        cells: of the draws.
+        weights: of the draws, one on the mean.
+    """
+
+    cells: Cells
+    weights: Float[np.ndarray, "walkers draws"]
+
+    def probability(self, count: int) -> PerCell:
+        """Of each cell, as the chains alone tell it."""
+        return np.bincount(self.cells.ravel(), self.weights.ravel(), count) / self.cells.size
+
+    def share(self, cell: int) -> Stretches:
+        """What each stretch of each chain says of the probability of a cell."""
+        return stretched(np.where(self.cells == cell, self.weights, 0.0))
+
+
+@dataclass(frozen=True)
 class PassedCells:
     """What paths passed, by cells.
 
@@ -61,24 +82,24 @@ class JoinedDensity:
     happens to be low is not taken for one that knows more.
 
     Attributes:
-        cells: of the chains' draws.
+        visited: by chains.
         passed: by paths.
         count: number of cells.
     """
 
-    cells: Cells
+    visited: WeightedCells
     passed: PassedCells
     count: int
 
     def solved(self) -> tuple[PerCell, Callable[[int], Stretches]]:
         """Probabilities, zero where nothing is known, and the influence on each."""
-        visited = np.bincount(self.cells.ravel(), minlength=self.count) / self.cells.size
+        visited = self.visited.probability(self.count)
         passed = self.passed.probability(self.count)
         chains = np.array([self._share(cell, visited[cell], passed[cell]) for cell in range(self.count)])
 
         def influence(cell: int) -> Stretches:
             share = chains[cell]
-            of_chains = shares(self.cells, cell) if share > 0 else 0.0
+            of_chains = self.visited.share(cell) if share > 0 else 0.0
             of_paths = self._by_stretches(cell) if share < 1 else 0.0
             return np.asarray(share * of_chains + (1 - share) * of_paths)
 
@@ -94,7 +115,7 @@ class JoinedDensity:
         relative = standard_error(self._by_stretches(cell) / passed) ** 2
         if not np.isfinite(relative):
             return 1.0
-        error = standard_error(shares(self.cells, cell)) if visited > 0 else np.nan
+        error = standard_error(self.visited.share(cell)) if visited > 0 else np.nan
         if not np.isfinite(error):
             return 0.0
         by_count, joined = error**2 / visited, 0.5 * (visited + passed)
@@ -105,11 +126,6 @@ class JoinedDensity:
 
     def _by_stretches(self, cell: int) -> Stretches:
         return stretched(np.repeat(self.passed.each_turn(cell), 2, axis=1))
-
-
-def shares(cells: Cells, cell: int) -> Stretches:
-    """Part of each stretch of each chain in a cell."""
-    return stretched(cells == cell)
 
 
 def stretched(draws: np.ndarray) -> Stretches:

@@ -16,6 +16,7 @@ from scipy.special import ndtr
 from cvflow.core.early_rejection import PerPath
 from cvflow.core.frames import Outcome, Point
 from cvflow.core.periodic import wrapped
+from cvflow.core.state_bias import UNBIASED, StateBias
 from cvflow.core.states import States
 from cvflow.estimate.convergence import production
 from cvflow.estimate.draws import FLOW_DRAWS, flow_points
@@ -57,13 +58,19 @@ def path_slices(record: Record) -> PathSlices:
     chosen = np.flatnonzero(_crossing(turns, header)) if told else np.zeros(0, int)
     if not len(chosen) or not (turns["look_fraction"][chosen] > 0).any(axis=1).all():
         return _nothing(header)
-    path, cv, weight = _weighted(turns[chosen].tobytes(), record.flows[-1].data, header.to_json())
-    return PathSlices(chosen[path], cv, weight)
+    bias = record.state_bias
+    rows, flow = turns[chosen].tobytes(), record.flows[-1].data
+    path, cv, weight = _weighted(rows, flow, header.to_json(), bias.energies)
+    every = np.concatenate([turns["cv_kept"], turns["cv"]])
+    return PathSlices(chosen[path], cv, weight / np.exp(bias.of(every)).mean())
 
 
 @lru_cache(maxsize=1)
-def _weighted(rows: bytes, flow: bytes, header_text: str) -> PathSlices:
-    """Slices of crossing paths, whose turn is a row here: costly with several CVs, and wanted for each figure."""
+def _weighted(rows: bytes, flow: bytes, header_text: str, energies: tuple[float, ...]) -> PathSlices:
+    """Slices of crossing paths, whose turn is a row here: costly with several CVs, and wanted for each figure.
+
+    Weights are those of chains under a bias of the states with these energies, but for its normalisation.
+    """
     header = Header.from_json(header_text)
     paths = np.frombuffer(rows, turn_type(len(header.cvs)))
     fraction, work, cv = _along(paths)
@@ -73,7 +80,7 @@ def _weighted(rows: bytes, flow: bytes, header_text: str) -> PathSlices:
     if not len(ways.start):
         return _nothing(header)
     seen = np.isfinite(work)
-    log_weight = (_log_prefactor(paths, header) - np.log(share))[:, None] - work
+    log_weight = (_log_prefactor(paths, header, _bias(header, energies)) - np.log(share))[:, None] - work
     path = np.broadcast_to(np.arange(len(paths))[:, None], seen.shape)[seen]
     stiff = np.sqrt(np.array(header.kappa) / header.kT)
     visited = visits(cv[seen], ways, stiff, _periods(header))
@@ -110,14 +117,19 @@ def _proposed(flow: bytes, header: Header, made: Ways) -> tuple[Ways, float]:
     return Ways(start, way, made.fraction[like], made.measure[like]), float(between.mean())
 
 
-def _log_prefactor(paths: np.ndarray, header: Header) -> PerPath:
-    """Logarithm of 2 c q(λ_0) / (s (1 + a)): c is what e^(-βu) integrates to over λ, s the survival."""
+def _bias(header: Header, energies: tuple[float, ...]) -> StateBias:
+    return StateBias(States(header.states, header.cvs), energies) if energies else UNBIASED
+
+
+def _log_prefactor(paths: np.ndarray, header: Header, bias: StateBias) -> PerPath:
+    """Logarithm of 2 c q(λ_0) e^V / (s (1 + a)): c is what e^(-βu) integrates to over λ, s the survival, V the bias."""
     width = np.sqrt(header.kT / np.array(header.kappa))
     with np.errstate(divide="ignore"):
         reach = 0.5 * _periods(header) / width
     log_c = np.log(np.sqrt(2 * np.pi) * width).sum() + np.log(ndtr(reach) - ndtr(-reach)).sum()
-    log_ratio = paths["log_q_old"] - paths["log_q_new"] - paths["work"]
-    return np.log(2) + log_c + paths["log_q_old"] - paths["log_survival"] - np.logaddexp(0.0, log_ratio)
+    begun, ended = (bias.of(paths[name]) for name in ("cv_old", "cv_end"))
+    log_ratio = paths["log_q_old"] - paths["log_q_new"] - paths["work"] + begun - ended
+    return np.log(2) + log_c + begun + paths["log_q_old"] - paths["log_survival"] - np.logaddexp(0.0, log_ratio)
 
 
 def _along(paths: np.ndarray) -> tuple[PathPoints, PathPoints, Float[np.ndarray, "paths looks cvs"]]:

@@ -145,7 +145,9 @@ class StateVisits(Part):
     found: int
     """Walkers that have been in it at any time, while adapting or in production."""
     share: float
-    """Part of production's samples that lie in it, 0 to 1."""
+    """Part of production's samples that lie in it, each by its weight, 0 to 1."""
+    bias_kT: float = 0.0
+    """V of the bias that chains visit it under; its samples weigh exp(V), and 0 is no bias."""
 
 
 class Adaptation(Part):

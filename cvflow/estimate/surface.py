@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from cvflow.estimate.convergence import cv_chains
+from cvflow.estimate.convergence import chain_weights, cv_chains
 from cvflow.estimate.curve import from_cells
 from cvflow.estimate.grid import Axis, axis
-from cvflow.estimate.joined_density import PassedCells
+from cvflow.estimate.joined_density import PassedCells, WeightedCells
 from cvflow.estimate.path_density import path_slices
 from cvflow.store import Record
 
@@ -41,5 +41,6 @@ def surface(record: Record, cvs: tuple[str, str], bins: int) -> FreeEnergySurfac
     one, other = first.bin_inside(slices.cv[:, columns[0]]), second.bin_inside(slices.cv[:, columns[1]])
     cell = np.where((one >= 0) & (other >= 0), one * bins + other, -1)
     passed = PassedCells(slices, cell, len(chains), chains.shape[1] // 2)
-    free_energy, stderr = (of.reshape(bins, bins) for of in from_cells(record, cells, passed, bins * bins))
+    visited = WeightedCells(cells, chain_weights(record))
+    free_energy, stderr = (of.reshape(bins, bins) for of in from_cells(record, visited, passed, bins * bins))
     return FreeEnergySurface(first, second, free_energy, stderr)

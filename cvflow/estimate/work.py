@@ -29,6 +29,7 @@ class Proposals(NamedTuple):
         log_survival: log probability that a path was not given up before its end.
         chances: of each component of the proposal, to be what λ̃ was drawn from.
         masses: of the states under the components.
+        bias: V of the states [kT], which ln a holds.
     """
 
     start: Int[np.ndarray, "walkers turns"]
@@ -38,6 +39,7 @@ class Proposals(NamedTuple):
     log_survival: PerTurn
     chances: Float[np.ndarray, "walkers turns components"]
     masses: StateMasses
+    bias: PerState
 
     @property
     def chance(self) -> PerTurn:
@@ -107,12 +109,17 @@ def proposals(record: Record) -> Proposals:
         states.assign(turns[name].reshape(-1, len(record.header.cvs))).reshape(turns.shape)
         for name in ("cv_old", "centre_new", "centre_old", "cv_end")
     )
-    log_ratio = turns["log_q_old"] - turns["log_q_new"] - turns["work"]
+    bias = record.state_bias
+    rise = bias.of(turns["cv_end"].reshape(-1, len(record.header.cvs))) - bias.of(
+        turns["cv_old"].reshape(-1, len(record.header.cvs))
+    )
+    log_ratio = turns["log_q_old"] - turns["log_q_new"] - turns["work"] - rise.reshape(turns.shape)
     flow = from_bytes(record.flows[-1].data)
     chances = flow.chances(turns["centre_old"].reshape(-1, len(record.header.cvs))).reshape(*turns.shape, -1)
     connects = (first == old) & (last == aim) & np.isfinite(turns["work"])
     log_ratio = np.where(connects, log_ratio, -np.inf)
-    return Proposals(old, aim, connects, log_ratio, turns["log_survival"], chances, state_masses(record))
+    of_states = np.array(bias.energies or np.zeros(len(states.names)))
+    return Proposals(old, aim, connects, log_ratio, turns["log_survival"], chances, state_masses(record), of_states)
 
 
 def crossing_works(record: Record, start: int, end: int) -> CrossingWorks:
@@ -128,7 +135,8 @@ def crossing_works(record: Record, start: int, end: int) -> CrossingWorks:
     with np.errstate(divide="ignore", invalid="ignore"):
         log_expected = np.log(made.expected)
         works = [
-            -made.log_ratio - log_expected[a, b] + log_expected[b, a] for a, b in ((start, end), (end, start))
+            -made.log_ratio + made.bias[a] - made.bias[b] - log_expected[a, b] + log_expected[b, a]
+            for a, b in ((start, end), (end, start))
         ]
     directions = [made.between(start, end), made.between(end, start)]
     return CrossingWorks(

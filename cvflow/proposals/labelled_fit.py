@@ -33,11 +33,13 @@ class LabelledLearner:
         within: whether jumps that keep the label are proposed.
         unweighted: samples at the beginning of each history that say nothing of the weights: those of an equilibration
             that goes on for long within the state of its start.
+        even: whether all labels weigh the same: the chains have a bias under which their states do.
     """
 
     states: States
     within: bool
     unweighted: int = 0
+    even: bool = False
 
     def __call__(
         self,
@@ -60,7 +62,8 @@ class LabelledLearner:
             fit(_visits_of(k, chains, labels), space, blur, each, _part(previous, self.states.names[k]), rng)
             for k in known
         ]
-        weights = shares_of(known, [chain[self.unweighted :] for chain in labels])
+        seen = [chain[self.unweighted :] for chain in labels]
+        weights = np.full(len(known), 1 / len(known)) if self.even else shares_of(known, seen)
         return Training(
             proposal=LabelledProposal(
                 tuple(self.states.names[k] for k in known),

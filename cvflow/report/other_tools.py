@@ -9,10 +9,10 @@ import numpy as np
 
 from cvflow.core.states import States
 from cvflow.core.units import BOLTZMANN
-from cvflow.estimate.convergence import cv_chains, production
+from cvflow.estimate.convergence import chain_weights, cv_chains, production
 from cvflow.estimate.work import CrossingWorks, crossing_works
 from cvflow.report.plumed_text import colvar_columns, jump_columns, turn_times
-from cvflow.store import Header, Record
+from cvflow.store import Record
 
 if TYPE_CHECKING:
     import MDAnalysis
@@ -47,8 +47,8 @@ def arviz_tree(record: Record) -> Any:
     """Production as ArviZ's DataTree.
 
     Its group "posterior" has each CV, two draws a turn, by which the report's R-hat and effective sample sizes are
-    reckoned; "jumps" has one draw a turn: whether the jump was accepted, ln A, work [kT] and path steps. No draw has a
-    weight.
+    reckoned, and where states have a bias "weight", one on the mean; "jumps" has one draw a turn: whether the jump was
+    accepted, ln A, work [kT] and path steps.
 
     Raises:
         ImportError: arviz-base is not installed.
@@ -56,6 +56,7 @@ def arviz_tree(record: Record) -> Any:
     """
     chains, made = cv_chains(record), production(record)
     posterior = {cv: chains[:, :, column] for column, cv in enumerate(record.header.cvs)}
+    posterior |= {"weight": chain_weights(record)} if record.state_bias.energies else {}
     jumps = {name: made[name] for name in ("accepted", "log_acceptance", "work", "steps")}
     return _library("arviz_base", "arviz-base").from_dict({"posterior": posterior, "jumps": jumps})
 
@@ -64,7 +65,7 @@ def universe(record: Record, folder: Path, walker: int) -> "MDAnalysis.Universe"
     """A walker's frames, one a turn, with what the run knows of each in `ts.data`.
 
     There are the CVs by their names, "state" (its index, -1 for none), "production", and "weight": 1 in production, 0
-    before it. The chain needs no other weights.
+    before it; where states have a bias exp(V), which is not one on the mean.
 
     Raises:
         ValueError: there is no such walker, or the folder has no trajectory that MDAnalysis reads.
@@ -79,7 +80,7 @@ def universe(record: Record, folder: Path, walker: int) -> "MDAnalysis.Universe"
     # A run that goes on has more frames than MDAnalysis may have noted beside the file.
     found = _library("MDAnalysis").Universe(str(topology), str(frames), refresh_offsets=True)
     chain = record.turns[record.turns["walker"] == walker]
-    found.trajectory.add_transformations(_annotating(header, chain))
+    found.trajectory.add_transformations(_annotating(record, chain))
     return found
 
 
@@ -153,16 +154,17 @@ def _tensor(values: np.ndarray) -> Any:
     return _library("torch").from_numpy(values)
 
 
-def _annotating(header: Header, chain: np.ndarray) -> Callable[[Any], Any]:
+def _annotating(record: Record, chain: np.ndarray) -> Callable[[Any], Any]:
     """What MDAnalysis calls with each frame it reads: frames are found by their time, since some may be missing."""
-    inside = States(header.states, header.cvs).assign(chain["cv"])
+    header = record.header
+    inside, weights = States(header.states, header.cvs).assign(chain["cv"]), np.exp(record.state_bias.of(chain["cv"]))
     times = turn_times(header, chain["jump"])
 
     def annotate(ts: Any) -> Any:
         turn = int(np.abs(times - ts.time).argmin()) if np.ptp(times) > 0 else ts.frame
         ts.data |= dict(zip(header.cvs, chain["cv"][turn].tolist(), strict=True))
         ts.data["state"], ts.data["production"] = int(inside[turn]), bool(chain["production"][turn])
-        ts.data["weight"] = float(chain["production"][turn])
+        ts.data["weight"] = float(weights[turn]) if chain["production"][turn] else 0.0
         return ts
 
     return annotate

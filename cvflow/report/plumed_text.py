@@ -31,7 +31,11 @@ _ENERGIES = {
 
 
 def colvar_text(record: Record) -> str:
-    """One row a turn, by jump and walker: the CVs [their units] after the turn's local move; time in ps."""
+    """One row a turn, by jump and walker: the CVs [their units] after the turn's local move; time in ps.
+
+    Where a bias makes chains visit every state as much, `state_bias` is what it is there [kJ/mol, or in reduced units
+    kT], as REWEIGHT_BIAS takes it.
+    """
     header = record.header
     circles = {cv: period for cv in header.cvs if np.isfinite(period := cv_period(header, cv))}
     constants = _units(header, "")
@@ -42,15 +46,18 @@ def colvar_text(record: Record) -> str:
 
 def colvar_columns(record: Record) -> dict[str, np.ndarray]:
     """The columns of `COLVAR`."""
-    turns = _by_jump(record.turns)
-    return _turn_columns(record.header, turns) | _by_cv("", record.header.cvs, turns["cv"])
+    header, order = record.header, _order(record.turns)
+    columns = _turn_columns(header, record.turns[order]) | _by_cv("", header.cvs, record.turns["cv"][order])
+    biased = any(flow.state_bias for flow in record.flows)
+    return columns | ({"state_bias": header.kT * record.biases("cv")[order]} if biased else {})
 
 
 def jumps_text(record: Record) -> str:
     """One row a jump, by jump and walker, with every ingredient of its acceptance.
 
     cv_old is ξ at the path's start and cv_end at its end, `from` is λ_0 and `to` is λ̃; works, heat and the logarithms
-    are in kT, log_q per CV unit. log_acceptance = log_q_old - log_q_new - work.
+    are in kT, log_q per CV unit. log_acceptance = log_q_old - log_q_new - work, less what a bias of the states rises by
+    from cv_old to cv_end.
     """
     constants = {f"units_{name}": "kT" for name in ("work", "protocol_work", "shadow_work", "heat")}
     for prefix in _OF_JUMPS:
@@ -187,7 +194,11 @@ def _units(header: Header, prefix: str) -> dict[str, str]:
 
 
 def _by_jump(turns: np.ndarray) -> np.ndarray:
-    return turns[np.lexsort((turns["walker"], turns["jump"]))]
+    return turns[_order(turns)]
+
+
+def _order(turns: np.ndarray) -> np.ndarray:
+    return np.lexsort((turns["walker"], turns["jump"]))
 
 
 def _texts(column: np.ndarray) -> list[str]:

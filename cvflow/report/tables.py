@@ -35,6 +35,7 @@ def summary_rows(summary: Summary, header: Header) -> TableRows:
 def _other_rows(summary: Summary, header: Header) -> TableRows:
     return [
         ("states", discovery(summary)),
+        *_bias(summary),
         *_settling(summary),
         *_jumps(summary, header),
         *_convergence(summary),
@@ -65,6 +66,13 @@ def acceptance_rate(counts: JumpCounts) -> str:
     if accepted in (0, proposed):
         return f"{accepted / proposed:.0f}"
     return plus_minus(number(counts.acceptance), number(counts.acceptance_stderr))
+
+
+def _bias(summary: Summary) -> TableRows:
+    energies = [f"{seen.bias_kT:+.2f} kT in {name}" for name, seen in summary.states.items()]
+    if not any(seen.bias_kT for seen in summary.states.values()):
+        return []
+    return [("bias of the states", f"{', '.join(energies)}: what is averaged over several states needs the weights")]
 
 
 def _free_energies(summary: Summary) -> TableRows:

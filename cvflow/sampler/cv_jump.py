@@ -70,7 +70,8 @@ class CVJump(JumpProposal):
             driven = outcome == Outcome.COMPLETED
             lengths = np.where(driven, self.lengths(start, end, learned), 1)
         threshold = noise.log_thresholds(count)
-        criterion = self.criterion(wide_start, wide_end, log_q_old.astype(float), threshold.astype(float), learned)
+        log_old = log_q_old.astype(float) + learned.state_bias.of(here.cv)
+        criterion = self.criterion(wide_start, wide_end, log_old, threshold.astype(float), learned)
         if criterion is not None:
             criterion = criterion._replace(log_uniform=np.where(driven, criterion.log_uniform, -np.inf))
         version = learned.proposal.version

@@ -7,6 +7,7 @@ import numpy as np
 
 from cvflow.core.acceptance import log_acceptance
 from cvflow.core.frames import Frame, Outcome, PathResult, Point
+from cvflow.core.state_bias import UNBIASED, StateBias
 from cvflow.engines.base import Engine
 from cvflow.sampler.jump_proposal import Configurations, JumpProposal, Learned, Orders, WalkerNoise
 
@@ -41,7 +42,12 @@ WalkerJump = JumpInfo[PathResult, float, bool]
 
 
 def realise(
-    state: JumpState, orders: Orders, kappa: Point, engine: Engine, rng: np.random.Generator
+    state: JumpState,
+    orders: Orders,
+    kappa: Point,
+    engine: Engine,
+    rng: np.random.Generator,
+    state_bias: StateBias = UNBIASED,
 ) -> tuple[JumpState, WalkerJump]:
     """Run the path and take or leave its end. λ is forgotten: the next jump draws it anew.
 
@@ -51,6 +57,7 @@ def realise(
         kappa: spring constants of the restraint, in the engine's unit.
         engine: moves the configuration.
         rng: of the path.
+        state_bias: of the chain.
     """
     if orders.realised[0]:
         path = engine.steer(state.frame, orders.steering(kappa), rng, orders.criterion)
@@ -58,9 +65,16 @@ def realise(
         path = _unrealised(state, Outcome(orders.outcome[0]))
     if path.outcome.failed:
         path = path._replace(cv=state.cv)  # an engine that runs elsewhere may not know where it was
-    log_ratio = log_acceptance(float(orders.log_q_old[0]), float(orders.log_q_new[0]), path.work)
+    rise = bias_rise(state_bias, state.cv, path.cv)
+    log_ratio = log_acceptance(float(orders.log_q_old[0]), float(orders.log_q_new[0]), path.work + rise)
     accepted = bool(orders.log_threshold[0] < log_ratio) and path.outcome is Outcome.COMPLETED
     return (JumpState(path.frame, path.cv) if accepted else state), JumpInfo(orders, path, log_ratio, accepted)
+
+
+def bias_rise(state_bias: StateBias, before: Point, after: Point) -> float:
+    """V after less V before [kT]."""
+    old, new = state_bias.of(np.stack([before, after]))
+    return float(new - old)
 
 
 def _unrealised(state: JumpState, outcome: Outcome) -> PathResult:
@@ -77,4 +91,5 @@ def step(
     rng: np.random.Generator,
 ) -> tuple[JumpState, WalkerJump]:
     """One whole jump."""
-    return realise(state, jump.propose(state.here, learned, WalkerNoise(rng)), kappa, engine, rng)
+    orders = jump.propose(state.here, learned, WalkerNoise(rng))
+    return realise(state, orders, kappa, engine, rng, learned.state_bias)

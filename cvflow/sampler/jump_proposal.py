@@ -17,6 +17,7 @@ from cvflow.core.acceptance import log_threshold
 from cvflow.core.early_rejection import EarlyRejection
 from cvflow.core.frames import Outcome, Point, Steering
 from cvflow.core.periodic import truncated_normal
+from cvflow.core.state_bias import UNBIASED, StateBias
 from cvflow.core.states import States
 from cvflow.proposals.base import Proposal
 from cvflow.sampler.interim_free_energy import InterimFreeEnergy
@@ -44,12 +45,14 @@ class Learned(NamedTuple):
         span: distance in CV space that takes the configured number of path steps.
         interim_free_energy: with which paths are given up early; None to run all to their end.
         skips: states within which jumps are rejected without a path; None to realise all.
+        state_bias: of the chains.
     """
 
     proposal: Proposal
     span: float
     interim_free_energy: InterimFreeEnergy | None = None
     skips: States | None = None
+    state_bias: StateBias = UNBIASED
 
 
 class Orders(NamedTuple):

@@ -24,9 +24,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cvflow.core.frames import Frame
+from cvflow.core.state_bias import UNBIASED, StateBias, flat
 from cvflow.core.states import States
 from cvflow.core.streams import Purpose, stream
 from cvflow.estimate.settling import labelled, settling, window
+from cvflow.estimate.transitions import free_energies
 from cvflow.host.interrupt import deferred_interrupt
 from cvflow.host.journal import LOG
 from cvflow.host.stopping import NEVER, PausedError, Stopping
@@ -74,6 +76,14 @@ class Progress(NamedTuple):
     seconds: float
     longer: bool = False
     """Whether adaptation goes on past the jumps asked for."""
+
+
+class _Version(NamedTuple):
+    """What was learned once."""
+
+    proposal: Proposal
+    span: float
+    state_bias: StateBias
 
 
 @dataclass
@@ -154,7 +164,7 @@ class Run:
         self._pilot = pilot
         self._samples: list[list[np.ndarray]] = [[] for _ in groups]
         self._early: list[np.ndarray] = []
-        self._flows: list[tuple[Proposal, float]] = []
+        self._versions: list[_Version] = []
         self._judged = 0
         self._seen = _Counters(plan.states, np.full(plan.walkers, _NEVER))
         self._wall_before, self._still_ours = wall_before, still_ours
@@ -172,7 +182,9 @@ class Run:
             done = int(turns["jump"].max(initial=-1)) + 1
             for rows in np.split(turns, np.searchsorted(turns["jump"], np.arange(1, done)))[:done]:
                 self._count(index, rows)
-        self._flows = [(from_bytes(flow.data), flow.span) for flow in record.flows]
+        self._versions = [
+            _Version(from_bytes(flow.data), flow.span, flow.bias(self._plan.states)) for flow in record.flows
+        ]
         self._wall_before = record.commit.wall_seconds
         self._settle()
 
@@ -187,7 +199,7 @@ class Run:
             training: Future[Training] | None = None
             why = None
             try:
-                if not self._flows:
+                if not self._versions:
                     self.commit()  # what was equilibrated: from here on a run can be resumed, not only begun again
                     self._first_flow()
                     self.commit()
@@ -237,12 +249,13 @@ class Run:
         for index in sorted(self._idle):
             group, jump = self._groups[index], self._next[index]
             version = self._plan.version_at(jump)
-            if jump >= self._plan.total or version >= len(self._flows):
+            if jump >= self._plan.total or version >= len(self._versions):
                 continue
             if self._plan.production(jump) and min(self._next) < self._plan.settled:
                 continue
             skips = self._plan.states if self._plan.production(jump) and not self._plan.within_states else None
-            learned = Learned(*self._flows[version], self._interim_free_energy(jump), skips)
+            proposal, span, bias = self._versions[version]
+            learned = Learned(proposal, span, self._interim_free_energy(jump), skips, bias)
             self._given[index] = time.perf_counter()
             turn = group.take_turn(executor, self._group_states[index], jump, learned)
             self._idle.remove(index)
@@ -275,9 +288,18 @@ class Run:
     @cached_property
     def _found(self) -> InterimFreeEnergy:
         """That of production, from the jumps of adaptation that all groups have made."""
-        turns = self._made()
+        turns = self._without_bias(self._made())
         samples = np.concatenate([self._pilot.reshape(-1, turns["cv"].shape[1]), turns["cv"]])
         return estimated(turns, self._progress_coordinate(samples))
+
+    def _without_bias(self, turns: np.ndarray) -> np.ndarray:
+        """The densities at both ends of each turn over what the bias of its version makes of them."""
+        turns = turns.copy()
+        for version, each in enumerate(self._versions):
+            made = turns["flow_version"] == version
+            turns["log_q_old"][made] += each.state_bias.of(turns["cv_old"][made])
+            turns["log_q_new"][made] += each.state_bias.of(turns["cv_end"][made])
+        return turns
 
     def _progress_coordinate(self, samples: np.ndarray) -> ProgressCoordinate:
         plan = self._plan
@@ -330,10 +352,10 @@ class Run:
 
     def _train(self, trainer: Executor) -> "Future[Training] | None":
         """Start the next training, if it is wanted and all groups have made the turns it learns from."""
-        version = len(self._flows)
+        version = len(self._versions)
         if version > self._plan.last_version or min(self._next) < self._plan.trainings[version]:
             return None
-        previous = self._flows[-1][0]
+        previous = self._versions[-1].proposal
         rng = stream(self._plan.seed, Purpose.TRAINING, version)
         plan = self._plan
         training = trainer.submit(plan.learn, self._histories(version), plan.space, plan.blur, plan.fit, previous, rng)
@@ -361,10 +383,19 @@ class Run:
         LOG.info("flow %d: %d samples, %d epochs, %.1f s", version, training.samples, training.epochs, training.seconds)
         entry = FlowEntry(
             version, span, training.holdout_nll, training.samples, training.epochs, training.seconds, b"",
-            training.training_nll, training.kept_epoch, training.effective_samples,
+            training.training_nll, training.kept_epoch, training.effective_samples, self._bias(version).energies,
         )  # fmt: skip
         self._keep(training.proposal, entry)
 
+    def _bias(self, version: int) -> StateBias:
+        """That of a version, from the turns that its proposal learned from."""
+        plan = self._plan
+        turns = np.concatenate([*self._early, _no_turns(plan)])
+        seen = sorted_turns(turns[turns["jump"] < plan.trainings[version]])
+        if not plan.flat or not len(seen):
+            return UNBIASED
+        return flat(plan.states, free_energies(seen, [each.state_bias for each in self._versions], plan.states))
+
     def _keep(self, proposal: Proposal, entry: FlowEntry) -> None:
-        self._flows.append((proposal, entry.span))
+        self._versions.append(_Version(proposal, entry.span, entry.bias(self._plan.states)))
         self._store.append_flow(entry._replace(data=to_bytes(proposal, list(self._plan.states.cv_names))))

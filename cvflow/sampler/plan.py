@@ -42,6 +42,7 @@ class Plan:
         gives_up: whether paths of production that cannot be accepted any more are given up on their way.
         within_states: whether jumps of production within a state are realised; those of adaptation are, since they
             bring the flow more of what it learns from.
+        flat: whether a bias makes chains visit every named state as much.
         adapt_limit: adaptation takes up to this many times `adapt_jumps`, until the states' populations have settled.
         times: how many times `adapt_jumps` it takes, as far as is known.
     """
@@ -60,6 +61,7 @@ class Plan:
     learn: Callable[..., Training] = train
     gives_up: bool = True
     within_states: bool = True
+    flat: bool = False
     adapt_limit: int = 1
     times: int = 1
 

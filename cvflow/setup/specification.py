@@ -203,10 +203,11 @@ class Setup:
             fixed=fixed or fixed_proposal(self.config, self.space),
             gives_up=path.early_rejection,
             within_states=path.within_states,
+            flat=run.state_bias == "flat",
         )
         if self.by_labels:
             unweighted = max(0, run.equilibration_moves - WEIGHTED_MOVES)
-            plan = replace(plan, learn=LabelledLearner(self.states, path.within_states, unweighted))
+            plan = replace(plan, learn=LabelledLearner(self.states, path.within_states, unweighted, plan.flat))
         return self.steered.planned(plan, self, kappa)
 
     def run(
@@ -363,6 +364,7 @@ def checked(setup: Setup) -> Setup:
         raise ValueError(f"path.friction is refused: kernel {path.kernel!r} has no momenta; set it to 0")
     if path.way != "straight" and not any(section.type == "positions" for section in setup.config.cv):
         raise ValueError("path.way is refused: only CVs of type 'positions' are led along one; leave it 'straight'")
+    _check_bias(setup)
     proposal = setup.config.proposal
     tables = {"means": proposal.means, "sigmas": proposal.sigmas} if proposal else {}
     for table, rows in tables.items():
@@ -372,6 +374,19 @@ def checked(setup: Setup) -> Setup:
                 raise ValueError(f"proposal.{table} has {len(row)} columns for {len(names)} CVs: {listed}")
     _check_flow(setup)
     return setup
+
+
+def _check_bias(setup: Setup) -> None:
+    """Raises ValueError if states cannot have the bias that is asked for."""
+    config, refused = setup.config, "run.state_bias = 'flat' is refused"
+    if config.run.state_bias == "none":
+        return
+    if config.engine.name == "batch":
+        raise ValueError(f"{refused}: the batch engine has none; leave it out")
+    if len(setup.states.names) < 2:
+        raise ValueError(f"{refused}: it takes at least two named states; name them in [states]")
+    if config.proposal is not None:
+        raise ValueError(f"{refused}: the bias is learned beside a flow; leave [proposal] out")
 
 
 def _check_flow(setup: Setup) -> None:

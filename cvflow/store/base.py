@@ -10,6 +10,8 @@ from jaxtyping import Float, UInt8
 
 from cvflow.core.early_rejection import KNOTS
 from cvflow.core.frames import LOOKS, Frame, Outcome
+from cvflow.core.state_bias import UNBIASED, StateBias
+from cvflow.core.states import States
 from cvflow.cv.names import check_together
 from cvflow.host.faults import brief
 
@@ -176,6 +178,7 @@ class FlowEntry(NamedTuple):
         training_nll: as `holdout_nll`, over the samples that it learned from.
         kept_epoch: the one that did best on the held-out samples.
         effective_samples: independent samples that they are worth.
+        state_bias: V of each named state [kT]; empty where there is none.
     """
 
     version: int
@@ -188,6 +191,11 @@ class FlowEntry(NamedTuple):
     training_nll: float = float("nan")
     kept_epoch: int = 0
     effective_samples: float = float("nan")
+    state_bias: tuple[float, ...] = ()
+
+    def bias(self, states: States) -> StateBias:
+        """With which this version is used."""
+        return StateBias(states, self.state_bias) if self.state_bias else UNBIASED
 
 
 class Commit(NamedTuple):
@@ -213,6 +221,19 @@ class Record(NamedTuple):
     turns: np.ndarray
     flows: list[FlowEntry]
     commit: Commit
+
+    @property
+    def state_bias(self) -> StateBias:
+        """Of production."""
+        return self.flows[-1].bias(States(self.header.states, self.header.cvs)) if self.flows else UNBIASED
+
+    def biases(self, cvs: str) -> Float[np.ndarray, " turns"]:
+        """V [kT] of the bias that each turn was made with, at the points in this column of the turns."""
+        states, found = States(self.header.states, self.header.cvs), np.zeros(len(self.turns))
+        for flow in self.flows:
+            made = self.turns["flow_version"] == flow.version
+            found[made] = flow.bias(states).of(self.turns[cvs][made])
+        return found
 
     @property
     def turns_done(self) -> list[int]:

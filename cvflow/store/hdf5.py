@@ -18,20 +18,18 @@ from cvflow.store.base import Commit, FlowEntry, Header, Record, Store, bytes_ar
 from cvflow.store.reading import read_record, record_in, sealed_file
 from cvflow.store.seal import Seal, replace, sealed
 
-_FLOW = np.dtype(
-    [
-        ("version", np.int32),
-        ("span", np.float64),
-        ("holdout_nll", np.float64),
-        ("samples", np.int32),
-        ("epochs", np.int32),
-        ("seconds", np.float64),
-        ("bytes", np.int64),
-        ("training_nll", np.float64),
-        ("kept_epoch", np.int32),
-        ("effective_samples", np.float64),
-    ]
-)
+_FLOW = [
+    ("version", np.int32),
+    ("span", np.float64),
+    ("holdout_nll", np.float64),
+    ("samples", np.int32),
+    ("epochs", np.int32),
+    ("seconds", np.float64),
+    ("bytes", np.int64),
+    ("training_nll", np.float64),
+    ("kept_epoch", np.int32),
+    ("effective_samples", np.float64),
+]
 
 _COMMIT = np.dtype([("turns", np.int64), ("flows", np.int64), ("flow_bytes", np.int64), ("wall_seconds", np.float64)])
 
@@ -41,9 +39,19 @@ _MEMORY = {"driver": "core", "backing_store": False, "libver": ("v110", "v110")}
 """Nothing of a file before its image is taken; of a version that programs of the last years read."""
 
 
-def _row(flow: FlowEntry) -> tuple:
-    """A flow as a row: its file's length in the place of the file."""
-    return tuple(len(value) if isinstance(value, bytes) else value for value in flow)
+def _flow_type(states: int) -> np.dtype:
+    """Of a row a version; without states there is nothing to bias, and HDF5 has no columns without numbers."""
+    return np.dtype([*_FLOW, *([("state_bias", np.float64, (states,))] if states else [])])
+
+
+def _rows(flows: list[FlowEntry], columns: np.dtype) -> np.ndarray:
+    """Flows as rows: a file's length in the place of the file, and NaN for a bias that there is not."""
+    rows = np.zeros(len(flows), columns)
+    for row, flow in zip(rows, flows, strict=True):
+        values = flow._asdict() | {"bytes": len(flow.data), "state_bias": flow.state_bias or np.nan}
+        for name in columns.names or ():
+            row[name] = values[name]
+    return rows
 
 
 class HDF5Store(Store):
@@ -71,7 +79,7 @@ class HDF5Store(Store):
         self._file["pilot"] = pilot
         for name, dtype, chunk in (
             ("turns", turn_type(len(header.cvs)), 256),
-            ("flows", _FLOW, 16),
+            ("flows", _flow_type(len(header.states)), 16),
             ("flow_bytes", np.uint8, 4096),
             ("commits", _COMMIT, 64),
         ):
@@ -111,7 +119,7 @@ class HDF5Store(Store):
             self._file["boxes"][...] = np.stack(boxes)
         self._extend("turns", np.concatenate([np.empty(0, self._file["turns"].dtype), *self._turns]))
         self._extend("flow_bytes", bytes_array(b"".join(flow.data for flow in self._flows)))
-        self._extend("flows", np.array([_row(flow) for flow in self._flows], dtype=_FLOW))
+        self._extend("flows", _rows(self._flows, self._file["flows"].dtype))
         self._turns, self._flows = [], []
         marker = (*(len(self._file[name]) for name in _TABLES), commit.wall_seconds)
         self._extend("commits", np.array([marker], dtype=_COMMIT))

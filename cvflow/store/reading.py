@@ -122,9 +122,10 @@ def _flows(file: h5py.File) -> list[FlowEntry]:
     data = file["flow_bytes"][...].tobytes()
     flows, offset = [], 0
     for row in file["flows"][...]:
-        values = dict(zip(row.dtype.names, row.item(), strict=True))
-        length = values.pop("bytes")
-        flows.append(FlowEntry(**values, data=data[offset : offset + length]))
+        values = {name: row[name].tolist() for name in row.dtype.names}
+        length, bias = values.pop("bytes"), values.pop("state_bias", [np.nan])
+        known = tuple(bias) if np.isfinite(bias).all() else ()
+        flows.append(FlowEntry(**values, data=data[offset : offset + length], state_bias=known))
         offset += length
     return flows
 

@@ -7,7 +7,7 @@ are no normal ones. Paths may be given up on their way (8.1). Local moves are Me
 walkers of all runs move as one array, which is then cut into runs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -34,12 +34,14 @@ class Relaxing:
         stops: of a path.
         gives_up: whether paths are given up on their way.
         memory: what a local move leaves of y: the more, the longer a walker's chances are what they were.
+        bias: of the states [kT]; none where it is empty.
     """
 
     weights: tuple[float, ...] = (0.7, 0.3)
     stops: int = 8
     gives_up: bool = False
     memory: float = 0.8
+    bias: tuple[float, ...] = ()
 
     @property
     def means(self) -> list[float]:
@@ -81,7 +83,9 @@ class Relaxing:
     def runs(self, count: int, walkers: int, turns: int, seed: int) -> list[Record]:
         """Independent runs; their walkers start in equilibrium."""
         rng = np.random.default_rng(seed)
-        z = self.target.draw(count * walkers, rng)[:, 0]
+        even = np.array(self.weights) * np.exp(-np.array(self.bias or np.zeros(len(self.weights))))
+        begun = replace(self.target, weights=tuple(even / even.sum()))
+        z = begun.draw(count * walkers, rng)[:, 0]
         y = z + rng.standard_normal(len(z))
         for _ in range(BURN_IN):
             z, y, _ = self._turn(z, y, rng)
@@ -96,10 +100,11 @@ class Relaxing:
     def _turn(self, z, y, rng):
         end = self.proposal.draw(len(z), rng)[:, 0]
         old, new = (self.proposal.log_density(ends[:, None]) for ends in (z, end))
-        work, moved, survival = self._path(z, end, y, old, rng)
+        rise = self._bias(end) - self._bias(z)
+        work, moved, survival = self._path(z, end, y, old + self._bias(z), rng)
         log_uniform = np.log(1 - rng.random(len(z)))
         arrives = log_uniform < survival
-        accepted = arrives & (log_uniform < old - new - work)
+        accepted = arrives & (log_uniform < old - new - work - rise)
         kept, beside = np.where(accepted, end, z), np.where(accepted, moved, y)
         after, y = self._local(kept, beside, rng)
         rows = np.zeros(len(z), turn_type(1))
@@ -108,6 +113,7 @@ class Relaxing:
             rows[name].reshape(len(rows), -1)[:, 0] = column
         rows["centre_old"], rows["cv_end"] = rows["cv_old"], np.where(arrives, end, z)[:, None]
         rows["outcome"] = np.where(arrives, Outcome.COMPLETED, Outcome.GIVEN_UP)
+        rows["log_acceptance"] = old - new - work - rise
         return after, y, rows
 
     def _path(self, z, end, y, log_q_old, rng):
@@ -122,12 +128,15 @@ class Relaxing:
                 survival = np.minimum(survival, chance)
         return work, y, survival
 
+    def _bias(self, z):
+        return np.array([*self.bias, 0.0])[np.digitize(z, self.walls) if self.bias else -1]
+
     def _energy(self, z, y):
         return 0.5 * (y - z) ** 2 - self.target.log_density(z[:, None])
 
     def _local(self, z, y, rng):
         shift = _STEP * rng.standard_normal(len(z))
-        log_ratio = self._energy(z, y) - self._energy(z + shift, y + shift)
+        log_ratio = self._energy(z, y) - self._energy(z + shift, y + shift) + self._bias(z) - self._bias(z + shift)
         shift = np.where(np.log(rng.random(len(z))) < log_ratio, shift, 0.0)
         z, y = z + shift, y + shift
         return z, z + self.memory * (y - z) + np.sqrt(1 - self.memory**2) * rng.standard_normal(len(z))
@@ -136,7 +145,8 @@ class Relaxing:
         walkers = len(chains)
         rows = chains.copy()
         rows["walker"], rows["production"], rows["steps"] = np.arange(walkers)[:, None], True, self.stops
-        entry = FlowEntry(0, 6.0, float("nan"), 0, 0, 0.0, to_bytes(self.proposal, ["z"]))
+        flow = to_bytes(self.proposal, ["z"])
+        entry = FlowEntry(0, 6.0, float("nan"), 0, 0, 0.0, flow, state_bias=self.bias)
         commit = Commit([Frame(np.zeros((1, 3)), None)] * walkers, 1.0)
         return Record(self._header(walkers), np.zeros((walkers, 0, 1)), rows.reshape(-1), [entry], commit)
 

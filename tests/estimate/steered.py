@@ -8,6 +8,7 @@ import numpy as np
 
 from cvflow.core.frames import LOOKS, Frame, Outcome
 from cvflow.core.periodic import wrapped
+from cvflow.core.state_bias import UNBIASED, StateBias
 from cvflow.proposals.base import Proposal
 from cvflow.proposals.io import to_bytes
 from cvflow.proposals.labelled import LabelledProposal
@@ -36,6 +37,7 @@ def steered(
     holds: float = 0.0,
     proposal: Proposal | None = None,
     landscape: Landscape = WELL,
+    bias: StateBias = UNBIASED,
 ) -> Record:
     """A run whose turns are independent.
 
@@ -47,17 +49,18 @@ def steered(
         holds: how much [kT] above the free energy a path must come for that.
         proposal: of the paths; the landscape's if left out.
         landscape: where.
+        bias: of its states [kT].
     """
     rng, proposal = np.random.default_rng(seed), proposal or landscape.proposal
     count, cvs = walkers * turns, len(landscape.cvs)
     periods = np.full(cvs, landscape.period)
     rows = np.zeros(count, turn_type(cvs))
-    old, kept = landscape.draws(count, rng), landscape.draws(count, rng)
+    old, kept = _biased(landscape, bias, count, rng), _biased(landscape, bias, count, rng)
     start = wrapped(old + KAPPA**-0.5 * rng.standard_normal((count, cvs)), periods)
     end = proposal.propose(start, rng).points
     with np.errstate(invalid="ignore"):
         log_q_old, log_q_new = (proposal.log_density(ends) for ends in (start, end))
-    new, work, survival = _paths(landscape, rows, old, start, end, log_q_old + holds, rng)
+    new, work, survival = _paths(landscape, rows, old, start, end, log_q_old + bias.of(old) + holds, rng)
     if gives_up:
         given_up = np.log(1 - rng.random(count)) > survival
         rows["log_survival"], work[given_up] = survival, np.nan
@@ -67,8 +70,19 @@ def steered(
         rows[name] = column
     rows["work"], rows["log_q_old"], rows["log_q_new"], rows["production"] = work, log_q_old, log_q_new, True
     rows["walker"], rows["jump"] = np.repeat(np.arange(walkers), turns), np.tile(np.arange(turns), walkers)
-    flow = _flow(proposal, landscape)
+    flow = _flow(proposal, landscape)._replace(state_bias=bias.energies)
     return Record(_header(walkers, landscape), np.zeros((walkers, 1, cvs)), rows, [flow], _commit(walkers))
+
+
+def _biased(landscape, bias, count, rng):
+    """Exact and independent draws under a bias."""
+    drawn = landscape.draws(count if not bias.energies else 20 * count, rng)
+    if not bias.energies:
+        return drawn
+    weights = np.exp(-bias.of(drawn))
+    taken = drawn[rng.random(len(drawn)) < weights / weights.max()]
+    assert len(taken) >= count
+    return taken[:count]
 
 
 def _paths(landscape, rows, old, start, end, threshold, rng):

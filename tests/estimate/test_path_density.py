@@ -155,8 +155,8 @@ def test_works_that_are_not_weighted_by_their_survival_are_caught(thinned):
 def test_starts_that_are_not_weighted_by_the_proposal_are_caught(whole, monkeypatch):
     right = path_density._log_prefactor
 
-    def unweighted(paths, header):
-        return right(paths, header) - paths["log_q_old"] + np.log(np.mean(np.exp(paths["log_q_old"])))
+    def unweighted(paths, *rest):
+        return right(paths, *rest) - paths["log_q_old"] + np.log(np.mean(np.exp(paths["log_q_old"])))
 
     monkeypatch.setattr(path_density, "_log_prefactor", unweighted)
     assert largest_z(whole) > 8
@@ -165,9 +165,9 @@ def test_starts_that_are_not_weighted_by_the_proposal_are_caught(whole, monkeypa
 def one_way(right):
     """The weights of paths that are made in one direction alone."""
 
-    def prefactor(paths, header):
+    def prefactor(paths, *rest):
         log_ratio = paths["log_q_old"] - paths["log_q_new"] - paths["work"]
-        return right(paths, header) + np.logaddexp(0.0, log_ratio) - np.log(2)
+        return right(paths, *rest) + np.logaddexp(0.0, log_ratio) - np.log(2)
 
     return prefactor
 

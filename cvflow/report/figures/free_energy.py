@@ -56,17 +56,20 @@ def free_energy_figure(record: Record, cv: str, bins: int = 60, summary: Summary
 
 
 def flow_profile(record: Record, axis: Axis) -> Float[np.ndarray, " bins"]:
-    """-ln q of the frozen flow along one CV [kT], up to a constant; NaN where no draw fell.
+    """-ln q of the frozen flow along one CV [kT], less the states' bias, up to a constant; NaN where no draw fell.
 
     With several CVs, q's marginal is a histogram of draws seeded by the run's seed.
     """
     data, header = record.flows[-1].data, record.header
     if len(header.cvs) == 1:
-        return -from_bytes(data).log_density(axis.centres[:, None])
-    drawn = flow_points(data, header.seed)[:, header.cvs.index(axis.cv)]
+        points = axis.centres[:, None]
+        return -from_bytes(data).log_density(points) - record.state_bias.of(points)
+    points = flow_points(data, header.seed)
+    drawn, weights = points[:, header.cvs.index(axis.cv)], np.exp(record.state_bias.of(points))
     if not axis.periodic:
-        drawn = drawn[(drawn >= axis.edges[0]) & (drawn <= axis.edges[-1])]
-    counts = np.bincount(axis.bin_of(drawn), minlength=len(axis.centres))
+        inside = (drawn >= axis.edges[0]) & (drawn <= axis.edges[-1])
+        drawn, weights = drawn[inside], weights[inside]
+    counts = np.bincount(axis.bin_of(drawn), weights, len(axis.centres))
     return -np.log(np.where(counts > 0, counts, np.nan))
 
 

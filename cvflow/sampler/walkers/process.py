@@ -7,17 +7,19 @@ torch: the flow stays with the main process, which draws the proposals.
 import threading
 import time
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from cvflow.core.acceptance import accepts
 from cvflow.core.frames import Frame, Outcome, Point, Steering
+from cvflow.core.state_bias import UNBIASED, StateBias
 from cvflow.core.states import States
 from cvflow.core.streams import Purpose, stream
 from cvflow.engines.base import Engine, EngineSpec
 from cvflow.engines.verlet import VerletEngine
-from cvflow.sampler.jump import JumpState, realise
+from cvflow.sampler.jump import JumpState, bias_rise, realise
 from cvflow.sampler.jump_proposal import JumpProposal, Learned, Orders, WalkerNoise
 from cvflow.sampler.local import LocalMove
 from cvflow.sampler.walkers.base import EquilibratedGroup, GroupState, TurnResult, WalkerGroup
@@ -41,6 +43,7 @@ class Turn(NamedTuple):
         orders: the jump.
         kappa: spring constants of its restraint.
         local: the local move.
+        state_bias: of the chain.
     """
 
     seed: int
@@ -50,6 +53,7 @@ class Turn(NamedTuple):
     orders: Orders
     kappa: Point
     local: LocalMove
+    state_bias: StateBias = UNBIASED
 
     @property
     def effort(self) -> int:
@@ -86,7 +90,8 @@ class ProcessGroup(WalkerGroup[JumpState]):
     ) -> "Future[TurnResult[JumpState]]":
         noise = WalkerNoise(stream(self.seed, Purpose.PROPOSAL, self.walker, jump))
         orders = self.jump.propose(group_state.state.here, learned, noise)
-        turn = Turn(self.seed, self.walker, jump, group_state.state, orders, self.kappa, self.local)
+        state = group_state.state
+        turn = Turn(self.seed, self.walker, jump, state, orders, self.kappa, self.local, learned.state_bias)
         return executor.submit(take_turn, self.spec, turn)
 
 
@@ -107,10 +112,12 @@ def take_turn(spec: EngineSpec, turn: Turn) -> TurnResult[JumpState]:
     engine = engine_for(spec)
     rng = stream(turn.seed, Purpose.TURN, turn.walker, turn.number)
     begun = time.perf_counter()
-    jumped, jump = realise(turn.state, turn.orders, turn.kappa, engine, rng)
+    jumped, jump = realise(turn.state, turn.orders, turn.kappa, engine, rng, turn.state_bias)
     between = time.perf_counter()
     moved, local = turn.local.step(jumped, engine, rng)
-    moved = _at_constant_pressure(moved, engine, turn.local.steps, rng)
+    kept = _let_by(turn.state_bias, jumped, moved, rng)
+    local = replace(local, accepted=local.accepted and kept is moved)
+    moved = _let_by(turn.state_bias, kept, _at_constant_pressure(kept, engine, turn.local.steps, rng), rng)
     cvs = CVsOfATurn(turn.state.cv, jumped.cv, moved.cv)
     seconds = Seconds(between - begun, time.perf_counter() - between)
     return TurnResult(state_at(moved), turn_rows((turn.walker,), turn.number, jump, local, cvs, seconds))
@@ -140,6 +147,16 @@ def look(spec: EngineSpec, frame: Frame, steering: Steering, seed: int, walker: 
 def state_at(walker: JumpState) -> GroupState[JumpState]:
     """Of a group of one walker."""
     return GroupState(walker, [walker.frame])
+
+
+def _let_by(state_bias: StateBias, before: JumpState, after: JumpState, rng: np.random.Generator) -> JumpState:
+    """Take a move that knows nothing of the bias, or leave it: it is accepted once more, by the bias alone.
+
+    Source: delayed acceptance, Christen and Fox, J. Comput. Graph. Stat. 14, 795 (2005): what is in detailed balance
+    with p is so with p exp(-V) after it.
+    """
+    rise = bias_rise(state_bias, before.cv, after.cv)
+    return after if rise <= 0 or accepts(-rise, rng) else before
 
 
 def _at_constant_pressure(state: JumpState, engine: Engine, local_steps: int, rng: np.random.Generator) -> JumpState:
