@@ -11,7 +11,7 @@ from cvflow.run.forecast import FAR_TOO_MUCH, WANTED, Forecast, Forecaster, Pilo
 from cvflow.run.tuning import Trying
 from cvflow.setup import Setup
 from cvflow.setup.engine_walkers import EngineWalkers
-from cvflow.setup.specification import Springs
+from cvflow.setup.specification import Springs, bias_possible
 
 LONGEST = 30 * 24.0
 """Hours from which a run is called infeasible."""
@@ -76,6 +76,7 @@ def feasibility(
             yield _populations(setup, pilots)
         forecaster = Forecaster(setup, pilots.turns, lost, processes) if lost else None
         yield from _foretold(forecaster, setup) if forecaster else _unconnected(pilots)
+        yield from _evener(forecaster, setup) if forecaster else ()
         yield from _stiffer(setup, pilots, forecaster, processes)
     yield Remark(f"this took {time.perf_counter() - begun:.0f} s")
 
@@ -152,6 +153,16 @@ def _foretold(forecaster: Forecaster, setup: Setup) -> Iterator[Remark]:
     )
     if DEAR * best.price < asked.price:
         yield Remark(f"cheaper: path.steps = {best.steps}: {_words(best)}, {_hours(best.hours)}")
+
+
+def _evener(forecaster: Forecaster, setup: Setup) -> Iterator[Remark]:
+    """A bias of the states, where one of them is rare: without, few turns change the state."""
+    if setup.settings.run.state_bias != "none" or not (forecaster.turns.joined and bias_possible(setup)):
+        return
+    steps = setup.settings.path.steps
+    flat = Forecaster(setup.changed(run={"state_bias": "flat"}), forecaster.turns, forecaster.losses, forecaster.workers)
+    if DEAR * flat.at(steps).price < forecaster.at(steps).price:
+        yield Remark(f'cheaper: run.state_bias = "flat", at {steps} steps: {_words(flat.at(steps))}')
 
 
 def _stiffer(setup: Setup, pilots: Piloted, before: Forecaster | None, workers: int) -> Iterator[Remark]:

@@ -83,15 +83,17 @@ class Turns(NamedTuple):
     failed: float
     joined: bool = True
 
-    def between(self, *, labels: bool) -> float:
+    def between(self, *, labels: bool, flat: bool) -> float:
         """Share of turns that propose another state, once the flow has learned the populations.
 
         Args:
             labels: whether the flow has one density a state.
+            flat: whether a bias makes walkers visit all states alike.
         """
+        visited = np.full(len(self.populations), 1 / len(self.populations)) if flat else self.populations
         if labels:
-            return float(self.populations @ changes(self.populations).sum(axis=1))
-        return 1.0 - float(np.sum(self.populations**2))
+            return float(visited @ changes(visited).sum(axis=1))
+        return 1.0 - float(np.sum(visited**2))
 
 
 class Losses(NamedTuple):
@@ -164,7 +166,8 @@ class Forecaster:
         after M mode changes. What works tell besides brings it nearer.
         """
         settings, lost = self.setup.settings, self.losses.at(steps)
-        between = self.turns.between(labels=self.setup.by_labels)
+        flat = settings.run.state_bias == "flat"
+        between = self.turns.between(labels=self.setup.by_labels, flat=flat)
         chance = path_chance(lost, gives_up=settings.path.early_rejection)
         path = between * self.turns.between_length * steps
         within = (1 - between) * self.turns.within_length * steps

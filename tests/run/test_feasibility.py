@@ -15,7 +15,7 @@ from cvflow.estimate.convergence import production
 from cvflow.estimate.cost import cost
 from cvflow.estimate.summary import summarise
 from cvflow.run.cost_model import LossCurve, Prospect, loss_curve, path_chance
-from cvflow.run.feasibility import feasibility
+from cvflow.run.feasibility import _evener, feasibility
 from cvflow.run.forecast import Forecaster, Losses, Turns, determined, losses, piloted, populations
 from cvflow.run.in_memory import run_in_memory
 from cvflow.setup import from_config
@@ -110,6 +110,24 @@ def test_a_forecast_counts_local_moves_and_paths_of_both_kinds():
     assert forecast.jumps == pytest.approx(100 / (between * accepted) / 64)
     assert forecast.price == pytest.approx(turn / between * path_chance(1.5, gives_up=False).paths)
     assert forecaster.cheapest().price <= forecast.price
+
+
+def test_a_bias_of_the_states_is_foretold_and_named_where_one_of_them_is_rare():
+    rare = Turns(np.array([0.98, 0.02]), 1.0, 0.0, 0.0, 1.0, 1e-3, 0.0)
+    curve = Losses((500, 2000), (4.5, 1.5), LossCurve(0.5, 500.0, 500, 2000))
+    plain = from_config(parse(POLYMER, "polymer"), Path())
+    plain = plain.changed(path={"steps": 1000, "early_rejection": False}, run={"local_steps": 100})
+    flat = plain.changed(run={"state_bias": "flat"})
+    costs = [Forecaster(setup, rare, curve, 1).at(1000) for setup in (plain, flat)]
+    turn, local = 1000.0, plain.settings.run.local_steps
+    accepted = costs[0].acceptance
+    assert costs[0].evaluations_per_mode_change == pytest.approx((local + 0.04 * turn) / (0.04 * accepted))
+    assert costs[1].evaluations_per_mode_change == pytest.approx((local + turn) / accepted)
+    (named,) = _evener(Forecaster(plain, rare, curve, 1), plain)
+    assert named.line.startswith('cheaper: run.state_bias = "flat", at 1000 steps: ')
+    even = rare._replace(populations=np.array([0.5, 0.5]))
+    for turns, setup in ((even, plain), (rare, flat), (rare._replace(joined=False), plain)):
+        assert not list(_evener(Forecaster(setup, turns, curve, 1), setup))
 
 
 def test_states_that_no_path_connects_are_not_feasible(tmp_path):

@@ -15,6 +15,7 @@ from cvflow.store import read_record
 from tests.run.test_run import STATES, chain, sample
 from tests.run.valley_run import written
 
+
 def run(out, **settings):
     flow = {"labels": True, "retrain_every": 20}
     lengths = {"adapt_jumps": 26, "jumps": 60, "workers": 1}
