@@ -44,7 +44,7 @@ def molecule(spec: OpenMMSpec) -> Molecule:
 
 def simulation(setup: Setup, system: openmm.System, walker: int) -> app.Simulation:
     """From a walker's start, downhill in energy, with velocities of its own."""
-    spec, seed = spec_of(setup), setup.settings.run.seed + walker + 1
+    spec, seed = spec_of(setup), 1000 * setup.settings.run.seed + walker + 1
     kelvin = temperature(spec.kT)
     integrator = openmm.LangevinMiddleIntegrator(kelvin, FRICTION, spec.timestep)
     integrator.setRandomNumberSeed(seed)

@@ -56,7 +56,7 @@ class _Half(SplineModule):
         conditioner: nn.Module = MLP(inputs, outputs, hidden) if inputs else Constant(outputs)
         seen = set_by(len(domains), layer)
         circles = torch.tensor([domain is Domain.CIRCLE for domain in domains])
-        super().__init__(~seen, seen, circles, conditioner, 1, sizes.bins)
+        super().__init__(~seen, seen, circles, conditioner, (), sizes.bins)
 
     def forward(self) -> CouplingTransform:
         """The map as it is with the present weights."""

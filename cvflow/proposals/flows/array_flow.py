@@ -128,7 +128,7 @@ class SplineLayer:
         circles: which of those it is given live on circles.
         conditioner: its affine maps, with a rectifier between two of them; none where the splines are `fixed`.
         fixed: splines that depend on nothing.
-        passes: how often the way back is gone, until each CV has those that it depends on.
+        order: CVs in which the way back finds them, one after the other; empty where it finds all at once.
         bins: of each spline.
         steepest: see `SplineKnots.of`.
     """
@@ -138,7 +138,7 @@ class SplineLayer:
     circles: Bool[np.ndarray, " seen"]
     conditioner: Sequence[Affine]
     fixed: SplineKnots | None
-    passes: int
+    order: tuple[int, ...]
     bins: int
     steepest: float
 
@@ -150,9 +150,9 @@ class SplineLayer:
     def back(self, y: StandardArray) -> StandardArray:
         """The point whose image is y."""
         u = np.where(self.mapped & self.seen, 0.0, y)
-        for _ in range(self.passes):
-            u = self._with(y, self._splines(u).back(y[:, self.mapped]))
-        return u
+        for cv in self.order:  # those that it depends on have been found
+            u[:, [cv]] = self._splines(u, cv).back(y[:, [cv]])
+        return u if self.order else self._with(y, self._splines(u).back(y[:, self.mapped]))
 
     def _with(self, u: StandardArray, image: StandardArray) -> StandardArray:
         if self.mapped.all():
@@ -161,13 +161,17 @@ class SplineLayer:
         moved[:, self.mapped] = image
         return moved
 
-    def _splines(self, u: StandardArray) -> SplineKnots:
+    def _splines(self, u: StandardArray, cv: int | None = None) -> SplineKnots:
+        """Of all mapped CVs, or of one where all are."""
         if self.fixed is not None:
             return self.fixed
         given = u[:, self.seen]
         angle = given * (pi / BOUND)
         x = np.concatenate([np.where(self.circles, np.cos(angle), given), np.sin(angle[:, self.circles])], axis=1)
-        return SplineKnots.of(through(self.conditioner, x), self.bins, self.steepest)
+        parameters = through(self.conditioner, x)
+        if cv is not None:
+            parameters = parameters[:, cv * (3 * self.bins - 1) : (cv + 1) * (3 * self.bins - 1)]
+        return SplineKnots.of(parameters, self.bins, self.steepest)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class _Coupling(SplineModule):
         conditioner: nn.Module = MLP(inputs, outputs, hidden) if inputs else Constant(outputs)
         given = conditioning(len(domains), layer)
         circles = torch.tensor([domain is Domain.CIRCLE for domain in domains])
-        super().__init__(~given, given, circles, conditioner, 1, sizes.bins)
+        super().__init__(~given, given, circles, conditioner, (), sizes.bins)
 
     def forward(self) -> CouplingTransform:
         """The map as it is with the present weights."""

@@ -66,7 +66,7 @@ class SplineModule(nn.Module):
         seen: which CVs the conditioner is given.
         circles: which of those that it is given live on circles.
         conditioner: gives the splines' parameters.
-        passes: how often the way back is gone, until each CV has those that it depends on.
+        order: CVs in which the way back finds them, one after the other; empty where it finds all at once.
         bins: of each spline.
     """
 
@@ -76,10 +76,10 @@ class SplineModule(nn.Module):
 
     def __init__(
         self, mapped: Bool[Tensor, " cvs"], seen: Bool[Tensor, " cvs"], circles: Bool[Tensor, " cvs"],
-        conditioner: nn.Module, passes: int, bins: int,
+        conditioner: nn.Module, order: Sequence[int], bins: int,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.conditioner, self.passes, self.bins = conditioner, passes, bins
+        self.conditioner, self.order, self.bins = conditioner, tuple(order), bins
         self.register_buffer("mapped", mapped, persistent=False)
         self.register_buffer("seen", seen, persistent=False)
         self.register_buffer("circles", circles[seen], persistent=False)
@@ -90,8 +90,8 @@ class SplineModule(nn.Module):
         masks = self.mapped.numpy(), self.seen.numpy(), self.circles.numpy()
         if isinstance(self.conditioner, Constant):
             fixed = SplineKnots.of(self.conditioner.bias.detach().numpy()[None], self.bins, steepest)
-            return SplineLayer(*masks, (), fixed, 1, self.bins, steepest)
-        return SplineLayer(*masks, affine_maps(self.conditioner), None, self.passes, self.bins, steepest)
+            return SplineLayer(*masks, (), fixed, (), self.bins, steepest)
+        return SplineLayer(*masks, affine_maps(self.conditioner), None, self.order, self.bins, steepest)
 
     def splines(self, u: StandardPoints) -> DependentTransform:
         """Zuko's splines, given the CVs in `seen`."""
@@ -152,11 +152,11 @@ class _Autoregressive(SplineModule):
             else Constant(len(domains) * outputs)
         )
         everything = torch.ones(len(domains), dtype=torch.bool)
-        super().__init__(everything, everything, circles, conditioner, len(domains), sizes.bins)
+        super().__init__(everything, everything, circles, conditioner, order, sizes.bins)
 
     def forward(self) -> AutoregressiveTransform:
         """The map as it is with the present weights."""
-        return AutoregressiveTransform(self.splines, passes=self.passes)
+        return AutoregressiveTransform(self.splines, passes=len(self.order))
 
 
 class Constant(nn.Module):
