@@ -138,6 +138,7 @@ def test_jumps_between_states_alone_leave_the_distribution_invariant():
     passes(BETWEEN_STATES)
 
 
+@pytest.mark.slow  # the batch engine's tests catch it each time: one sampler's code for both
 def test_a_skip_judged_by_the_configuration_is_caught():
     assert jumps(replace(BETWEEN_STATES, kind=SkippedWhereItIs)).largest_z() > THRESHOLD
 
@@ -152,6 +153,7 @@ def test_jumps_by_labels_leave_the_distribution_invariant():
     passes(LABELS)
 
 
+@pytest.mark.slow  # the batch engine's tests catch it each time: one sampler's code for both
 def test_labels_that_always_change_are_caught():
     always = labels.labelled(labels.TWO, kind=labels.AlwaysElsewhere)
     assert jumps(replace(LABELS, target=replace(MINI, flow=always))).largest_z() > THRESHOLD
