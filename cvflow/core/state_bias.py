@@ -7,8 +7,8 @@ from jaxtyping import Float
 
 from cvflow.core.states import States
 
-Points = Float[np.ndarray, "points cvs"]
-PerPoint = Float[np.ndarray, " points"]
+_Points = Float[np.ndarray, "points cvs"]
+_PerPoint = Float[np.ndarray, " points"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class StateBias:
         if not np.isfinite(self.energies).all():
             raise ValueError(f"a state's bias must be finite, got {self.energies}")
 
-    def of(self, points: Points) -> PerPoint:
+    def of(self, points: _Points) -> _PerPoint:
         """V of points [kT], whose first coordinates are the CVs of the states."""
         state = self.states.assign(points[:, : len(self.states.cv_names)])
         return np.array([*self.energies, 0.0])[state]  # none is -1, the last
