@@ -6,6 +6,10 @@ from cvflow.estimate.cautions import MANY_FAILED
 from cvflow.estimate.schema import Summary
 
 
+RARE = 0.1
+"""Part of the samples below which a state is worth a bias that makes chains go there."""
+
+
 class RunVerdict(NamedTuple):
     """Of a whole run.
 
@@ -55,7 +59,17 @@ def _mends(summary: Summary, jumps: int) -> list[str]:
         return [*found, *_without_changes(summary)]
     if summary.adaptation.passed is False:
         found.append("Begin anew with more run.adapt_jumps: the populations had not settled before production.")
-    return [*found, f"Run longer: `cvflow resume FOLDER --jumps {2 * jumps}`, and look again."]
+    return [*found, f"Run longer: `cvflow resume FOLDER --jumps {2 * jumps}`, and look again.", *_rare(summary)]
+
+
+def _rare(summary: Summary) -> list[str]:
+    """What is to be said of a state that chains are rarely in, where nothing makes them go there."""
+    if summary.engine == "batch" or any(seen.bias_kT for seen in summary.states.values()):
+        return []
+    name, seen = min(summary.states.items(), key=lambda each: each[1].share)
+    if not 0 < seen.share < RARE:
+        return []
+    return [f'Or begin anew with run.state_bias = "flat": {name} holds {100 * seen.share:.2g} %, and few turns go there.']
 
 
 def _without_changes(summary: Summary) -> list[str]:

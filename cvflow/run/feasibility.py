@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from dataclasses import replace
 from math import inf, sqrt
 from typing import NamedTuple
 
@@ -160,9 +161,9 @@ def _evener(forecaster: Forecaster, setup: Setup) -> Iterator[Remark]:
     if setup.settings.run.state_bias != "none" or not (forecaster.turns.joined and bias_possible(setup)):
         return
     steps = setup.settings.path.steps
-    flat = Forecaster(setup.changed(run={"state_bias": "flat"}), forecaster.turns, forecaster.losses, forecaster.workers)
-    if DEAR * flat.at(steps).price < forecaster.at(steps).price:
-        yield Remark(f'cheaper: run.state_bias = "flat", at {steps} steps: {_words(flat.at(steps))}')
+    flat = replace(forecaster, setup=setup.changed(run={"state_bias": "flat"})).at(steps)
+    if DEAR * flat.price < forecaster.at(steps).price:
+        yield Remark(f'cheaper: run.state_bias = "flat", at {steps} steps: {_words(flat)}')
 
 
 def _stiffer(setup: Setup, pilots: Piloted, before: Forecaster | None, workers: int) -> Iterator[Remark]:
