@@ -5,7 +5,6 @@ from typing import NamedTuple
 from cvflow.estimate.cautions import MANY_FAILED
 from cvflow.estimate.schema import Summary
 
-
 RARE = 0.1
 """Part of the samples below which a state is worth a bias that makes chains go there."""
 
@@ -64,12 +63,13 @@ def _mends(summary: Summary, jumps: int) -> list[str]:
 
 def _rare(summary: Summary) -> list[str]:
     """What is to be said of a state that chains are rarely in, where nothing makes them go there."""
-    if summary.engine == "batch" or any(seen.bias_kT for seen in summary.states.values()):
+    if any(seen.bias_kT for seen in summary.states.values()):
         return []
     name, seen = min(summary.states.items(), key=lambda each: each[1].share)
     if not 0 < seen.share < RARE:
         return []
-    return [f'Or begin anew with run.state_bias = "flat": {name} holds {100 * seen.share:.2g} %, and few turns go there.']
+    held = f"{name} holds {100 * seen.share:.2g} %, and few turns go there."
+    return [f'Or begin anew with run.state_bias = "flat": {held}']
 
 
 def _without_changes(summary: Summary) -> list[str]:

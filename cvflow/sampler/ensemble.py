@@ -1,6 +1,6 @@
 """Jumps and local moves of many chains at once: state + info + pure step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from cvflow.core.acceptance import accepted, log_acceptance, log_thresholds
 from cvflow.core.frames import Exactness, Outcome, Point
 from cvflow.core.periodic import truncated_normal
+from cvflow.core.state_bias import UNBIASED, StateBias
 from cvflow.cv.batch import Batch, Each, Points
 from cvflow.engines.batch.kernels.base import nothing, uniforms
 from cvflow.engines.batch.paths import BatchPath, Paths
@@ -83,7 +84,11 @@ def jump_along(paths: Paths, steps: int, scale: Point) -> CVJump:
 
 
 def realise(
-    state: EnsembleState, orders: Orders, paths: Paths, generator: torch.Generator
+    state: EnsembleState,
+    orders: Orders,
+    paths: Paths,
+    generator: torch.Generator,
+    state_bias: StateBias = UNBIASED,
 ) -> tuple[EnsembleState, EnsembleInfo]:
     """Drive every chain, and take or leave the end of each path."""
     like = state.cv
@@ -96,7 +101,8 @@ def realise(
     aim = torch.where(driven[:, None], end, start)
     path = paths.drive(state.x, start, aim, orders.steps, generator, orders.criterion)
     path = _unmade(path, state, driven, outcome)
-    log_ratio = log_acceptance(log_q_old, log_q_new, path.work)
+    work = path.work + _bias_rise(state_bias, state.cv, path.cv) if state_bias.energies else path.work
+    log_ratio = log_acceptance(log_q_old, log_q_new, work)
     moves = (threshold < log_ratio) & (path.outcome == Outcome.COMPLETED)
     return _taken(state, EnsembleState(path.x, path.cv), moves), JumpInfo(orders, path, log_ratio, moves)
 
@@ -110,7 +116,31 @@ def step(
         ValueError: the proposal draws outside the period of a CV.
     """
     orders = jump.propose(state.here, learned, EnsembleNoise(generator, state.cv.dtype))
-    return realise(state, orders, paths, generator)
+    return realise(state, orders, paths, generator, learned.state_bias)
+
+
+def let_by(
+    state_bias: StateBias,
+    before: EnsembleState,
+    after: EnsembleState,
+    info: EnsembleLocalInfo,
+    generator: torch.Generator,
+) -> tuple[EnsembleState, EnsembleLocalInfo]:
+    """Take moves that know nothing of the bias, or leave them: they are accepted once more, by the bias alone.
+
+    Source: delayed acceptance, as in `cvflow.sampler.walkers.process`.
+    """
+    if not state_bias.energies:
+        return after, info
+    rise = _bias_rise(state_bias, before.cv, after.cv)
+    kept = accepted(log_acceptance(nothing(rise), nothing(rise), rise), uniforms((len(rise),), after.x, generator))
+    return _taken(before, after, kept), replace(info, accepted=info.accepted & kept)
+
+
+def _bias_rise(state_bias: StateBias, before: Points, after: Points) -> Each:
+    """V after less V before [kT], of each chain."""
+    old, new = (state_bias.of(cv.cpu().double().numpy()) for cv in (before, after))
+    return torch.as_tensor(new - old).to(before)
 
 
 def _taken(state: EnsembleState, end: EnsembleState, moves: Which) -> EnsembleState:

@@ -376,24 +376,15 @@ def checked(setup: Setup) -> Setup:
     return setup
 
 
-def _without_bias(setup: Setup) -> str:
-    """Why states can have no bias; nothing where they can."""
-    if setup.config.engine.name == "batch":
-        return "the batch engine has none; leave it out"
-    if len(setup.states.names) < 2:
-        return "it takes at least two named states; name them in [states]"
-    return "" if setup.config.proposal is None else "the bias is learned beside a flow; leave [proposal] out"
-
-
 def bias_possible(setup: Setup) -> bool:
-    """Whether a bias may make chains visit all states alike."""
-    return not _without_bias(setup)
+    """Whether a bias may make chains visit all states alike: it is learned beside a flow."""
+    return setup.config.proposal is None
 
 
 def _check_bias(setup: Setup) -> None:
     """Raises ValueError if states cannot have the bias that is asked for."""
-    if setup.config.run.state_bias == "flat" and (reason := _without_bias(setup)):
-        raise ValueError(f"run.state_bias = 'flat' is refused: {reason}")
+    if setup.config.run.state_bias == "flat" and not bias_possible(setup):
+        raise ValueError("run.state_bias = 'flat' is refused: the bias is learned beside a flow; leave [proposal] out")
 
 
 def _check_flow(setup: Setup) -> None:

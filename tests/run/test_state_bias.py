@@ -1,5 +1,7 @@
 """Whole runs under a bias that visits every state as much, `[run] state_bias = "flat"`."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -8,12 +10,15 @@ from cvflow.config.settings import ConfigError, load
 from cvflow.core.frames import Outcome
 from cvflow.core.states import States
 from cvflow.doctor.verify import dumbbell
+from cvflow.proposals.fit import FitSettings
 from cvflow.proposals.io import from_bytes
 from cvflow.report.tables import summary_rows
 from cvflow.setup import from_config
 from cvflow.store import read_record
+from tests import valley
 from tests.run.test_run import STATES, chain, sample
-from tests.run.valley_run import written
+from tests.run.valley_run import agrees, written
+from tests.run.valley_run import sample as in_batch
 
 
 def run(out, **settings):
@@ -107,19 +112,29 @@ def _interrupted(folder, after, resumed=False):
         cvflow.resume(folder, quiet=True) if resumed else run(folder)
 
 
-@pytest.mark.parametrize(
-    ("sections", "words"),
-    [
-        ({}, "the batch engine has none"),
-        ({"engine": {"name": "openmm"}, "path": {"kernel": "restraint", "timestep": 0.01}}, "leave \\[proposal\\] out"),
-    ],
-)
-def test_where_there_is_none_it_is_refused(sections, words, tmp_path):
-    system = {"system": {"python": None, "name": "polymer"}, "cv": None} if sections else {}
-    config = written(tmp_path, run={"state_bias": "flat"}, **sections, **system)
-    with pytest.raises(ConfigError, match=rf"run\.state_bias = 'flat' is refused: .*{words}") as caught:
+def test_with_a_fixed_proposal_it_is_refused(tmp_path):
+    config = written(tmp_path, run={"state_bias": "flat"})
+    with pytest.raises(ConfigError, match=r"run\.state_bias = 'flat' is refused: .*leave \[proposal\] out") as caught:
         from_config(load(config), tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_many_chains_at_once_find_a_state_of_two_per_cent(tmp_path):
+    weight = 0.98
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=60))
+        patch.setattr("cvflow.report.run_illustrations", lambda *of_run: [])
+        found = in_batch(
+            tmp_path / "out", valley.valley(weight=weight), walkers=128, adapt_jumps=16, adapt_limit=1, jumps=40,
+            state_bias="flat", proposal=None, flow={"retrain_every": 512, "labels": True},
+            path={"within_states": False},
+        )  # fmt: skip
+    agrees(found, valley.difference(weight), within=0.2)
+    left, right = found.record.flows[-1].state_bias
+    assert left - right == pytest.approx(valley.difference(weight), abs=0.5)
+    turns = found.record.turns[found.record.turns["production"]]
+    assert 0.3 < (turns["cv"] > valley.WALL).mean() < 0.7
+    assert found.summary.mode_changes > 500
 
 
 def test_other_words_are_refused():

@@ -14,7 +14,7 @@ from cvflow.core.streams import Purpose, sequence
 from cvflow.core.torch_streams import seeded_generator
 from cvflow.engines.batch.paths import Paths
 from cvflow.host.faults import blaming
-from cvflow.sampler.ensemble import EnsembleMove, EnsembleState, step
+from cvflow.sampler.ensemble import EnsembleMove, EnsembleState, let_by, step
 from cvflow.sampler.jump_proposal import JumpProposal, Learned
 from cvflow.sampler.walkers.base import EquilibratedGroup, GroupState, TurnResult, WalkerGroup
 from cvflow.sampler.walkers.turn_rows import CVsOfATurn, Seconds, turn_rows
@@ -105,6 +105,7 @@ class BatchGroup(WalkerGroup[EnsembleState]):
         after, local = jumped, None
         if self.local is not None:
             after, local = self.local.step(jumped, self.paths, generator)
+            after, local = let_by(learned.state_bias, jumped, after, local, generator)
         cvs = CVsOfATurn(state.cv, jumped.cv, after.cv)
         info, local, cvs = (_in_numpy(part) for part in (info, local, cvs))
         seconds = Seconds(between - begun, time.perf_counter() - between)
