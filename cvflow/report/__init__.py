@@ -1,6 +1,7 @@
 """Text files, figures and one HTML page from a run's record; reads the store and the estimates, nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -24,7 +25,7 @@ __all__ = [
     "Shown",
     "beside_table",
     "final_table",
-    "live_page",
+    "live_report",
     "shown",
     "waiting_page",
     "write_fes",
@@ -68,8 +69,11 @@ def write_report(
     return summary
 
 
-def live_page(record: Record, folder: Path, live: LiveParts) -> str:
-    """The page of a run that goes on, from what it has committed so far.
+def live_report(record: Record, folder: Path) -> Callable[[LiveParts], str]:
+    """The report of a run that goes on, from what it has committed so far.
+
+    Returns:
+        What makes its page, given where the run stands: as often as it is wanted, with pictures that are drawn once.
 
     Raises:
         ValueError: a walker has no production turn yet.
@@ -77,7 +81,8 @@ def live_page(record: Record, folder: Path, live: LiveParts) -> str:
     summary = summarise(record)
     pairs = _pairs(record)
     pictures = run_illustrations(record, summary, pairs)
-    return html_report(record, summary, pictures, [Shown(folder, record.header, summary)], list(pairs.values()), live)
+    shown = [Shown(folder, record.header, summary)]
+    return partial(html_report, record, summary, pictures, shown, list(pairs.values()))
 
 
 def write_fes(record: Record, folder: Path, cvs: Sequence[str], bins: int, forms: Sequence[Form] = ()) -> list[str]:

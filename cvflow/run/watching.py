@@ -8,8 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from cvflow.config.section import ConfigError
-from cvflow.report import LiveParts, live_page, waiting_page
+from cvflow.report import LiveParts, live_report, waiting_page
 from cvflow.run.status import look, status, stored
+from cvflow.store import Record
 
 HOST = "127.0.0.1"
 """Nobody else's machine sees the page; `ssh -L` brings it to one's own."""
@@ -31,6 +32,8 @@ class WatchedFolder:
             break
         self.folder, self._every = folder, every
         self._lock, self._made, self._page = threading.Lock(), float("-inf"), ""
+        self._turns = 0  # of the report whose pictures are drawn
+        self._report: Callable[[LiveParts], str]
 
     def page(self) -> str:
         """The page; threads that ask at once wait for one another.
@@ -48,8 +51,14 @@ class WatchedFolder:
         if stored(self.folder):
             looked = look(self.folder)
             if looked.done.all():
-                return live_page(looked.record, self.folder, live)
+                return self._drawn(looked.record)(live)
         return waiting_page(self.folder.resolve().name, live)
+
+    def _drawn(self, record: Record) -> Callable[[LiveParts], str]:
+        """The report of what is committed; turns are only added to, so that their number says whether it is another."""
+        if self._turns != len(record.turns):
+            self._turns, self._report = len(record.turns), live_report(record, self.folder)
+        return self._report
 
 
 def served(watched: WatchedFolder, port: int) -> ThreadingHTTPServer:

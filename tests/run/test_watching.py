@@ -1,5 +1,6 @@
 """`cvflow watch`: the page of a run that goes on, that the run notices nothing, and what is refused."""
 
+import os
 import socket
 import threading
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import pytest
 
 from cvflow.cli.commands import execute
 from cvflow.config.section import ConfigError
+from cvflow.run import run_folder, watching
 from cvflow.run.folder_lock import folder_lock
 from cvflow.run.watching import HOST, WatchedFolder, served
 from tests.run.test_status import touched
@@ -72,6 +74,23 @@ def test_it_is_made_once_in_so_many_seconds(quick, tmp_path, monkeypatch):
     first = watched.page()
     monkeypatch.setattr("cvflow.run.watching.status", pytest.fail)
     assert watched.page() is first
+
+
+def test_pictures_are_drawn_once_for_as_long_as_no_turn_is_added(quick, tmp_path, monkeypatch):
+    """The lines above them are as of now: here the age of the last commit."""
+    drawn, draw = [], watching.live_report
+    monkeypatch.setattr(watching, "live_report", lambda *of: drawn.append(of) or draw(*of))
+    begin(tmp_path)
+    watched = WatchedFolder(tmp_path / "out", every=0.0)
+    first = watched.page()
+    os.utime(tmp_path / "out" / "run.h5", (1e9, 1e9))
+    second = watched.page()
+    assert len(drawn) == 1
+    assert first != second
+    assert first.split("<h2>In short</h2>")[1] == second.split("<h2>In short</h2>")[1]
+    run_folder.resume(tmp_path / "out", 8, lambda progress: None)
+    assert watched.page() != second
+    assert len(drawn) == 2
 
 
 @pytest.mark.parametrize(("path", "host", "code"), [("/run.h5", "localhost:1", 404), ("/", "evil.example:80", 403)])
