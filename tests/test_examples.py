@@ -175,7 +175,7 @@ TETRAPEPTIDE = {
 }
 
 
-@pytest.mark.parametrize("config", TETRAPEPTIDE)
+@pytest.mark.parametrize("config", [pytest.param("tetrapeptide.toml", marks=pytest.mark.slow), "six_torsions.toml"])
 def test_tetrapeptide(config, tmp_path):
     """Torsions from one structure: the other state's start is made."""
     names, settings = TETRAPEPTIDE[config]

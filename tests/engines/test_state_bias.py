@@ -68,8 +68,8 @@ class WithoutItsStart(CVJump):
     "mutant",
     [
         replace(PLAIN, bias="forgotten"),
-        replace(PLAIN, bias="of the other sign"),
-        replace(GIVEN_UP, kind=WithoutItsStart, draws=12_000),
+        pytest.param(replace(PLAIN, bias="of the other sign"), marks=pytest.mark.slow),
+        pytest.param(replace(GIVEN_UP, kind=WithoutItsStart, draws=12_000), marks=pytest.mark.slow),
     ],
     ids=["forgotten", "of the other sign", "not in early rejection"],
 )
@@ -77,7 +77,7 @@ def test_mutants_are_caught(mutant):
     assert jumps(mutant).largest_z() > THRESHOLD
 
 
-def turns(draws=2_000):
+def turns(draws=1_200):
     """The largest z of whole turns as workers make them, jump and local move, from biased draws."""
     rng = np.random.default_rng(5)
     xml = openmm.XmlSerializer.serialize(dumbbell.system())

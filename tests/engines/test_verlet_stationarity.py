@@ -69,7 +69,8 @@ def test_the_decisions_on_stored_paths_are_those_of_the_kernel(library):
     assert sample.decided(log_ratios(sample)).largest_z() < THRESHOLD
 
 
-@pytest.mark.parametrize("library", ["LAMMPS", pytest.param("ASE", marks=pytest.mark.slow)])
+@pytest.mark.slow  # as test_stationarity.py catches it through OpenMM each time
+@each_library
 def test_velocities_of_half_a_step_are_caught(library):
     assert jumps(case(library, HALF_STEP[library])).largest_z() > THRESHOLD
 

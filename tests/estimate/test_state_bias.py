@@ -123,38 +123,35 @@ def test_the_curve_from_chains_and_works_is_that_of_the_system():
     assert 0.8 < z.std() < 1.2
 
 
-def in_versions(models, turns, seed):
-    """Adaptation's rows, made by some proposals and biases in turn, and those biases."""
+def in_versions(models, count, turns, seed):
+    """Adaptation's rows of some runs, made by some proposals and biases in turn, and those biases."""
     states = States(models[0].states, ["z"])
-    rows, biases = [], []
-    for version, model in enumerate(models):
-        rows.append(model.runs(1, 8, turns, seed + version)[0].turns)
-        rows[-1]["flow_version"] = version
-        biases.append(StateBias(states, model.bias) if model.bias else StateBias(states, (0.0,) * len(model.weights)))
-    return np.concatenate(rows), biases, states
+    made = [model.runs(count, 8, turns, seed + version) for version, model in enumerate(models)]
+    biases = [StateBias(states, model.bias or (0.0,) * len(model.weights)) for model in models]
+    for version, runs in enumerate(made):
+        for run in runs:
+            run.turns["flow_version"] = version
+    return [np.concatenate([run.turns for run in one]) for one in zip(*made, strict=True)], biases, states
 
 
-@pytest.mark.parametrize("models", [(RARE, FLAT), (FLAT, replace(RARE, bias=(0.0, -1.0)))])
-def test_transitions_of_all_versions_tell_the_free_energies(models):
-    errors = []
-    for seed in range(20):
-        F = free_energies(*in_versions(models, 60, 100 * seed))
-        assert F.sum() == pytest.approx(0, abs=1e-9)
-        errors.append(F[1] - F[0] - RARE.difference(1))
-    assert abs(np.mean(errors)) < 4 * np.std(errors) / np.sqrt(20) + 0.15, "drawn to zero by one jump in some dozens"
-    assert np.std(errors) < 0.5
-
-
-def test_transitions_of_three_states():
-    errors = []
-    for seed in range(10):
-        F = free_energies(*in_versions((THREE, THREE), 100, 100 * seed))
-        errors.append([F[k] - F[0] - THREE.difference(k) for k in (1, 2)])
-    assert (np.abs(np.mean(errors, axis=0)) < 4 * np.std(errors, axis=0) / np.sqrt(10) + 0.15).all()
+@pytest.mark.parametrize(
+    ("models", "turns"),
+    [((RARE, FLAT), 60), ((FLAT, replace(RARE, bias=(0.0, -1.0))), 60), ((THREE, THREE), 160)],
+    ids=["none, then flat", "flat, then another", "three states"],
+)
+def test_transitions_of_all_versions_tell_the_free_energies(models, turns):
+    runs, biases, states = in_versions(models, 20, turns, 1)
+    found = np.array([free_energies(rows, biases, states) for rows in runs])
+    np.testing.assert_allclose(found.sum(axis=1), 0, atol=1e-9)
+    exact = [models[0].difference(state) for state in range(1, found.shape[1])]
+    errors = found[:, 1:] - found[:, :1] - exact
+    drawn = 0.15  # to zero, by one jump in some dozens
+    assert (np.abs(errors.mean(axis=0)) < 4 * errors.std(axis=0) / np.sqrt(len(runs)) + drawn).all()
+    assert (errors.std(axis=0) < 0.5).all()
 
 
 def test_states_that_no_jump_connects_are_taken_for_alike():
-    rows, biases, states = in_versions((FLAT,), 20, 0)
+    (rows,), biases, states = in_versions((FLAT,), 1, 20, 0)
     rows["log_acceptance"] = -np.inf
     assert free_energies(rows, biases, states).tolist() == [0.0, 0.0]
     assert free_energies(rows[:0], biases, states).tolist() == [0.0, 0.0]

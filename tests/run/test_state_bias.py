@@ -29,7 +29,7 @@ def run(out, **settings):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("bias") / "out", jumps=150, workers=2)
+    return run(tmp_path_factory.mktemp("bias") / "out", jumps=100, workers=2)
 
 
 def exact():
@@ -88,7 +88,7 @@ def test_columns_and_frames_have_their_weights(finished):
 
 
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path):
-    whole = run(tmp_path / "whole")
+    whole = run(tmp_path / "whole", jumps=20)
     with pytest.raises(KeyboardInterrupt):
         _interrupted(tmp_path / "cut", after=70)
     with pytest.raises(KeyboardInterrupt):
@@ -109,7 +109,7 @@ def _interrupted(folder, after, resumed=False):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cvflow.sampler.loop._Counters.add", watch)
-        cvflow.resume(folder, quiet=True) if resumed else run(folder)
+        cvflow.resume(folder, quiet=True) if resumed else run(folder, jumps=20)
 
 
 def test_with_a_fixed_proposal_it_is_refused(tmp_path):
