@@ -18,6 +18,7 @@ from cvflow.cv.batch import Coordinates, FunctionCV
 MODES, WIDTHS, WALL = (0.0, 4.0), (0.6, 0.8), 2.0
 SLOPE, SPREAD = 0.4, 0.5
 RADII = (1.0, 2.2)
+RARE = 0.97
 
 
 @dataclass
@@ -43,6 +44,11 @@ def valley(weight: float = 0.7, kT: float = 1.0, wall: float = math.inf) -> Torc
 
     states = {"left": f"z < {WALL}", "right": f"z >= {WALL}"}
     return TorchSystem(Potential(energy, (2,)), Coordinates(("z",), (0,), 2), states, starts, kT=kT, name="valley")
+
+
+def rare() -> TorchSystem:
+    """The valley with little on its right side."""
+    return valley(RARE)
 
 
 def starts(state: str, count: int, rng: np.random.Generator) -> np.ndarray:

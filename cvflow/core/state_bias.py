@@ -48,6 +48,11 @@ UNBIASED = StateBias(States({}, ()), ())
 """Zero everywhere."""
 
 
+def bias_of(states: States, energies: tuple[float, ...]) -> StateBias:
+    """With these energies, or none where there are none."""
+    return StateBias(states, energies) if energies else UNBIASED
+
+
 def flat(states: States, free_energies: Float[np.ndarray, " states"]) -> StateBias:
     """The bias under which every state is visited as much: V_k = ln(K p_k) for K states with probabilities p_k.
 

@@ -20,7 +20,7 @@ def state_visits(record: Record) -> dict[str, StateVisits]:
     visited = np.stack([states.assign(turns[name]) for name in ("cv_old", "cv_kept", "cv")], axis=1)
     inside = states.assign(cv_chains(record).reshape(-1, len(record.header.cvs)))
     weights = chain_weights(record).ravel()
-    bias = record.state_bias.energies or (0.0,) * len(states.names)
+    bias = record.state_energies
     return {
         name: StateVisits(
             started=int((first == index).sum()),

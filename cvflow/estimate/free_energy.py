@@ -60,7 +60,7 @@ def chain_difference(record: Record, start: int, end: int) -> Difference:
     if reason:
         return Difference(names[start], names[end], float("nan"), float("nan"), reason)
     first, other = (share.mean() for share in _inside(record, start, end))
-    value = float(-np.log(other / first)) - _bias_rise(record, start, end)
+    value = float(-np.log(other / first) - record.state_energies[end] + record.state_energies[start])
     return Difference(names[start], names[end], value, standard_error(chain_influence(record, start, end)))
 
 
@@ -83,12 +83,6 @@ def profile(record: Record, cv: str, bins: int) -> FreeEnergyProfile:
     passed = PassedCells(slices, bins_of.bin_inside(slices.cv[:, column]), len(chains), chains.shape[1] // 2)
     cells = WeightedCells(bins_of.bin_of(chains[:, :, column]), weights)
     return FreeEnergyProfile(bins_of, *from_cells(record, cells, passed, bins))
-
-
-def _bias_rise(record: Record, start: int, end: int) -> float:
-    """What the bias of the chains adds to a difference [kT]."""
-    energies = record.state_bias.energies
-    return energies[end] - energies[start] if energies else 0.0
 
 
 def _inside(record: Record, *of: int) -> list[Float[np.ndarray, "walkers turns"]]:

@@ -16,7 +16,7 @@ from scipy.special import ndtr
 from cvflow.core.early_rejection import PerPath
 from cvflow.core.frames import Outcome, Point
 from cvflow.core.periodic import wrapped
-from cvflow.core.state_bias import UNBIASED, StateBias
+from cvflow.core.state_bias import StateBias, bias_of
 from cvflow.core.states import States
 from cvflow.estimate.convergence import production
 from cvflow.estimate.draws import FLOW_DRAWS, flow_points
@@ -80,7 +80,8 @@ def _weighted(rows: bytes, flow: bytes, header_text: str, energies: tuple[float,
     if not len(ways.start):
         return _nothing(header)
     seen = np.isfinite(work)
-    log_weight = (_log_prefactor(paths, header, _bias(header, energies)) - np.log(share))[:, None] - work
+    bias = bias_of(States(header.states, header.cvs), energies)
+    log_weight = (_log_prefactor(paths, header, bias) - np.log(share))[:, None] - work
     path = np.broadcast_to(np.arange(len(paths))[:, None], seen.shape)[seen]
     stiff = np.sqrt(np.array(header.kappa) / header.kT)
     visited = visits(cv[seen], ways, stiff, _periods(header))
@@ -115,10 +116,6 @@ def _proposed(flow: bytes, header: Header, made: Ways) -> tuple[Ways, float]:
     order = np.argsort(lengths)
     like = order[np.minimum(np.searchsorted(lengths[order], wanted), len(order) - 1)]
     return Ways(start, way, made.fraction[like], made.measure[like]), float(between.mean())
-
-
-def _bias(header: Header, energies: tuple[float, ...]) -> StateBias:
-    return StateBias(States(header.states, header.cvs), energies) if energies else UNBIASED
 
 
 def _log_prefactor(paths: np.ndarray, header: Header, bias: StateBias) -> PerPath:

@@ -63,7 +63,8 @@ def _mends(summary: Summary, jumps: int) -> list[str]:
 
 def _rare(summary: Summary) -> list[str]:
     """What is to be said of a state that chains are rarely in, where nothing makes them go there."""
-    if any(seen.bias_kT for seen in summary.states.values()):
+    learns = summary.flow.trainings > 0  # a fixed proposal takes no bias
+    if not learns or any(seen.bias_kT for seen in summary.states.values()):
         return []
     name, seen = min(summary.states.items(), key=lambda each: each[1].share)
     if not 0 < seen.share < RARE:

@@ -109,17 +109,17 @@ def proposals(record: Record) -> Proposals:
         states.assign(turns[name].reshape(-1, len(record.header.cvs))).reshape(turns.shape)
         for name in ("cv_old", "centre_new", "centre_old", "cv_end")
     )
-    bias = record.state_bias
-    rise = bias.of(turns["cv_end"].reshape(-1, len(record.header.cvs))) - bias.of(
-        turns["cv_old"].reshape(-1, len(record.header.cvs))
+    before, after = (
+        record.state_bias.of(turns[name].reshape(-1, len(record.header.cvs))).reshape(turns.shape)
+        for name in ("cv_old", "cv_end")
     )
-    log_ratio = turns["log_q_old"] - turns["log_q_new"] - turns["work"] - rise.reshape(turns.shape)
+    log_ratio = turns["log_q_old"] - turns["log_q_new"] - turns["work"] - (after - before)
     flow = from_bytes(record.flows[-1].data)
     chances = flow.chances(turns["centre_old"].reshape(-1, len(record.header.cvs))).reshape(*turns.shape, -1)
     connects = (first == old) & (last == aim) & np.isfinite(turns["work"])
     log_ratio = np.where(connects, log_ratio, -np.inf)
-    of_states = np.array(bias.energies or np.zeros(len(states.names)))
-    return Proposals(old, aim, connects, log_ratio, turns["log_survival"], chances, state_masses(record), of_states)
+    survival, masses = turns["log_survival"], state_masses(record)
+    return Proposals(old, aim, connects, log_ratio, survival, chances, masses, record.state_energies)
 
 
 def crossing_works(record: Record, start: int, end: int) -> CrossingWorks:

@@ -16,6 +16,7 @@ from cvflow.config.resolved import PathSettings, Settings
 from cvflow.config.settings import ConfigError, load
 from cvflow.core.frames import Point
 from cvflow.core.schedule import BY_NAME
+from cvflow.core.state_bias import UNBIASED, StateBias
 from cvflow.core.streams import Purpose, seed_for
 from cvflow.estimate.cost import Cost, cost
 from cvflow.proposals.base import Proposal
@@ -83,6 +84,7 @@ class Bench:
         executor: where the walker groups' work is done.
         start: the equilibrated starts.
         proposal: what draws the jumps.
+        state_bias: that it was learned under.
         jumps: per walker and setting.
     """
 
@@ -90,6 +92,7 @@ class Bench:
     executor: Executor
     start: Equilibrated
     proposal: Proposal
+    state_bias: StateBias
     jumps: int
 
     def measure(self, setting: Setting, number: int) -> Cost:
@@ -99,7 +102,7 @@ class Bench:
         path = setting._asdict() | {"kappa": list(setting.kappa) or "auto"}
         setup = self.setup.changed(run=run, path=path)
         kappa = np.array(setting.kappa)
-        return cost(run_in_memory(setup, self.executor, self.start, kappa, self.proposal))
+        return cost(run_in_memory(setup, self.executor, self.start, kappa, self.proposal, self.state_bias))
 
 
 def scan(bench: Bench, kappa: Point, watch: Callable[[Measured], None] = lambda measured: None) -> Scan:
@@ -183,11 +186,11 @@ def scan_config(
         start = setup.equilibrate(executor)
         setup = tuned(setup, executor, start)
         kappa = setup.kappa(start.samples)
-        proposal = setup.plan(kappa).fixed
+        proposal, state_bias = setup.plan(kappa).fixed, UNBIASED
         if proposal is None:
             learned = run_in_memory(setup.changed(run={"jumps": 1}), executor, start, kappa)
-            proposal = from_bytes(learned.flows[-1].data)
-        return setup, scan(Bench(setup, executor, start, proposal, jumps), kappa, watch)
+            proposal, state_bias = from_bytes(learned.flows[-1].data), learned.state_bias
+        return setup, scan(Bench(setup, executor, start, proposal, state_bias, jumps), kappa, watch)
 
 
 def scan_run(folder: Path, jumps: int, watch: Callable[[Measured], None]) -> tuple[Setup, Scan]:
@@ -201,7 +204,7 @@ def scan_run(folder: Path, jumps: int, watch: Callable[[Measured], None]) -> tup
     _check(setup)
     with setup.walkers.executor(setup.walkers.workers(setup, None)) as executor:
         start = Equilibrated(setup.walkers.standing(setup, record.commit.frames), record.pilot)
-        bench = Bench(setup, executor, start, from_bytes(record.flows[-1].data), jumps)
+        bench = Bench(setup, executor, start, from_bytes(record.flows[-1].data), record.state_bias, jumps)
         return setup, scan(bench, np.array(record.header.kappa), watch)
 
 

@@ -113,7 +113,7 @@ class PilotRuns:
         def watch(progress: Progress) -> None:
             self.watch(Trying(_words(setting), number + 1, progress))
 
-        return run_in_memory(setup, self.executor, self.start, kappa, self._taught(kappa), watch).turns
+        return run_in_memory(setup, self.executor, self.start, kappa, self._taught(kappa), watch=watch).turns
 
     def _taught(self, kappa: Point) -> Proposal:
         """Learned once for all settings with these spring constants: it does not know the others."""

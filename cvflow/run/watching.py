@@ -32,8 +32,7 @@ class WatchedFolder:
             break
         self.folder, self._every = folder, every
         self._lock, self._made, self._page = threading.Lock(), float("-inf"), ""
-        self._turns = 0  # of the report whose pictures are drawn
-        self._report: Callable[[LiveParts], str]
+        self._drawn: tuple[int, Callable[[LiveParts], str]] | None = None  # the turns that it is of, and the report
 
     def page(self) -> str:
         """The page; threads that ask at once wait for one another.
@@ -51,14 +50,14 @@ class WatchedFolder:
         if stored(self.folder):
             looked = look(self.folder)
             if looked.done.all():
-                return self._drawn(looked.record)(live)
+                return self._report(looked.record)(live)
         return waiting_page(self.folder.resolve().name, live)
 
-    def _drawn(self, record: Record) -> Callable[[LiveParts], str]:
+    def _report(self, record: Record) -> Callable[[LiveParts], str]:
         """The report of what is committed; turns are only added to, so that their number says whether it is another."""
-        if self._turns != len(record.turns):
-            self._turns, self._report = len(record.turns), live_report(record, self.folder)
-        return self._report
+        if self._drawn is None or self._drawn[0] != len(record.turns):
+            self._drawn = len(record.turns), live_report(record, self.folder)
+        return self._drawn[1]
 
 
 def served(watched: WatchedFolder, port: int) -> ThreadingHTTPServer:

@@ -344,7 +344,8 @@ class Run:
         """Version 0: the fixed proposal, or a flow trained on the walkers' equilibration."""
         samples = self._pooled(0)
         if self._plan.fixed:
-            self._keep(self._plan.fixed, FlowEntry(0, self._plan.span(samples), float("nan"), 0, 0, 0.0, b""))
+            entry = FlowEntry(0, self._plan.span(samples), float("nan"), 0, 0, 0.0, b"")
+            self._keep(self._plan.fixed, entry._replace(state_bias=self._plan.state_bias.energies))
             return
         rng = stream(self._plan.seed, Purpose.TRAINING, 0)
         plan = self._plan
@@ -390,10 +391,10 @@ class Run:
     def _bias(self, version: int) -> StateBias:
         """That of a version, from the turns that its proposal learned from."""
         plan = self._plan
-        turns = np.concatenate([*self._early, _no_turns(plan)])
-        seen = sorted_turns(turns[turns["jump"] < plan.trainings[version]])
-        if not plan.flat or not len(seen):
+        if not plan.flat or version == 0:
             return UNBIASED
+        turns = np.concatenate(self._early)
+        seen = sorted_turns(turns[turns["jump"] < plan.trainings[version]])
         return flat(plan.states, free_energies(seen, [each.state_bias for each in self._versions], plan.states))
 
     def _keep(self, proposal: Proposal, entry: FlowEntry) -> None:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Point
 from cvflow.core.periodic import mean, wrapped
+from cvflow.core.state_bias import UNBIASED, StateBias
 from cvflow.core.states import States
 from cvflow.estimate.settling import window
 from cvflow.proposals.base import Proposal
@@ -38,6 +39,7 @@ class Plan:
         states: named states.
         fit: how the flow is trained.
         fixed: a proposal to use as it is, instead of a flow.
+        state_bias: that the fixed proposal is used with.
         learn: what trains a proposal, with the arguments of `cvflow.proposals.fit.fit`.
         gives_up: whether paths of production that cannot be accepted any more are given up on their way.
         within_states: whether jumps of production within a state are realised; those of adaptation are, since they
@@ -58,6 +60,7 @@ class Plan:
     states: States
     fit: FitSettings
     fixed: Proposal | None = None
+    state_bias: StateBias = UNBIASED
     learn: Callable[..., Training] = train
     gives_up: bool = True
     within_states: bool = True

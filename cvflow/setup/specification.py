@@ -17,6 +17,7 @@ from cvflow.config.resolved import Settings, resolved
 from cvflow.config.settings import Config
 from cvflow.core.cv_space import CVSpace
 from cvflow.core.frames import Exactness, Frame
+from cvflow.core.state_bias import UNBIASED, StateBias
 from cvflow.core.states import States
 from cvflow.core.walls import check_walls
 from cvflow.cv.names import check_together
@@ -184,8 +185,10 @@ class Setup:
         """
         return self.steered.springs(self, samples) if self.settings.path.restrained else np.zeros(0)
 
-    def plan(self, kappa: Springs, fixed: Proposal | None = None) -> Plan:
-        """What the run is to do; `fixed` takes the place of the configured proposal."""
+    def plan(
+        self, kappa: Springs, fixed: Proposal | None = None, state_bias: StateBias = UNBIASED
+    ) -> Plan:
+        """What the run is to do; `fixed`, with the bias that it was learned under, is for the configured proposal."""
         run, path, flow = self.settings.run, self.settings.path, self.config.flow
         ones = np.ones(len(self.space.names))
         plan = Plan(
@@ -201,6 +204,7 @@ class Setup:
             states=self.states,
             fit=_fit(self.config),
             fixed=fixed or fixed_proposal(self.config, self.space),
+            state_bias=state_bias,
             gives_up=path.early_rejection,
             within_states=path.within_states,
             flat=run.state_bias == "flat",
@@ -217,6 +221,7 @@ class Setup:
         store: Store,
         *,
         fixed: Proposal | None = None,
+        state_bias: StateBias = UNBIASED,
         trajectories: Trajectories | None = None,
         watch: Callable[[Progress], None] = lambda progress: None,
         wall_before: float = 0.0,
@@ -230,13 +235,14 @@ class Setup:
             kappa: spring constants, from `kappa` or from a store.
             store: takes what comes of the turns.
             fixed: a proposal in the place of the configured one.
+            state_bias: that it is used with.
             trajectories: take the walkers' frames, if any are wanted.
             watch: is told how far it is after each turn.
             wall_before: seconds spent on it already.
             check: looks at each walker's frame.
             still_ours: raises where the store's folder has come to be another's.
         """
-        plan, groups = self.plan(kappa, fixed), self.walkers.groups(self, kappa)
+        plan, groups = self.plan(kappa, fixed, state_bias), self.walkers.groups(self, kappa)
         return Run(
             plan, groups, store, start.samples, start.group_states, trajectories, watch, wall_before, check, still_ours
         )

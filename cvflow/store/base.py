@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 
 from cvflow.core.early_rejection import KNOTS
 from cvflow.core.frames import LOOKS, Frame, Outcome
-from cvflow.core.state_bias import UNBIASED, StateBias
+from cvflow.core.state_bias import UNBIASED, StateBias, bias_of
 from cvflow.core.states import States
 from cvflow.cv.names import check_together
 from cvflow.host.faults import brief
@@ -195,7 +195,7 @@ class FlowEntry(NamedTuple):
 
     def bias(self, states: States) -> StateBias:
         """With which this version is used."""
-        return StateBias(states, self.state_bias) if self.state_bias else UNBIASED
+        return bias_of(states, self.state_bias)
 
 
 class Commit(NamedTuple):
@@ -226,6 +226,11 @@ class Record(NamedTuple):
     def state_bias(self) -> StateBias:
         """Of production."""
         return self.flows[-1].bias(States(self.header.states, self.header.cvs)) if self.flows else UNBIASED
+
+    @property
+    def state_energies(self) -> Float[np.ndarray, " states"]:
+        """V of each named state in production [kT]; zeros without a bias."""
+        return np.array(self.state_bias.energies or (0.0,) * len(self.header.states))
 
     def biases(self, cvs: str) -> Float[np.ndarray, " turns"]:
         """V [kT] of the bias that each turn was made with, at the points in this column of the turns."""

@@ -58,3 +58,12 @@ class SkippedWhereItIs(CVJump):
 
     def skipped(self, here, start, end, learned):
         return super().skipped(here, here.cv.astype(float), end, learned)
+
+
+@dataclass(frozen=True)
+class UnbiasedStart(CVJump):
+    """Paths are held against the density of their start without the bias of its state."""
+
+    def criterion(self, start, end, log_q_old, log_threshold, learned):
+        log_q = learned.proposal.log_density(start)
+        return super().criterion(start, end, log_q, log_threshold, learned)

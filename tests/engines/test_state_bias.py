@@ -13,11 +13,11 @@ from cvflow.doctor.verify import dumbbell
 from cvflow.doctor.verify.one_jump import DUMBBELL, Case, Sample, jumps
 from cvflow.engines.openmm import OpenMMSpec
 from cvflow.engines.openmm.certificates import THRESHOLD
-from cvflow.sampler.cv_jump import CVJump
 from cvflow.sampler.jump import JumpState
 from cvflow.sampler.jump_proposal import Learned, WalkerNoise
 from cvflow.sampler.local import HybridMonteCarlo
 from cvflow.sampler.walkers import process
+from tests.engines.mutants import UnbiasedStart
 
 BIAS = StateBias(States({"near": "r < 2.1", "far": "r > 2.5"}, ["r"]), (0.9, -1.6))
 """Against the flow's weights, and with a gap between the states."""
@@ -48,20 +48,17 @@ PLAIN = Biased(steps=30, timestep=0.1, kappa=20.0, target=replace(DUMBBELL, exac
 GIVEN_UP = replace(PLAIN, gives_up=True, steps=80, timestep=0.15, kappa=15.0, friction=0.4)
 
 
+def shown(sample: Sample) -> float:
+    """The largest |z|, for docs/theory.md."""
+    print(f"|z| = {sample.largest_z():.1f}")
+    return sample.largest_z()
+
+
 @pytest.mark.parametrize("case", [PLAIN, GIVEN_UP], ids=["plain", "given up"])
 def test_a_jump_leaves_the_biased_density_as_it_is(case):
     sample = jumps(case)
     assert 0.05 < sample.moved < 0.95
-    assert sample.largest_z() < THRESHOLD
-
-
-@dataclass(frozen=True)
-class WithoutItsStart(CVJump):
-    """A mutant: paths are held against the density of the unbiased start."""
-
-    def criterion(self, start, end, log_q_old, log_threshold, learned):
-        log_q = learned.proposal.log_density(start)
-        return super().criterion(start, end, log_q, log_threshold, learned)
+    assert shown(sample) < THRESHOLD
 
 
 @pytest.mark.parametrize(
@@ -69,12 +66,12 @@ class WithoutItsStart(CVJump):
     [
         replace(PLAIN, bias="forgotten"),
         pytest.param(replace(PLAIN, bias="of the other sign"), marks=pytest.mark.slow),
-        pytest.param(replace(GIVEN_UP, kind=WithoutItsStart, draws=12_000), marks=pytest.mark.slow),
+        pytest.param(replace(GIVEN_UP, kind=UnbiasedStart, draws=12_000), marks=pytest.mark.slow),
     ],
     ids=["forgotten", "of the other sign", "not in early rejection"],
 )
 def test_mutants_are_caught(mutant):
-    assert jumps(mutant).largest_z() > THRESHOLD
+    assert shown(jumps(mutant)) > THRESHOLD
 
 
 def turns(draws=1_200):
@@ -98,9 +95,9 @@ def turns(draws=1_200):
 def test_a_whole_turn_leaves_the_biased_density_as_it_is():
     sample = turns()
     assert sample.moved > 0.5
-    assert sample.largest_z() < THRESHOLD
+    assert shown(sample) < THRESHOLD
 
 
 def test_local_moves_that_forget_it_are_caught(monkeypatch):
     monkeypatch.setattr(process, "_let_by", lambda state_bias, before, after, rng: after)
-    assert turns().largest_z() > THRESHOLD
+    assert shown(turns()) > THRESHOLD

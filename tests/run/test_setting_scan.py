@@ -267,6 +267,30 @@ def test_what_goes_wrong_underway_is_one_line_too(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("small")
+def test_what_was_learned_under_a_bias_of_the_states_is_measured_under_it(tmp_path, monkeypatch):
+    """Its labels weigh the same, and nearly no path into the rare state would be accepted without."""
+    monkeypatch.setattr("cvflow.setup.specification.FitSettings", partial(FitSettings, epochs=40))
+    ran, run = [], scanning.run_in_memory
+    monkeypatch.setattr(scanning, "run_in_memory", lambda *of, **more: ran.append(run(*of, **more)) or ran[-1])
+    lengths = {"walkers": 64, "adapt_jumps": 12, "adapt_limit": 1, "jumps": 12, "state_bias": "flat"}
+    flow = {"retrain_every": 128, "labels": True}
+    system = {"python": f"{valley.__file__}:rare"}
+    sections = {"flow": flow, "system": system, "path": {"within_states": False}, "proposal": None}
+    config = written(tmp_path, run=SHORT | lengths, **sections)
+    scan_config(config, [], 12, lambda measured: None)
+    learned, *measured = ran
+    bias = learned.flows[-1].state_bias
+    assert bias[0] - bias[1] == pytest.approx(valley.difference(valley.RARE), abs=0.7)
+    assert all([flow.state_bias for flow in record.flows] == [bias] for record in measured)
+    turns = np.concatenate([record.turns[record.turns["production"]] for record in measured])
+    assert 0.3 < (turns["cv"] > valley.WALL).mean() < 0.7
+    assert run_folder.begin(from_config(load(config), tmp_path), tmp_path / "out", lambda progress: None)
+    ran.clear()
+    scan_run(tmp_path / "out", 4, lambda measured: None)
+    assert all(record.flows[0].state_bias for record in ran)
+
+
 def test_only_a_run_in_a_file_can_be_scanned(beside):
     with pytest.raises(ConfigError, match="made by a Python script"):
         scan_run(beside / "memory", 1, lambda measured: None)

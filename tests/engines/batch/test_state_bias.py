@@ -14,6 +14,7 @@ from tests.engines.batch.cases import HMC, MALA, given_up
 from tests.engines.batch.mutants import K3
 from tests.engines.batch.stationarity import THRESHOLD, Case, run
 from tests.engines.batch.targets import MINI
+from tests.engines.mutants import UnbiasedStart
 
 BIAS = StateBias(States({"low": "z < 1.5", "high": "z > 2.5"}, ["z"]), (0.8, -1.4))
 """With a gap between the states."""
@@ -69,19 +70,10 @@ def test_the_biased_density_stays_as_it_is(case):
     assert found.largest < THRESHOLD
 
 
-@dataclass(frozen=True)
-class WithoutItsStart(CVJump):
-    """A mutant: paths are held against the density of the unbiased start."""
-
-    def criterion(self, start, end, log_q_old, log_threshold, learned):
-        log_q = learned.proposal.log_density(start)
-        return super().criterion(start, end, log_q, log_threshold, learned)
-
-
 @pytest.mark.parametrize(
     "mutant",
     [
-        jump(UNBIASED), jump(REVERSED), jump(BIAS, LOOKS, WithoutItsStart), local(HMC, UNBIASED), local(HMC, REVERSED),
+        jump(UNBIASED), jump(REVERSED), jump(BIAS, LOOKS, UnbiasedStart), local(HMC, UNBIASED), local(HMC, REVERSED),
         local(MALA, UNBIASED),
     ],
     ids=["forgotten", "other sign", "not in early rejection", "forgotten by HMC", "other sign, HMC", "by MALA"],
