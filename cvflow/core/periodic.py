@@ -12,6 +12,8 @@ Numbers = Float[np.ndarray, " *shape"]
 def wrapped(difference: Float[np.ndarray, "*points cvs"], periods: Point) -> Float[np.ndarray, "*points cvs"]:
     """A difference, or a value, brought into half a period around zero; components of infinite period stay."""
     periodic = np.isfinite(periods)
+    if not periodic.any():
+        return difference.copy()
     period = np.where(periodic, periods, 1.0)
     return difference - np.where(periodic, period * np.round(difference / period), 0.0)
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import inf, isfinite
 from typing import ClassVar, NamedTuple
 
@@ -59,7 +60,14 @@ class Surroundings:
 
     def cell(self, box: Box, atoms: int) -> Cell:
         """The box around so many atoms."""
-        return Cell(box * np.array(self.directions)[:, None], np.array(self.molecules or range(atoms)))
+        return _cell(np.asarray(box, dtype=float).tobytes(), self.directions, self.molecules or tuple(range(atoms)))
+
+
+@lru_cache(maxsize=64)
+def _cell(box: bytes, directions: tuple[bool, bool, bool], molecules: tuple[int, ...]) -> Cell:
+    """Made once: along a path the box stays, and a CV is evaluated often."""
+    vectors = np.frombuffer(box).reshape(3, 3) * np.array(directions)[:, None]
+    return Cell(vectors, np.array(molecules))
 
 
 class CollectiveVariable(ABC):

@@ -48,6 +48,12 @@ class Cell:
         return upper.T, axes
 
     @cached_property
+    def _edges(self) -> Float[np.ndarray, "3"] | None:
+        """Of a rectangular box that is periodic in all directions [nm]: there, directions do not know of each other."""
+        edges = np.diag(self.box)
+        return edges if edges.all() and not (self.box - np.diag(edges)).any() else None
+
+    @cached_property
     def _inverse(self) -> Box:
         """From positions to numbers of box vectors."""
         return np.linalg.pinv(self.box)
@@ -63,6 +69,8 @@ class Cell:
         By whole box vectors, the last one first, as rows of a lower triangular box; of a skewed box the image is not
         always the nearest, but the same wherever atoms are wrapped.
         """
+        if self._edges is not None:
+            return -self._edges * np.floor(apart / self._edges + 0.5)
         lower, axes = self._axes
         along, shift = apart @ axes, np.zeros_like(apart)
         for k in reversed(range(len(lower))):
@@ -85,8 +93,9 @@ class Cell:
 
     def beside(self, x: Positions) -> Positions:
         """A chain of atoms, each in the image that is beside the one before it."""
-        shifts = np.cumsum(self.shift(np.diff(x, axis=0)), axis=0)
-        return x + np.concatenate([np.zeros((1, 3)), shifts])
+        placed = x.copy()
+        placed[1:] += np.cumsum(self.shift(x[1:] - x[:-1]), axis=0)
+        return placed
 
 
 def gathered(x: Positions, cell: Cell) -> Positions:

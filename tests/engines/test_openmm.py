@@ -47,7 +47,7 @@ def test_jarzynski_and_crooks_on_a_dragged_spring():
     # p(r | λ) ∝ exp(-5 (r-2)² - 5 (r-λ)²): mean (2+λ)/2, variance 1/20; F(λ) = (κ k/(κ+k))/2 (λ-2)² = 2.5 (λ-2)²
     works = {}
     for name, first, second in (("there", a, b), ("back", b, a)):
-        r = (2 + first) / 2 + np.sqrt(1 / 20) * rng.standard_normal(4000)
+        r = (2 + first) / 2 + np.sqrt(1 / 20) * rng.standard_normal(2000)
         works[name] = np.array(
             [
                 engine.steer(

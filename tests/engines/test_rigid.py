@@ -14,9 +14,10 @@ from cvflow.cv import distance, torsion
 from cvflow.doctor.verify import rigid_chain, rigid_water
 from cvflow.doctor.verify.rigid_chain import SOFT_CHAIN, STIFF_CHAIN
 from cvflow.engines.external import rigid as projection
-from cvflow.engines.motion import Course
+from cvflow.engines.motion import BlownUpError, Course
 from cvflow.engines.openmm import OpenMMSpec, put_right, rigid_parts
-from cvflow.engines.openmm.integrator import SteeredRattle, SteeredVerlet
+from cvflow.engines.openmm import engine as openmm_engine
+from cvflow.engines.openmm.integrator import SteeredLeap, SteeredRattle, SteeredVerlet
 from cvflow.engines.openmm.rigid import LARGEST_SHIFT, RigidParts
 from cvflow.sampler.local import HybridMonteCarlo, UnadjustedLangevin
 from cvflow.sampler.walkers.process import equilibrate
@@ -198,6 +199,67 @@ def test_a_bond_that_turns_too_far_in_a_step_is_a_failed_path_both_ways():
     np.testing.assert_allclose(back.frame.positions, pair.positions, atol=1e-9)
 
 
+@pytest.mark.parametrize("platform", IN_DOUBLE)
+@pytest.mark.parametrize("turned", [0, 5, 11])
+def test_one_step_in_which_a_bond_turns_too_far_is_enough(platform, turned):
+    """Whichever it is: the pair is still but for a gust that takes it at a step, and is still again."""
+    settings = {"platform": platform, "timestep": 0.03, "constraint_tolerance": FINE}
+    engine = spec(free_rotor(), [distance("d", 0, 1)], **settings).build()
+    still = Frame(np.array([[0.0, 0.0, 0.0], [butane.LENGTH, 0.0, 0.0]]), None)
+    gust = np.array([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0]]) * LARGEST_SHIFT * butane.LENGTH / 0.03
+
+    def outcome(strength):
+        course = Course(Steering(np.zeros(1), np.zeros(1), np.zeros(1), 12), np.zeros(1), np.array([np.inf]), Linear())
+        motion = engine._begin(still, np.zeros((2, 3)), course)
+        for step in range(12):
+            if step == turned:
+                motion.refresh(lambda velocities: strength * gust)
+            motion.advance(1)
+            if step == turned and np.isfinite(motion.instant().velocities).all():
+                motion.refresh(lambda velocities: 0 * velocities)
+        return motion.end()
+
+    assert np.isfinite(outcome(0.9).instant.energy)
+    with pytest.raises(BlownUpError):
+        outcome(1.1)
+
+
+@pytest.mark.parametrize("what", ["water", "methyl"])
+def test_a_leap_passes_where_projected_kicks_do(what):
+    """What the projection takes from a kick, putting the bonds back takes from the drift."""
+    make, way = {"water": (lambda: water("tip4pew"), 0.05), "methyl": (methyl, 0.02)}[what]
+    found = []
+    for steps in (SteeredLeap, SteeredRattle):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(openmm_engine, "SteeredLeap", steps)
+            engine, start = make()
+        assert type(engine._context.integrator) is steps
+        here = engine.cv_values(start)
+        order = Steering(here, here + way, np.array([2000.0]), 40)
+        found.append(engine.steer(start, order, np.random.default_rng(1)))
+    leap, rattle = found
+    assert leap.outcome is Outcome.COMPLETED
+    assert np.abs(leap.frame.positions - start.positions).max() > 0.01
+    np.testing.assert_allclose(leap.frame.positions, rattle.frame.positions, atol=1e-8)
+    assert leap.work == pytest.approx(rattle.work, abs=1e-6)
+    assert leap.protocol_work == pytest.approx(rattle.protocol_work, abs=1e-6)
+
+
+def methyl():
+    """An engine of three rigid bonds around one atom, whose angles bend, and a frame."""
+    system, bend = openmm.System(), openmm.HarmonicAngleForce()
+    for mass in (12.0, 1.0, 1.0, 1.0):
+        system.addParticle(mass)
+    for atom in (1, 2, 3):
+        system.addConstraint(0, atom, 0.109)
+    for pair in ((1, 2), (2, 3), (3, 1)):
+        bend.addAngle(pair[0], 0, pair[1], 1.9, 300.0)
+    system.addForce(bend)
+    engine = spec(system, [distance("d", 1, 2)], constraint_tolerance=FINE).build()
+    spread = 0.109 * np.array([[0, 0, 0], [0.94, 0, 0.34], [-0.47, 0.81, 0.34], [-0.47, -0.81, 0.34]])
+    return engine, put_right(system, Frame(spread, None), FINE)
+
+
 def test_a_net_of_bonds_whose_solver_finds_no_way_back_is_a_failed_path():
     """OpenMM's solver for such nets goes by the angles of the force field, and these are far from them.
 
@@ -205,7 +267,7 @@ def test_a_net_of_bonds_whose_solver_finds_no_way_back_is_a_failed_path():
     """
     made = spec(SOFT_CHAIN.system(), [PHI], timestep=0.004)
     watchful, blind, rng = made.build(), made.build(), np.random.default_rng(1)
-    blind._context.check_turns = lambda: None
+    blind._context.check_turns = lambda velocities: None
     seen, lost, refused = noted(blind), 0, 0
     for x in SOFT_CHAIN.exact_draws(500, rng):
         start, noise = Frame(x, None), rng.standard_normal((4, 3))
@@ -259,7 +321,7 @@ def test_systems_without_rigid_parts_keep_the_plain_steps():
     engine = spec(plain, [distance("d", 0, 3)]).build()
     assert isinstance(engine._context.integrator, SteeredVerlet)
     for rigid in (cluster("tip3p")[0], cluster("tip4pew", rigid=False)[0]):
-        assert isinstance(spec(rigid, [distance("d", 0, 4)]).build()._context.integrator, SteeredRattle)
+        assert isinstance(spec(rigid, [distance("d", 0, 4)]).build()._context.integrator, SteeredLeap)
 
 
 @pytest.mark.parametrize("rigid", [True, False], ids=["rigid", "flexible"])

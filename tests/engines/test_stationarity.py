@@ -33,14 +33,14 @@ from tests.engines.mutants import (
 )
 from tests.engines.stationarity import MINI, MOLECULE, passes
 
-COARSE = Case(steps=1, timestep=0.32, kappa=20.0, target=WORSE_FLOW, draws=40_000)
+COARSE = Case(steps=1, timestep=0.32, kappa=20.0, target=WORSE_FLOW, draws=30_000)
 FRICTION = Case(steps=80, timestep=0.15, kappa=15.0, friction=0.4, draws=16_000)
 CASES = {
     "one coarse step": COARSE,
-    "three steps": Case(steps=3, timestep=0.2, kappa=15.0, draws=24_000),
+    "three steps": Case(steps=3, timestep=0.2, kappa=15.0, draws=14_000),
     "friction": FRICTION,
     "given up early": replace(FRICTION, gives_up=True),
-    "CPU platform": Case(steps=3, timestep=0.2, kappa=15.0, platform="CPU", draws=24_000),
+    "CPU platform": Case(steps=3, timestep=0.2, kappa=15.0, platform="CPU", draws=12_000),
     "custom CV": Case(steps=3, timestep=0.2, kappa=15.0, cv=dumbbell.force_cv(), draws=16_000),
 }
 """Few draws, in number what shows the mutants; with as many as below nothing else shows."""
@@ -130,7 +130,7 @@ def test_platforms_of_these_cases_may_report_exact(platform):
     assert Case(steps=1, timestep=0.1, kappa=1.0, platform=platform).build().exactness.value
 
 
-BETWEEN_STATES = Case(steps=1, timestep=0.6, kappa=0.2, cv=mini.cv(), target=MINI, skips=mini.states, draws=24_000)
+BETWEEN_STATES = Case(steps=1, timestep=0.6, kappa=0.2, cv=mini.cv(), target=MINI, skips=mini.states, draws=14_000)
 """Jumps between states alone. λ_0 strays far from ξ(x), and is often in another state."""
 
 
@@ -159,7 +159,7 @@ def test_labels_that_always_change_are_caught():
     assert jumps(replace(LABELS, target=replace(MINI, flow=always))).largest_z() > THRESHOLD
 
 
-CIRCLE = Case(steps=12, timestep=0.06, kappa=10.0, cv=molecule.cv(), target=MOLECULE, draws=30_000)
+CIRCLE = Case(steps=12, timestep=0.06, kappa=10.0, cv=molecule.cv(), target=MOLECULE, draws=22_000)
 """A torsion with a mode across ±π."""
 
 

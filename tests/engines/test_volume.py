@@ -50,7 +50,7 @@ def draw(rng):
 def moves():
     """Volumes before and after one move, from exact draws."""
     rng, gas_engine = np.random.default_rng(1), engine()
-    starts = [draw(rng) for _ in range(20_000)]
+    starts = [draw(rng) for _ in range(10_000)]
     return np.array([(volume(frame.box), volume(gas_engine.change_volume(frame, rng)[0].box)) for frame in starts])
 
 

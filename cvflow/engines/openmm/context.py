@@ -10,13 +10,24 @@ import openmm
 from cvflow.core.frames import Frame, Positions
 from cvflow.cv.base import STEPS_PASSED
 from cvflow.engines.motion import BlownUpError, BondsLostError
-from cvflow.engines.openmm import rattle
 from cvflow.engines.openmm.platforms import Properties, context_properties, platform_named
 from cvflow.engines.openmm.rigid import rigid_parts
 
+
+class PathIntegrator(openmm.CustomIntegrator):
+    """Makes the steps of paths."""
+
+    def strayed(self) -> bool:
+        """Whether rigid bonds turned too far in one step of the path so far, or were not sure to find the way back.
+
+        Integrators that say so by infinite velocities never do.
+        """
+        return False
+
+
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
-_Integrator = TypeVar("_Integrator", bound=openmm.CustomIntegrator)
+_Integrator = TypeVar("_Integrator", bound=PathIntegrator)
 
 
 class PathContext(Generic[_Integrator]):
@@ -80,13 +91,16 @@ class PathContext(Generic[_Integrator]):
         if not self.rigid.kept(positions):
             raise BondsLostError("rigid bonds are not at their lengths")
 
-    def check_turns(self) -> None:
+    def check_turns(self, velocities: Positions) -> None:
         """Check that no rigid bond has turned so far in a step that the way back may be another, or is another.
+
+        Args:
+            velocities: of the context, where a path has ended.
 
         Raises:
             BondsLostError: one has.
         """
-        if self.rigid.constrained and not rattle.farthest_strayed(self.integrator) < 1:
+        if self.rigid.constrained and (not np.isfinite(velocities).all() or self.integrator.strayed()):
             raise BondsLostError("rigid bonds turn too far in one time step, or find no way back")
 
     def _velocities(self) -> Positions:

@@ -87,8 +87,8 @@ class ContextMotion(Motion):
             BondsLostError: rigid bonds have not been kept.
         """
         frame = self._context.frame(state, self._like)
+        self._context.check_turns(state.getVelocities(asNumpy=True)._value)
         self._context.check_bonds(frame.positions)
-        self._context.check_turns()
         return frame
 
     def _kick(self, state: openmm.State) -> Positions:

@@ -64,7 +64,7 @@ class RigidParts(NamedTuple):
 
     def kept(self, positions: Positions) -> bool:
         """Whether bonds have their lengths."""
-        return bool((np.abs(self.off(positions)) < SLIP * self.lengths).all())
+        return not self.constrained or bool((np.abs(self.off(positions)) < SLIP * self.lengths).all())
 
     def farthest(self) -> Float[np.ndarray, " particles"]:
         """How far each particle may move along an axis in one time step [nm].
