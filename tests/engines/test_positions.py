@@ -1,6 +1,6 @@
 """Paths that lead atoms along prescribed positions: exact, reversible, and with the power to fail."""
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import openmm
@@ -8,6 +8,8 @@ import pytest
 
 from cvflow.core.frames import Frame, Outcome, Steering
 from cvflow.core.schedule import Linear
+from cvflow.core.state_bias import UNBIASED, StateBias
+from cvflow.core.states import States
 from cvflow.cv import distance
 from cvflow.cv.internal_coordinates import Chain, aligned
 from cvflow.cv.interpolation import LengthKeeping, Straight
@@ -228,3 +230,42 @@ def test_a_virtual_site_is_not_steered():
     around = replace(made.around, system_xml=openmm.XmlSerializer.serialize(system))
     with pytest.raises(ValueError, match="atom 3 is a virtual site"):
         replace(made, around=around).build()
+
+
+END_TO_END = StateBias(States({"near": "r < 1.9", "far": "r > 2.1"}, ["r"]), (0.8, -0.7))
+"""Of the chain's ends, with a gap between the states."""
+
+
+def biased_draws(count, rng):
+    """Of p e^(-V)."""
+    drawn = chain.exact_draws(8 * count, rng)
+    weights = np.exp(-END_TO_END.of(np.linalg.norm(drawn[:, 3] - drawn[:, 0], axis=1)[:, None]))
+    taken = drawn[rng.random(len(drawn)) < weights / weights.max()]
+    assert len(taken) >= count
+    return taken[:count]
+
+
+@dataclass(frozen=True)
+class BiasedCase(DrivenCase):
+    """Under a bias of the states, from draws of the biased density."""
+
+    known: bool = True
+
+    def learned(self):
+        return super().learned()._replace(state_bias=END_TO_END if self.known else UNBIASED)
+
+
+BIASED = {
+    kernel: BiasedCase(
+        case.steps, case.timestep, kappa=case.kappa, draws=case.draws, kernel=case.kernel,
+        target=replace(case.target, exact_draws=biased_draws),
+    )
+    for kernel, case in CASES.items()
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [pytest.param("held", marks=pytest.mark.slow), "pulled"])
+def test_one_jump_leaves_the_density_under_a_bias_of_the_states(name):
+    """And would not, were the bias forgotten."""
+    passes(BIASED[name])
+    assert jumps(replace(BIASED[name], known=False)).largest_z() > THRESHOLD
