@@ -143,7 +143,9 @@ def _foretold(forecaster: Forecaster, setup: Setup) -> Iterator[Remark]:
     asked = best if "steps" in to_tune(setup.config) else forecaster.at(setup.settings.path.steps)
     reached = forecaster.losses.lengths[-1]
     if asked.steps > 1.5 * reached:
-        yield Remark(f"longer paths than {reached} steps are foretold by loss ~ 1/length; --minutes looks further")
+        power = 1.0 if forecaster.losses.curve else forecaster.losses.power
+        law = "1/length" if power == 1 else f"1/length^{power:.2f}, as among the pilots"
+        yield Remark(f"longer paths than {reached} steps are foretold by loss ~ {law}; --minutes looks further")
     yield Remark(f"path.steps = {asked.steps}: {_words(asked)}", feasible=asked.hours < LONGEST)
     yield Remark(
         f"for ΔF to ± {WANTED} kT, {asked.mode_changes} mode changes will do: run.jumps = {asked.jumps:.0f}, "

@@ -109,11 +109,21 @@ class Losses(NamedTuple):
     dissipated: tuple[float, ...]
     curve: LossCurve | None
 
+    @property
+    def power(self) -> float:
+        """Of 1/length that losses fall as among pilots: 1 where friction loses them, less far from equilibrium."""
+        some = np.array(self.dissipated) > 0
+        if some.sum() < 2:
+            return 1.0
+        slope, _ = np.polyfit(np.log(np.array(self.lengths)[some]), np.log(np.array(self.dissipated)[some]), 1)
+        return float(np.clip(-slope, 0.0, 1.0))
+
     def at(self, steps: float) -> float:
-        """Lost work [kT]: on the curve; without one between what was seen, and beyond it as one over the length."""
+        """Lost work [kT]: on the curve; without one between what was seen, and beyond it by their `power`."""
         if self.curve:
             return self.curve.at(steps)
-        beyond = max(1.0, self.lengths[0] / steps) * min(1.0, self.lengths[-1] / steps)
+        shorter, longer = max(1.0, self.lengths[0] / steps), min(1.0, self.lengths[-1] / steps)
+        beyond = shorter * longer**self.power
         return beyond * float(np.interp(np.log(steps), np.log(self.lengths), self.dissipated))
 
 

@@ -71,10 +71,22 @@ def test_loss_falls_with_length_to_what_no_length_saves():
     assert loss_curve(lengths, found)[:2] == pytest.approx((0.5, 300))
 
 
-def test_where_little_is_known_loss_is_one_over_length_beyond_what_was_seen():
+def test_where_little_is_known_loss_falls_beyond_what_was_seen_as_it_did():
     few = [Prospect(50, inf, np.nan, 3), Prospect(100, 20.0, 0.5, 24), Prospect(200, 16.0, 0.5, 24)]
     lost = losses([50, 100, 200], few)
-    assert [lost.at(n) for n in (50, 100, 100 * 2**0.5, 200, 400)] == pytest.approx([40, 20, 18, 16, 8])
+    assert [lost.at(n) for n in (50, 100, 100 * 2**0.5, 200, 400)] == pytest.approx([40, 20, 18, 16, 12.8])
+
+
+@pytest.mark.parametrize(("dissipated", "power"), [((20.0, 5.0), 1.0), ((16.0, 18.0), 0.0), ((16.0,), 1.0)])
+def test_but_no_faster_than_friction_has_it_and_no_slower_than_not_at_all(dissipated, power):
+    assert Losses((100, 200)[: len(dissipated)], dissipated, None).power == power
+
+
+def test_what_alanine_dipeptide_in_water_loses_is_foretold_within_a_factor_of_two():
+    """Its pilots of up to 6 ps, and what its paths of 31 ps lost: docs/water.md."""
+    pilots = zip((382, 764, 1527), (25.8, 16.3, 10.4), strict=True)
+    lost = losses([382, 764, 1527], [Prospect(steps, kT, 1.0, 24) for steps, kT in pilots]).at(7700)
+    assert 0.5 < lost / 6.3 < 2
 
 
 def test_nothing_is_known_where_no_path_gets_there():
