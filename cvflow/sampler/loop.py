@@ -352,13 +352,18 @@ class Run:
         self._add_flow(plan.learn(self._histories(0), plan.space, plan.blur, plan.fit, None, rng))
 
     def _train(self, trainer: Executor) -> "Future[Training] | None":
-        """Start the next training, if it is wanted and all groups have made the turns it learns from."""
-        version = len(self._versions)
-        if version > self._plan.last_version or min(self._next) < self._plan.trainings[version]:
+        """Start the next training, if it is wanted and all groups have made the turns it learns from.
+
+        One that may be the last waits until it is known whether adaptation goes on, where its bias hangs on that.
+        """
+        self._settle()
+        plan, version = self._plan, len(self._versions)
+        if version > plan.last_version or min(self._next) < plan.trainings[version]:
+            return None
+        if plan.flat and version == plan.last_version and min(self._next) < plan.settled:
             return None
         previous = self._versions[-1].proposal
-        rng = stream(self._plan.seed, Purpose.TRAINING, version)
-        plan = self._plan
+        rng = stream(plan.seed, Purpose.TRAINING, version)
         training = trainer.submit(plan.learn, self._histories(version), plan.space, plan.blur, plan.fit, previous, rng)
         training.add_done_callback(self._ended.put)
         return training
@@ -389,10 +394,16 @@ class Run:
         self._keep(training.proposal, entry)
 
     def _bias(self, version: int) -> StateBias:
-        """That of a version, from the turns that its proposal learned from."""
+        """That of a version, from the turns that its proposal learned from.
+
+        Production keeps the bias of the version before its own. A new proposal changes how chains move, a new bias what
+        they sample, and they come from adaptation's last turns, made under that of the version before.
+        """
         plan = self._plan
         if not plan.flat or version == 0:
             return UNBIASED
+        if version == plan.last_version:
+            return self._versions[-1].state_bias
         turns = np.concatenate(self._early)
         seen = sorted_turns(turns[turns["jump"] < plan.trainings[version]])
         return flat(plan.states, free_energies(seen, [each.state_bias for each in self._versions], plan.states))

@@ -382,6 +382,10 @@ def checked(setup: Setup) -> Setup:
     return setup
 
 
+FEWEST_VERSIONS = 2
+"""Trainings after the first flow's from which production has a bias: it keeps that of the version before its own."""
+
+
 def bias_possible(setup: Setup) -> bool:
     """Whether a bias may make chains visit all states alike: it is learned beside a flow."""
     return setup.config.proposal is None
@@ -389,8 +393,16 @@ def bias_possible(setup: Setup) -> bool:
 
 def _check_bias(setup: Setup) -> None:
     """Raises ValueError if states cannot have the bias that is asked for."""
-    if setup.config.run.state_bias == "flat" and not bias_possible(setup):
+    if setup.config.run.state_bias != "flat":
+        return
+    if not bias_possible(setup):
         raise ValueError("run.state_bias = 'flat' is refused: the bias is learned beside a flow; leave [proposal] out")
+    plan = setup.plan(probing_springs(setup))
+    if plan.last_version < FEWEST_VERSIONS:
+        raise ValueError(
+            f"run.state_bias = 'flat' is refused: {plan.adapt_jumps} jumps of adaptation learn and try no bias; "
+            f"give run.adapt_jumps = {FEWEST_VERSIONS * plan.block + 1} or more, or a smaller flow.retrain_every"
+        )
 
 
 def _check_flow(setup: Setup) -> None:

@@ -16,8 +16,7 @@ from cvflow.doctor.verify.rigid_chain import SOFT_CHAIN, STIFF_CHAIN
 from cvflow.engines.external import rigid as projection
 from cvflow.engines.motion import BlownUpError, Course
 from cvflow.engines.openmm import OpenMMSpec, put_right, rigid_parts
-from cvflow.engines.openmm import engine as openmm_engine
-from cvflow.engines.openmm.integrator import SteeredLeap, SteeredRattle, SteeredVerlet
+from cvflow.engines.openmm.integrator import SteeredRattle, SteeredVerlet
 from cvflow.engines.openmm.rigid import LARGEST_SHIFT, RigidParts
 from cvflow.sampler.local import HybridMonteCarlo, UnadjustedLangevin
 from cvflow.sampler.walkers.process import equilibrate
@@ -224,40 +223,32 @@ def test_one_step_in_which_a_bond_turns_too_far_is_enough(platform, turned):
         outcome(1.1)
 
 
-@pytest.mark.parametrize("what", ["water", "methyl"])
-def test_a_leap_passes_where_projected_kicks_do(what):
-    """What the projection takes from a kick, putting the bonds back takes from the drift."""
-    make, way = {"water": (lambda: water("tip4pew"), 0.05), "methyl": (methyl, 0.02)}[what]
-    found = []
-    for steps in (SteeredLeap, SteeredRattle):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(openmm_engine, "SteeredLeap", steps)
-            engine, start = make()
-        assert type(engine._context.integrator) is steps
-        here = engine.cv_values(start)
-        order = Steering(here, here + way, np.array([2000.0]), 40)
-        found.append(engine.steer(start, order, np.random.default_rng(1)))
-    leap, rattle = found
-    assert leap.outcome is Outcome.COMPLETED
-    assert np.abs(leap.frame.positions - start.positions).max() > 0.01
-    np.testing.assert_allclose(leap.frame.positions, rattle.frame.positions, atol=1e-8)
-    assert leap.work == pytest.approx(rattle.work, abs=1e-6)
-    assert leap.protocol_work == pytest.approx(rattle.protocol_work, abs=1e-6)
-
-
-def methyl():
-    """An engine of three rigid bonds around one atom, whose angles bend, and a frame."""
-    system, bend = openmm.System(), openmm.HarmonicAngleForce()
-    for mass in (12.0, 1.0, 1.0, 1.0):
-        system.addParticle(mass)
-    for atom in (1, 2, 3):
-        system.addConstraint(0, atom, 0.109)
-    for pair in ((1, 2), (2, 3), (3, 1)):
-        bend.addAngle(pair[0], 0, pair[1], 1.9, 300.0)
-    system.addForce(bend)
-    engine = spec(system, [distance("d", 1, 2)], constraint_tolerance=FINE).build()
-    spread = 0.109 * np.array([[0, 0, 0], [0.94, 0, 0.34], [-0.47, 0.81, 0.34], [-0.47, -0.81, 0.34]])
-    return engine, put_right(system, Frame(spread, None), FINE)
+def test_a_path_has_a_way_back_however_strong_the_force_along_a_bond():
+    """Kicks are projected: without, the solver would find the other end of a bond, or not, by the step before."""
+    pull, push = openmm.CustomBondForce("strength*r"), openmm.CustomExternalForce("-1500*y")
+    mass = 12.0 / 13.0
+    pull.addGlobalParameter("strength", 1.02 * 0.1 * mass / 0.002**2)
+    pull.addBond(0, 1)
+    push.addParticle(1)
+    system = openmm.System()
+    for each in (12.0, 1.0):
+        system.addParticle(each)
+    system.addConstraint(0, 1, 0.1)
+    system.addForce(pull)
+    system.addForce(push)
+    engine = spec(system, [distance("d", 0, 1)], constraint_tolerance=1e-8).build()
+    rng, seen, came_back = np.random.default_rng(0), noted(engine), 0
+    for _ in range(400):
+        along = rng.standard_normal(3)
+        start = Frame(np.array([np.zeros(3), 0.1 * along / np.linalg.norm(along)]), None)
+        there = engine.free_path(start, 6, 0.0, as_noise(engine, 4 * engine._speeds * rng.standard_normal((2, 3))))
+        if there.outcome is not Outcome.COMPLETED:
+            continue
+        back = engine.free_path(there.frame, 6, 0.0, as_noise(engine, -seen[-1]))
+        assert back.outcome is Outcome.COMPLETED
+        assert np.abs(back.frame.positions - start.positions).max() < 1e-6
+        came_back += 1
+    assert 200 < came_back < 400
 
 
 def test_a_net_of_bonds_whose_solver_finds_no_way_back_is_a_failed_path():
@@ -321,7 +312,7 @@ def test_systems_without_rigid_parts_keep_the_plain_steps():
     engine = spec(plain, [distance("d", 0, 3)]).build()
     assert isinstance(engine._context.integrator, SteeredVerlet)
     for rigid in (cluster("tip3p")[0], cluster("tip4pew", rigid=False)[0]):
-        assert isinstance(spec(rigid, [distance("d", 0, 4)]).build()._context.integrator, SteeredLeap)
+        assert isinstance(spec(rigid, [distance("d", 0, 4)]).build()._context.integrator, SteeredRattle)
 
 
 @pytest.mark.parametrize("rigid", [True, False], ids=["rigid", "flexible"])

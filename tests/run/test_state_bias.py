@@ -23,8 +23,8 @@ from tests.run.valley_run import sample as in_batch
 
 def run(out, **settings):
     flow = {"labels": True, "retrain_every": 20}
-    lengths = {"adapt_jumps": 26, "jumps": 60, "workers": 1}
-    return sample(out, flow=flow, state_bias="flat", **(lengths | settings))
+    lengths = {"adapt_jumps": 26, "jumps": 60, "workers": 1, "flow": flow}
+    return sample(out, state_bias="flat", **(lengths | settings))
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,24 @@ def test_the_free_energy_is_that_of_quadrature(finished):
         assert abs(found["value_kT"] - right) < 4 * found["stderr_kT"] < 1.2, key
     error = finished.summary.delta_f[0].stderr_kT * far * (1 - far)
     assert abs(finished.summary.states["far"].share - far) < 4 * error
+
+
+def test_production_keeps_the_bias_that_walkers_come_from(finished):
+    """Its flow is newer, which changes how chains move; its bias is what they were in when adaptation ended."""
+    record = finished.record
+    adaptation, production = (record.turns[record.turns["production"] == after] for after in (False, True))
+    (version,) = np.unique(production["flow_version"])
+    last = adaptation["flow_version"][adaptation["jump"] == adaptation["jump"].max()]
+    assert set(last) == {version - 1}
+    biases = [flow.state_bias for flow in record.flows]
+    assert biases[version] == biases[version - 1] != ()
+    assert biases[version - 2] != biases[version - 1]
+
+
+def test_an_adaptation_too_short_for_a_bias_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"state_bias = 'flat' is refused: .*give run\.adapt_jumps = 17 or more"):
+        run(tmp_path / "out", adapt_jumps=16, walkers=3, flow={"labels": True, "retrain_every": 24})
+    assert not (tmp_path / "out").exists()
 
 
 def test_states_are_visited_alike_and_labels_weigh_the_same(finished):

@@ -10,24 +10,13 @@ import openmm
 from cvflow.core.frames import Frame, Positions
 from cvflow.cv.base import STEPS_PASSED
 from cvflow.engines.motion import BlownUpError, BondsLostError
+from cvflow.engines.openmm import rattle
 from cvflow.engines.openmm.platforms import Properties, context_properties, platform_named
 from cvflow.engines.openmm.rigid import rigid_parts
 
-
-class PathIntegrator(openmm.CustomIntegrator):
-    """Makes the steps of paths."""
-
-    def strayed(self) -> bool:
-        """Whether rigid bonds turned too far in one step of the path so far, or were not sure to find the way back.
-
-        Integrators that say so by infinite velocities never do.
-        """
-        return False
-
-
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
-_Integrator = TypeVar("_Integrator", bound=PathIntegrator)
+_Integrator = TypeVar("_Integrator", bound=openmm.CustomIntegrator)
 
 
 class PathContext(Generic[_Integrator]):
@@ -51,6 +40,7 @@ class PathContext(Generic[_Integrator]):
         devices: tuple[int, ...],
     ) -> None:
         self.integrator, self.rigid = integrator, rigid_parts(system)
+        self._net = self.rigid.coupled
         self._keeps_neighbours = platform == "CPU"
         found = platform_named(platform)
         try:
@@ -100,7 +90,9 @@ class PathContext(Generic[_Integrator]):
         Raises:
             BondsLostError: one has.
         """
-        if self.rigid.constrained and (not np.isfinite(velocities).all() or self.integrator.strayed()):
+        if not self.rigid.constrained:
+            return
+        if not np.isfinite(velocities).all() or (self._net and rattle.strayed(self.integrator)):
             raise BondsLostError("rigid bonds turn too far in one time step, or find no way back")
 
     def _velocities(self) -> Positions:

@@ -15,7 +15,7 @@ from cvflow.engines.motion import Course
 from cvflow.engines.openmm.certificates import Subject, certified
 from cvflow.engines.openmm.context import PathContext
 from cvflow.engines.openmm.function import made_by
-from cvflow.engines.openmm.integrator import Steered, SteeredLeap, SteeredRattle, SteeredVerlet
+from cvflow.engines.openmm.integrator import Steered, SteeredRattle, SteeredVerlet
 from cvflow.engines.openmm.motion import RestraintMotion
 from cvflow.engines.openmm.platforms import GPU_PLATFORMS, TESTED, PlatformInUse, Properties, in_use
 from cvflow.engines.openmm.preparation import adapted, particles_of, prepare
@@ -218,8 +218,7 @@ def _steps(spec: OpenMMSpec, system: openmm.System, restraints: Sequence[int]) -
     if not rigid.present:
         return SteeredVerlet(spec.timestep, spec.schedule, len(spec.cvs))
     group = _own_group(system, restraints)
-    made = SteeredRattle if rigid.coupled else SteeredLeap
-    return made(spec.timestep, spec.schedule, len(spec.cvs), rigid, spec.constraint_tolerance, group)
+    return SteeredRattle(spec.timestep, spec.schedule, len(spec.cvs), rigid, spec.constraint_tolerance, group)
 
 
 def _own_group(system: openmm.System, own: Sequence[int]) -> int:

@@ -1,13 +1,14 @@
 """Velocity Verlet with a moving restraint, as one OpenMM integrator that advances the schedule by itself."""
 
+import openmm
+
 from cvflow.core.schedule import Schedule
 from cvflow.engines.openmm import rattle
-from cvflow.engines.openmm.context import PathIntegrator
 from cvflow.engines.openmm.restraint import centre_name
 from cvflow.engines.openmm.rigid import RigidParts
 
 
-class SteeredIntegrator(PathIntegrator):
+class SteeredIntegrator(openmm.CustomIntegrator):
     """The schedule and the account of the protocol work; what the steps are is for those that inherit it.
 
     A path is: half kick at λ_0; N times (drift, λ_k → λ_{k+1}, full kick); half a kick back at λ_N. The caller makes
@@ -79,7 +80,7 @@ class SteeredVerlet(SteeredIntegrator):
         return 0.5 * self._first_fraction * pull_at_start + self._value("work")
 
 
-class SteeredKickFirst(SteeredIntegrator):
+class SteeredRattle(SteeredIntegrator):
     """Full kick, drift, move λ, for rigid bonds and virtual sites: velocities are half a kick behind.
 
     The order is that of `SteeredVerlet`, with another place for its beginning: OpenMM puts virtual sites where they
@@ -89,39 +90,25 @@ class SteeredKickFirst(SteeredIntegrator):
     lead = -1.0
     """Half kicks that velocities are ahead of the synchronous ones between two steps, but for the projection."""
 
-    def protocol_work(self, pull_at_start: float, pull_at_end: float) -> float:
-        """As `SteeredVerlet` has it; here it is the pull at the start that is not asked for."""
-        return self._value("work") + 0.5 * (self._value("after") - self._value("before")) * pull_at_end
-
-
-class SteeredLeap(SteeredKickFirst):
-    """For rigid bonds around one atom, rigid water and virtual sites: kick and drift at once.
-
-    Args:
-        timestep: ps.
-        schedule: of the restraint's centre.
-        cvs: how many there are.
-        rigid: what moves as a whole.
-        tolerance: of rigid bonds' lengths, relative.
-        group: of forces, which the restraints have for themselves.
-    """
-
     def __init__(
-        self, timestep: float, schedule: Schedule, cvs: int, rigid: RigidParts, tolerance: float, group: int
+        self,
+        timestep: float,
+        schedule: Schedule,
+        cvs: int,
+        rigid: RigidParts,
+        tolerance: float,
+        group: int,
     ) -> None:
-        super().__init__(timestep, schedule, cvs)
-        rattle.leap_over(self, rigid, tolerance)
-        self._add_up_work(str(group))
-        rattle.add_leap(self, "v+dt*f/m")
-        self._move_centres()
+        """Make the steps.
 
-
-class SteeredRattle(SteeredKickFirst):
-    """For nets of rigid bonds, whose solver is retraced; the arguments are those of `SteeredLeap`."""
-
-    def __init__(
-        self, timestep: float, schedule: Schedule, cvs: int, rigid: RigidParts, tolerance: float, group: int
-    ) -> None:
+        Args:
+            timestep: ps.
+            schedule: of the restraint's centre.
+            cvs: how many there are.
+            rigid: what moves as a whole.
+            tolerance: of rigid bonds' lengths, relative.
+            group: of forces, which the restraints have for themselves.
+        """
         super().__init__(timestep, schedule, cvs)
         self._particles = len(rigid.sites)
         rattle.keep_bonds(self, rigid, tolerance)
@@ -134,8 +121,9 @@ class SteeredRattle(SteeredKickFirst):
         super().begin(start, end, steps, first_fraction)
         rattle.begin(self, self._particles)
 
-    def strayed(self) -> bool:
-        return rattle.strayed(self)
+    def protocol_work(self, pull_at_start: float, pull_at_end: float) -> float:
+        """As `SteeredVerlet` has it; here it is the pull at the start that is not asked for."""
+        return self._value("work") + 0.5 * (self._value("after") - self._value("before")) * pull_at_end
 
 
-Steered = SteeredVerlet | SteeredKickFirst
+Steered = SteeredVerlet | SteeredRattle

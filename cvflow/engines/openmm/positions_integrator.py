@@ -7,11 +7,11 @@ half kicks. Read backwards it is itself, so it is reversible and keeps volume at
 from typing import NamedTuple
 
 import numpy as np
+import openmm
 from jaxtyping import Float
 
 from cvflow.core.frames import Positions
 from cvflow.engines.openmm import rattle
-from cvflow.engines.openmm.context import PathIntegrator
 from cvflow.engines.openmm.rigid import RigidParts
 
 _FROM, _WAY, _STEERED, _INVERSE_MASS = "cvflow_from", "cvflow_way", "cvflow_steered", "cvflow_inverse_mass"
@@ -32,7 +32,7 @@ PULLED = Kernel("x+dt*v", f"v+dt*(f-{_KAPPA}*{_STEERED}*(x-{_FROM}-{_FRACTION}*{
 """K5: a spring pulls each steered atom to where it should be."""
 
 
-class PositionsIntegrator(PathIntegrator):
+class PositionsIntegrator(openmm.CustomIntegrator):
     """Beside atoms that are steered along straight lines; what the steps are is for those that inherit it.
 
     Steered positions are `from + fraction · way`; nothing adds up, so both ends are met exactly.
@@ -103,6 +103,3 @@ class PositionsRattle(PositionsIntegrator):
     def prepare(self, steered: Float[np.ndarray, " atoms"], inverse_masses: Positions, kappa: float) -> None:
         super().prepare(steered, inverse_masses, kappa)
         rattle.begin(self, len(steered))
-
-    def strayed(self) -> bool:
-        return rattle.strayed(self)

@@ -1,6 +1,6 @@
 """What steps with rigid bonds are made of (RATTLE), for integrators of any order, and whether they have a way back.
 
-Each operation on all particles costs a CPU some 2 % of a step in water, so `add_leap` has as few as there can be.
+An operation on all particles costs a CPU some 2 % of a step in water, so there are as few as there can be.
 
 Source: H. C. Andersen, J. Comput. Phys. 52, 24 (1983); docs/theory.md, section 3.10.
 """
@@ -17,44 +17,18 @@ _FINER = LARGEST_SHIFT / SLIP
 """How much nearer than `RigidParts.farthest` a step's way back has to lead: as near as bonds are to their lengths."""
 
 
-def leap_over(integrator: openmm.CustomIntegrator, rigid: RigidParts, tolerance: float) -> None:
-    """Let an integrator have what `add_leap` needs.
-
-    Args:
-        integrator: without steps yet.
-        rigid: what moves as a whole; no net of bonds.
-        tolerance: of the bonds' lengths, relative.
-    """
-    integrator.setConstraintTolerance(tolerance)
-    for name in (_FROM, _REACH):
-        integrator.addPerDofVariable(name, 0.0)
-    integrator.setPerDofVariableByName(_REACH, np.repeat(1 / rigid.farthest()[:, None], 3, axis=1))
-
-
 def keep_bonds(integrator: openmm.CustomIntegrator, rigid: RigidParts, tolerance: float) -> None:
-    """Let an integrator have what `add_kick` and `add_drift` need.
+    """Let an integrator have what the other functions here need.
 
     Args:
         integrator: without steps yet.
         rigid: what moves as a whole.
         tolerance: of the bonds' lengths, relative.
     """
-    leap_over(integrator, rigid, tolerance)
-    for name in (_THERE, _STRAYED):
+    integrator.setConstraintTolerance(tolerance)
+    for name in (_FROM, _THERE, _REACH, _STRAYED):
         integrator.addPerDofVariable(name, 0.0)
-
-
-def add_leap(integrator: openmm.CustomIntegrator, kicked: str) -> None:
-    """Velocities become this expression and positions drift with them, back onto the bonds' lengths.
-
-    The kick is not projected: where bonds are put back along the directions that they had, which is how a projection
-    would change the drift, it ends in the same place without. Velocities are infinite where an atom of a rigid bond
-    moved farther than it may, which ends the path; that it costs no operation of its own.
-    """
-    integrator.addComputePerDof(_FROM, "x")
-    integrator.addComputePerDof("x", f"x+dt*({kicked})")
-    integrator.addConstrainPositions()
-    integrator.addComputePerDof("v", f"shift/(dt*step(1-abs(shift)*{_REACH})); shift=x-{_FROM}")
+    integrator.setPerDofVariableByName(_REACH, np.repeat(1 / rigid.farthest()[:, None], 3, axis=1))
 
 
 def add_kick(integrator: openmm.CustomIntegrator, kicked: str) -> None:
@@ -66,6 +40,9 @@ def add_kick(integrator: openmm.CustomIntegrator, kicked: str) -> None:
 def add_drift(integrator: openmm.CustomIntegrator, rigid: RigidParts, moved: str) -> None:
     """Positions become this expression, put back on the bonds' lengths; velocities follow what was put back.
 
+    They are infinite where an atom of a rigid bond moved farther than it may, which ends the path. That costs no
+    operation of its own, and is the same for a path and its reverse, which pass through the same places.
+
     Virtual sites are put where they belong, on some platforms at the end of the step: no force may be asked for before.
     """
     if rigid.coupled:
@@ -73,14 +50,13 @@ def add_drift(integrator: openmm.CustomIntegrator, rigid: RigidParts, moved: str
     integrator.addComputePerDof("x", moved)
     integrator.addComputePerDof(_THERE, "x")
     integrator.addConstrainPositions()
-    integrator.addComputePerDof("v", f"v+(x-{_THERE})/dt")
-    integrator.addComputePerDof(_STRAYED, f"max({_STRAYED},dt*abs(v)*{_REACH})")
+    integrator.addComputePerDof("v", f"moved/step(1-dt*abs(moved)*{_REACH}); moved=v+(x-{_THERE})/dt")
     if rigid.coupled:
         _add_retracing(integrator)
 
 
 def _add_retracing(integrator: openmm.CustomIntegrator) -> None:
-    """Make the drift of the way back, to see whether it finds where this one began.
+    """Make the drift of the way back of a net of bonds, to see whether it finds where this one began.
 
     Velocities are made tangential, as the next kick does in any case. A number that is none counts as strayed.
     """
@@ -94,13 +70,12 @@ def _add_retracing(integrator: openmm.CustomIntegrator) -> None:
 
 
 def begin(integrator: openmm.CustomIntegrator, particles: int) -> None:
-    """Forget how bonds have turned."""
+    """Forget what ways back have led to."""
     integrator.setPerDofVariableByName(_STRAYED, np.zeros((particles, 3)))
 
 
 def strayed(integrator: openmm.CustomIntegrator) -> bool:
-    """Whether, in any step since `begin`, an atom of a rigid bond moved farther than it may, or the way back of coupled
-    bonds did not lead to where the step began.
+    """Whether, in any step since `begin`, the way back of a net of bonds did not lead to where the step began.
 
     It is the same for a path and its reverse, which pass through the same places.
     """
