@@ -1,6 +1,7 @@
 """Whole runs under a bias that visits every state as much, `[run] state_bias = "flat"`."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,3 +159,10 @@ def test_many_chains_at_once_find_a_state_of_two_per_cent(tmp_path):
 def test_other_words_are_refused():
     with pytest.raises(ConfigError, match=r"run\.state_bias"):
         sample("nowhere", state_bias="even")
+
+
+def test_the_example_learns_and_tries_its_bias_before_production():
+    folder = Path(cvflow.__file__).parents[1] / "examples" / "amber_alanine"
+    setup = from_config(load(folder / "alanine.toml"), folder)
+    assert setup.config.run.state_bias == "flat"
+    assert setup.plan(np.ones(2)).last_version >= 3
