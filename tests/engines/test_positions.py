@@ -21,7 +21,7 @@ from cvflow.engines.openmm import OpenMMSpec, PositionsSpec, put_right, rigid_pa
 from cvflow.engines.openmm.certificates import THRESHOLD
 from cvflow.systems import Polymer
 from tests.engines.misplaced import Misplaced
-from tests.engines.stationarity import passes
+from tests.engines.stationarity import passes, thinned
 from tests.engines.test_verlet import Scripted, noted
 
 HELD = DrivenCase(3, 0.1, kappa=0.0, draws=8_000, kernel="langevin")
@@ -239,10 +239,7 @@ END_TO_END = StateBias(States({"near": "r < 1.9", "far": "r > 2.1"}, ["r"]), (0.
 def biased_draws(count, rng):
     """Of p e^(-V)."""
     drawn = chain.exact_draws(8 * count, rng)
-    weights = np.exp(-END_TO_END.of(np.linalg.norm(drawn[:, 3] - drawn[:, 0], axis=1)[:, None]))
-    taken = drawn[rng.random(len(drawn)) < weights / weights.max()]
-    assert len(taken) >= count
-    return taken[:count]
+    return thinned(drawn, END_TO_END, np.linalg.norm(drawn[:, 3] - drawn[:, 0], axis=1), count, rng)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from cvflow.sampler.jump_proposal import Learned, WalkerNoise
 from cvflow.sampler.local import HybridMonteCarlo
 from cvflow.sampler.walkers import process
 from tests.engines.mutants import UnbiasedStart
+from tests.engines.stationarity import thinned
 
 BIAS = StateBias(States({"near": "r < 2.1", "far": "r > 2.5"}, ["r"]), (0.9, -1.6))
 """Against the flow's weights, and with a gap between the states."""
@@ -28,10 +29,7 @@ BIASES = {"right": BIAS, "forgotten": UNBIASED, "of the other sign": StateBias(B
 def exact_draws(count, rng):
     """Of p e^(-V)."""
     drawn = dumbbell.exact_draws(12 * count, rng)
-    weights = np.exp(-BIAS.of(np.linalg.norm(drawn[:, 1] - drawn[:, 0], axis=1)[:, None]))
-    taken = drawn[rng.random(len(drawn)) < weights / weights.max()]
-    assert len(taken) >= count
-    return taken[:count]
+    return thinned(drawn, BIAS, np.linalg.norm(drawn[:, 1] - drawn[:, 0], axis=1), count, rng)
 
 
 @dataclass(frozen=True)

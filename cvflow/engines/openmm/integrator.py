@@ -110,7 +110,7 @@ class SteeredRattle(SteeredIntegrator):
             group: of forces, which the restraints have for themselves.
         """
         super().__init__(timestep, schedule, cvs)
-        self._particles = len(rigid.sites)
+        self._particles, self._net = len(rigid.sites), rigid.coupled
         rattle.keep_bonds(self, rigid, tolerance)
         rattle.add_kick(self, "v+dt*f/m")
         self._add_up_work(str(group))
@@ -119,7 +119,8 @@ class SteeredRattle(SteeredIntegrator):
 
     def begin(self, start: list[float], end: list[float], steps: int, first_fraction: float) -> None:
         super().begin(start, end, steps, first_fraction)
-        rattle.begin(self, self._particles)
+        if self._net:
+            rattle.begin(self, self._particles)
 
     def protocol_work(self, pull_at_start: float, pull_at_end: float) -> float:
         """As `SteeredVerlet` has it; here it is the pull at the start that is not asked for."""

@@ -95,6 +95,7 @@ class PositionsRattle(PositionsIntegrator):
 
     def __init__(self, timestep: float, kernel: Kernel, rigid: RigidParts, tolerance: float) -> None:
         super().__init__(timestep)
+        self._net = rigid.coupled
         rattle.keep_bonds(self, rigid, tolerance)
         rattle.add_kick(self, kernel.kick)
         self.addComputeGlobal(_FRACTION, f"{_FRACTION}+{_STRIDE}")
@@ -102,4 +103,5 @@ class PositionsRattle(PositionsIntegrator):
 
     def prepare(self, steered: Float[np.ndarray, " atoms"], inverse_masses: Positions, kappa: float) -> None:
         super().prepare(steered, inverse_masses, kappa)
-        rattle.begin(self, len(steered))
+        if self._net:
+            rattle.begin(self, len(steered))

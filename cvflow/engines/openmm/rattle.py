@@ -26,7 +26,7 @@ def keep_bonds(integrator: openmm.CustomIntegrator, rigid: RigidParts, tolerance
         tolerance: of the bonds' lengths, relative.
     """
     integrator.setConstraintTolerance(tolerance)
-    for name in (_FROM, _THERE, _REACH, _STRAYED):
+    for name in (_THERE, _REACH, *((_FROM, _STRAYED) if rigid.coupled else ())):
         integrator.addPerDofVariable(name, 0.0)
     integrator.setPerDofVariableByName(_REACH, np.repeat(1 / rigid.farthest()[:, None], 3, axis=1))
 
@@ -70,7 +70,7 @@ def _add_retracing(integrator: openmm.CustomIntegrator) -> None:
 
 
 def begin(integrator: openmm.CustomIntegrator, particles: int) -> None:
-    """Forget what ways back have led to."""
+    """Forget what ways back of nets have led to."""
     integrator.setPerDofVariableByName(_STRAYED, np.zeros((particles, 3)))
 
 
